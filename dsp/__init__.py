@@ -1,0 +1,1 @@
+"""Signals: audio files, STFT, phase, levels. Nothing here knows of styles."""

@@ -1,0 +1,1 @@
+"""The offline stage: recipes, optimisation, rendering and reports."""
