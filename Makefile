@@ -1,0 +1,84 @@
+# Every target sets up what it needs: a virtual environment in .venv with this project and its tools.
+# Another Python: make PYTHON=/path/to/python3.12 demo
+
+.POSIX:
+.DEFAULT_GOAL := help
+PYTHON =
+VENV = .venv
+# Called as modules: the scripts in .venv/bin stop working in folders with spaces or very long names.
+RUN = $(VENV)/bin/python -m
+READY = $(VENV)/.ready
+
+.PHONY: help setup demo test lint format typecheck bench clean
+
+help:
+	@echo "make demo       make two clips, render one in the style of the other, and write a report"
+	@echo "make test       check style and types, run all tests"
+	@echo "make bench      regenerate the figures in the README (takes long)"
+	@echo "make setup      only create .venv and install everything into it"
+	@echo "make lint       ruff: find mistakes      make format     ruff: lay the code out"
+	@echo "make typecheck  mypy                     make clean      remove all that was generated"
+
+setup: $(READY)
+	@echo "Ready. Try: $(VENV)/bin/gramophone --help"
+
+demo: $(READY)
+	@$(RUN) gramophone demo --out demo-output
+
+test: lint typecheck
+	@$(RUN) pytest -q
+
+lint: $(READY)
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+
+format: $(READY)
+	@$(RUN) ruff check --fix-only .
+	@$(RUN) ruff format .
+
+typecheck: $(READY)
+	@$(RUN) mypy
+
+bench: $(READY)
+	@$(RUN) benchmarks.offline
+
+clean:
+	rm -rf $(VENV) build dist demo-output benchmarks/output .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An interpreter is only taken if it runs and is new enough, and rather one that can make virtual environments:
+# Debian and Ubuntu keep that part in a package of its own.
+$(READY): pyproject.toml
+	@set -eu; \
+	python=''; spare=''; \
+	for candidate in "$(PYTHON)" python3.11 python3.12 python3.13 python3; do \
+	  [ -n "$$candidate" ] || continue; \
+	  "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    [ "$$candidate" != "$(PYTHON)" ] || { echo "$$candidate is not a Python of 3.11 or newer." >&2; exit 1; }; \
+	    continue; }; \
+	  if "$$candidate" -c 'import ensurepip' 2>/dev/null; then python=$$candidate; break; fi; \
+	  [ -n "$$spare" ] || spare=$$candidate; \
+	  [ "$$candidate" != "$(PYTHON)" ] || break; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  [ -n "$$spare" ] || { \
+	    echo "Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+	  python=$$spare; \
+	  package=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing $$package: this Python cannot make virtual environments without it"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get install -y -qq "$$package" >/dev/null 2>&1 \
+	      || { apt-get update -qq && apt-get install -y -qq "$$package" >/dev/null; }; \
+	  else \
+	    echo "This Python ($$python) cannot make virtual environments." >&2; \
+	    echo "On Debian and Ubuntu: sudo apt-get install $$package" >&2; exit 1; \
+	  fi; \
+	fi; \
+	if ! $(RUN) pip --version >/dev/null 2>&1; then \
+	  echo "Creating $(VENV) with $$("$$python" --version)"; \
+	  rm -rf $(VENV); "$$python" -m venv $(VENV); \
+	fi; \
+	echo "Installing gramophone and its tools into $(VENV) (minutes the first time: PyTorch is large)"; \
+	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[dev]'; \
+	touch $(READY)

@@ -1,0 +1,174 @@
+"""The functions of the public API. Users import them from ``gramophone``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dsp.errors import InputError
+
+if TYPE_CHECKING:
+    from models.content import ContentKept
+    from models.distance import StyleDistance
+    from models.style import Style
+    from offline.recipes import Recipe
+    from offline.render import Progress
+
+Samples = NDArray[np.float64]
+
+
+def stylize(
+    content: ArrayLike,
+    sample_rate: int,
+    style: Style | str | os.PathLike[str],
+    *,
+    recipe: str = "gramophone",
+    strength: float = 1.0,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    settings: Mapping[str, object] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Samples:
+    """Play a sound in a style.
+
+    Parameters
+    ----------
+    content : array [samples] or [channels, samples]
+        Full scale -1 to 1, finite, not silent, longer than one STFT frame.
+    sample_rate : int
+        Of the content, in Hz. The style may have another one.
+    style : Style or path
+        What :func:`load_style` returns, or the name of a sound file or of a ``.style`` file.
+    recipe : str
+        A name in :func:`recipes`. "gramophone" is the best, "transport" the fastest.
+    strength : float, 0 to 1
+        How far to go: 0 gives the content back, 1 goes all the way.
+    steps : int, optional
+        Optimiser steps, in place of the recipe's own number.
+    seed : int
+        Of everything random. The same seed on the same machine gives the same samples.
+    device : "auto", "cpu" or "cuda"
+    settings : mapping, optional
+        Settings of the recipe to replace, by key: ``recipes()[name].describe()`` lists them.
+    progress : callable, optional
+        Called now and then with a ``Progress``: stage, step, steps, loss, fraction of the whole job (0 to 1).
+
+    Returns
+    -------
+    float64 array of the content's shape, at the content's rate and loudness, true peak at most -1 dBFS.
+
+    Raises
+    ------
+    InputError
+        Anything above that is not so.
+    """
+    from models.style import Style, load_style
+    from offline.render import render
+
+    samples, flat = _channels(content, "content")
+    rendering = render(
+        samples,
+        sample_rate,
+        style if isinstance(style, Style) else load_style(style),
+        recipe=recipe,
+        strength=strength,
+        steps=steps,
+        seed=seed,
+        device=device,
+        settings=settings,
+        progress=progress,
+    )
+    return rendering.samples[0] if flat else rendering.samples
+
+
+def style_distance(
+    content: ArrayLike,
+    style: Style | ArrayLike,
+    output: ArrayLike,
+    sample_rate: int,
+) -> StyleDistance:
+    """Measure how near an output has come to a style.
+
+    The statistics (Gram matrices) of the audio are compared on random networks that no recipe optimises
+    against.
+
+    Parameters
+    ----------
+    content, output : array [samples] or [channels, samples]
+    style : Style, or an array at the same rate as the others
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    StyleDistance with ``raw`` and ``centred``: 0 means the style's own statistics, 1 that nothing happened.
+    An equaliser alone lowers raw a long way, but not centred.
+
+    Raises
+    ------
+    InputError
+        One of the three is silent, empty or not finite.
+    """
+    from models import distance
+    from models.style import Style
+
+    if isinstance(style, Style):
+        reference, style_rate = style.samples, style.sample_rate
+    else:
+        reference, style_rate = _channels(style, "style")[0], sample_rate
+    return distance.style_distance(
+        _channels(content, "content")[0],
+        reference,
+        _channels(output, "output")[0],
+        sample_rate,
+        style_rate=style_rate,
+    )
+
+
+def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> ContentKept:
+    """Measure how much of what happens in the content still happens in an output.
+
+    Parameters
+    ----------
+    content, output : array [samples] or [channels, samples]
+        Aligned in time; the longer one is cut.
+    sample_rate : int
+        In Hz.
+
+    Returns ------- ContentKept with ``onset`` (attacks), ``energy`` (loudness over time), ``mel`` (spectrum
+    over time, after the best equaliser), each a correlation from -1 to 1; ``pitch``, the share of notes
+    kept, or None where the content has no pitch; and ``overall``, the mean of the first three. 1 means
+    kept, 0 unrelated.
+
+    Raises
+    ------
+    InputError
+        One of the two is empty or not finite.
+    """
+    from models import content as measure
+
+    return measure.content_kept(_channels(content, "content")[0], _channels(output, "output")[0], sample_rate)
+
+
+def recipes() -> dict[str, Recipe]:
+    """Return the recipes by name. A recipe has ``summary``, ``paper``, ``settings()`` and ``describe()``."""
+    from offline.recipes import RECIPES
+
+    return dict(RECIPES)
+
+
+def _channels(samples: ArrayLike, role: str) -> tuple[Samples, bool]:
+    """Return samples as float64 [channels, samples], and whether they came without channels."""
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2) or not array.size:
+        raise InputError(f"the {role} must be [samples] or [channels, samples], not of shape {array.shape}")
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputError(f"the {role} must be floating point, full scale -1 to 1, not {array.dtype}")
+    if not np.isfinite(array).all():
+        raise InputError(f"the {role} holds values that are not finite numbers (NaN or infinity)")
+    return np.atleast_2d(array).astype(np.float64), array.ndim == 1

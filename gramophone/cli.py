@@ -1,0 +1,137 @@
+"""The command ``gramophone``: its parts, and what becomes of errors and interruptions.
+
+Nothing imported here loads torch, so that help and mistakes in the command line are answered at once.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import gramophone
+from dsp.errors import InputError
+from dsp.files import shown
+from gramophone import console
+from gramophone.cli_recipes import recipes
+from gramophone.cli_render import render
+from gramophone.cli_score import score
+from gramophone.cli_style import style_app
+from gramophone.demo import demo
+
+EXIT_INPUT = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_BROKEN_PIPE = 141
+
+
+class Commands(TyperGroup):
+    """The group of all commands: what goes wrong in one of them becomes one line and an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the order is always the same)
+        """Name the commands in the order in which help shows them."""
+        return ["render", "style", "score", "recipes", "demo"]
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run, and leave with an exit code."""
+        stand_alone = options.get("standalone_mode", True)
+        options["standalone_mode"] = False
+        console.written.clear()
+        try:
+            code = super().main(*args, **options)
+        except InputError as error:
+            code = _failed(str(error))
+        except Exception as error:
+            # click's own errors; where its classes live differs between versions of Typer.
+            describe = getattr(error, "format_message", None)
+            if describe is None:
+                raise
+            # Without arguments the help has been printed, and there is nothing to add.
+            message = describe().rstrip(".")
+            code = _failed(f"{message}; see {_path(error)} --help") if message else EXIT_INPUT
+        code = code if isinstance(code, int) else 0
+        if stand_alone:
+            sys.exit(code)
+        return code
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except KeyboardInterrupt:
+            done = ", ".join(map(shown, console.written))
+            console.say(f"interrupted, {f'but {done} is complete' if done else 'nothing was written'}")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read our output has gone. What is still buffered must not raise again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_BROKEN_PIPE) from None
+
+
+def _failed(message: str) -> int:
+    console.say(f"error: {message}")
+    return EXIT_INPUT
+
+
+def _path(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "gramophone"
+
+
+app = typer.Typer(
+    name="gramophone",
+    cls=Commands,
+    help=console.prose("""Play any sound in the style of another.
+
+A content (a song, a voice, a drum loop) is moved until the statistics of its spectrogram are those of a
+style (rain, a choir, an old radio). The content's rhythm and course stay; its sound becomes the style's.
+
+$ gramophone demo
+
+$ gramophone render song.wav rain.wav -o song-in-rain.wav"""),
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"gramophone {gramophone.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    # What --version does is done by its callback, before any command.
+    pass
+
+
+app.add_typer(style_app, name="style")
+for command in (render, score, recipes, demo):
+    app.command(help=console.prose(command.__doc__))(command)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    # As an exception, so that half-written files are removed on the way out.
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 wrong input, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name may hold anything; printing it must not fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name="gramophone")

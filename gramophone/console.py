@@ -1,0 +1,155 @@
+"""What the commands share: where they print, how they show progress, checks that come before work."""
+
+import inspect
+import math
+import re
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from dsp.errors import InputError
+from dsp.files import check_writable, shown
+
+if TYPE_CHECKING:
+    from offline.render import Progress as RenderProgress
+
+# Without a terminal a line now and then is enough; the first one soon, so that a log shows that work has
+# begun.
+_FIRST_LINE = 2.0
+_NEXT_LINES = 15.0
+
+# Files this run has finished: what an interruption has to tell of.
+written: list[Path] = []
+
+
+def out() -> Console:
+    """Return a console on standard output, as it is now (tests and pipes replace it)."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def prose(text: str | None) -> str:
+    """Turn plain text into help: one line per paragraph, `words` in bold, $ examples in colour."""
+    paragraphs = [" ".join(part.split()) for part in inspect.cleandoc(text or "").split("\n\n")]
+    return "\n\n".join(
+        f"[cyan]{escape(part)}[/cyan]"
+        if part.startswith("$ ")
+        else re.sub("`(.+?)`", r"[bold]\1[/bold]", part)
+        for part in paragraphs
+    )
+
+
+def say(message: str) -> None:
+    """Print one line on standard error after the program's name."""
+    print("gramophone:", " ".join(message.split()), file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """Print one line of warning on standard error."""
+    say(f"warning: {message}")
+
+
+class Display:
+    """Progress on standard error: a bar on a terminal, sparse plain lines elsewhere.
+
+    A context manager. `stage` names work without steps; the object itself is what `render` calls with its
+    progress.
+    """
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._next = 0.0
+        self._start: float | None = None
+        self._fraction = 0.0
+
+    def __enter__(self) -> Self:
+        self._next = time.monotonic() + _FIRST_LINE
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=None),
+                TextColumn("{task.fields[detail]}"),
+                console=self._console,
+                transient=True,
+                expand=True,
+            )
+            self._task = self._bar.add_task("starting", total=None, detail="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def stage(self, name: str) -> None:
+        """Say what is being done, where it is not known how long it takes."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=name, total=None, detail="")
+        else:
+            self._line(name)
+
+    def __call__(self, progress: "RenderProgress") -> None:
+        """Show a step of a rendering."""
+        now = time.monotonic()
+        if self._start is None or progress.fraction < self._fraction:
+            # Each rendering tells its time left from its own beginning.
+            self._start = now
+        self._fraction = progress.fraction
+        elapsed = now - self._start
+        details = [f"step {progress.step}/{progress.steps}"] if progress.steps > 1 else []
+        if progress.loss is not None and math.isfinite(progress.loss):
+            details.append(f"style loss {progress.loss:.3g}")
+        if progress.fraction > 0.02 and elapsed > 1.0:
+            details.append(f"{_clock(elapsed * (1.0 / progress.fraction - 1.0))} left")
+        detail = ", ".join(details)
+        if self._bar is not None:
+            self._bar.update(
+                self._task, description=progress.stage, total=1.0, completed=progress.fraction, detail=detail
+            )
+        else:
+            self._line(f"{progress.stage}: {detail}" if detail else progress.stage)
+
+    def _line(self, text: str) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _NEXT_LINES
+            say(text)
+
+
+def _clock(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def check_output(path: Path, *, overwrite: bool, inputs: tuple[Path, ...] = ()) -> None:
+    """Raise InputError if `path` cannot be written, exists (without overwrite), or is one of the inputs."""
+    for other in inputs:
+        if same_file(path, other):
+            raise InputError(f"{shown(path)} is also an input, and would be lost; choose another output")
+    if path.is_file() and not overwrite:
+        raise InputError(f"{shown(path)} already exists; choose another name or add --overwrite")
+    check_writable(path, overwrite=overwrite)
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Return whether two names lead to one file, also where it does not exist yet."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()
+
+
+def check_range(option: str, value: float, low: float, high: float, meaning: str) -> None:
+    """Raise InputError unless low <= value <= high (NaN is never within)."""
+    if not low <= value <= high:
+        raise InputError(f"{option} {value:g} is out of range; give {low:g} to {high:g}, {meaning}")

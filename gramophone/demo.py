@@ -1,0 +1,98 @@
+"""``gramophone demo``: everything at once, on two clips made on the spot."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsp.errors import InputError
+from dsp.files import check_writable, shown
+from gramophone import console, pages, scores
+
+if TYPE_CHECKING:
+    from offline.render import Rendering
+
+_RECIPES = ("transport", "gramophone")
+_BEST = "gramophone"
+_REPORT = "report.html"
+_FILES = ("content.wav", "style.wav", *(f"{name}.wav" for name in _RECIPES), _REPORT)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to put everything.")] = Path(
+        "demo-output"
+    ),
+) -> None:
+    """Hear what this is: a plucked tune in the style of bubbling water.
+
+    Two clips are made on the spot and rendered with the fastest and with the best recipe; both results are
+    scored beside what anyone can do without this program, and a report is written. It takes a minute or
+    two. A second run replaces the files of the first, and nothing else in FOLDER.
+
+    $ gramophone demo --out ~/Music/gramophone-demo
+    """
+    pages.check_installed()
+    start = time.perf_counter()
+    with _folder(out), console.Display() as display:
+        for name in _FILES:
+            check_writable(out / name, overwrite=True)
+        display.stage("making two clips")
+        from gramophone import clips
+
+        rate = clips.SAMPLE_RATE
+        content, texture = clips.plucked_strings(rate), clips.bubbling_water(rate)
+        display.stage("loading")
+        from dsp.audiofile import write_audio
+        from models.style import Style
+        from offline.render import render
+
+        style = Style.from_audio(texture, rate, name="bubbling water", licence="CC0-1.0")
+        renderings: dict[str, Rendering] = {
+            name: render(content, rate, style, recipe=name, progress=display) for name in _RECIPES
+        }
+        outputs = {name: rendering.samples for name, rendering in renderings.items()}
+        rows = scores.measure(
+            content, texture, outputs, rate, style_rate=rate, baselines=True, stage=display.stage
+        )
+        for name, samples in {"content": content, "style": texture, **outputs}.items():
+            path = out / f"{name}.wav"
+            write_audio(path, samples, rate, overwrite=True)
+            console.written.append(path)
+        display.stage(f"writing {_REPORT}")
+        names = ("plucked strings", "plucked strings as bubbling water")
+        best = [row for row in rows if not row.highlight or row.name == _BEST]
+        pages.write(out / _REPORT, renderings[_BEST], content, style, best, names=names, overwrite=True)
+    terminal = console.out()
+    for name, rendering in renderings.items():
+        spent = sum(rendering.seconds.values())
+        terminal.print(f"{name}: {clips.SECONDS:g} s of stereo in {spent:.1f} s")
+    terminal.print()
+    terminal.print(scores.table(rows))
+    terminal.print(f"\n{scores.EXPLANATION}\n", style="dim", soft_wrap=False)
+    for name in _FILES:
+        terminal.print(f"  {shown(out / name)}", markup=False)
+    terminal.print(
+        f"Done in {time.perf_counter() - start:.0f} s; listen to them, and open the report in a browser."
+    )
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """Make a folder if it is missing; if what follows fails, an empty one is taken away again."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {shown(path)} ({error.strerror}); choose another"
+        ) from error
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise

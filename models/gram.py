@@ -1,0 +1,124 @@
+"""Gram matrices of features, and the losses that the published work builds on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrix ``G = F Fᵀ / T`` of features [filters, frames], [filters, filters].
+
+    The mean over time rather than the sum, so that sounds of different length can be compared
+    (Ulyanov and Lebedev 2016).
+    """
+    return features @ features.mT / features.shape[-1]
+
+
+def centre(features: Tensor) -> Tensor:
+    """Features [filters, frames] less their mean over time: what an equaliser cannot change is left."""
+    return features - features.mean(dim=-1, keepdim=True)
+
+
+class Moments(NamedTuple):
+    """Gram matrix and mean over time of features: raw and centred Gram matrices both follow."""
+
+    gram: Tensor
+    mean: Tensor
+
+    @property
+    def centred(self) -> Tensor:
+        """Gram matrix of the centred features: E[f fᵀ] - E[f] E[f]ᵀ, the covariance."""
+        return self.gram - torch.outer(self.mean, self.mean)
+
+
+def gram_by_blocks(blocks: Iterable[Tensor]) -> Moments:
+    """Moments of features that come in blocks [filters, frames of this block], in bounded memory.
+
+    The Gram matrix is a sum over time, so the blocks' sums add up to exactly the whole's.
+    """
+    total: Tensor | None = None
+    first: Tensor | None = None
+    frames = 0
+    for block in blocks:
+        if total is None or first is None:
+            total, first = torch.zeros_like(block @ block.mT), torch.zeros_like(block[:, 0])
+        total += block @ block.mT
+        first += block.sum(dim=-1)
+        frames += block.shape[-1]
+    if total is None or first is None:
+        raise ValueError("no blocks: there is nothing to take the Gram matrix of")
+    return Moments(total / frames, first / frames)
+
+
+def moments(features: Tensor) -> Moments:
+    """Gram matrix and mean over time of features [filters, frames]."""
+    return Moments(gram(features), features.mean(dim=-1))
+
+
+def gatys_content_loss(features: Tensor, content: Tensor) -> Tensor:
+    """½ Σ (F - P)² (Gatys, Ecker and Bethge 2016, eq. 1); F and P of equal shape."""
+    return 0.5 * (features - content).square().sum()
+
+
+def gatys_style_loss(features: Tensor, style: Tensor) -> Tensor:
+    """Σ (G - A)² / (4 N² M²) with G = F Fᵀ not divided by M (Gatys, Ecker and Bethge 2016, eqs. 3 and 4).
+
+    Parameters
+    ----------
+    features, style : Tensor [N filters, M frames]; the paper has one M, so both must have the same shape
+    """
+    filters, frames = features.shape
+    difference = features @ features.mT - style @ style.mT
+    return difference.square().sum() / (4.0 * filters**2 * frames**2)
+
+
+def squared_gram_difference(features: Tensor, style: Tensor) -> Tensor:
+    """Σ (G - A)² of the Gram matrices G = F Fᵀ / T and A = P Pᵀ / T_s, a scalar.
+
+    A squared norm of Gram matrices needs no Gram matrix: ‖F Fᵀ‖² = ‖Fᵀ F‖² and ⟨F Fᵀ, P Pᵀ⟩ = ‖Fᵀ P‖², so that
+
+        Σ (G - A)² = ‖Fᵀ F‖² / T² - 2 ‖Fᵀ P‖² / (T T_s) + ‖Pᵀ P‖² / T_s²,
+
+    products of frames with frames. Where there are fewer frames than filters, as in the published recipes, this is
+    the same number several times sooner.
+
+    Parameters
+    ----------
+    features, style : Tensor [filters, frames of each]
+    """
+    filters, frames = features.shape
+    theirs = style.shape[-1]
+    if frames + theirs > filters:
+        return (gram(features) - gram(style)).square().sum()
+    ours = (features.mT @ features).square().sum() / frames**2
+    cross = (features.mT @ style).square().sum() / (frames * theirs)
+    return ours - 2.0 * cross + (style.mT @ style).square().sum() / theirs**2
+
+
+def ulyanov_loss(features: Tensor, content: Tensor, style: Tensor, *, alpha: float = 1e-2) -> Tensor:
+    """α Σ (ΔF)² + Σ (ΔG)² with G = F Fᵀ / T (Ulyanov and Lebedev 2016, their published code).
+
+    Parameters
+    ----------
+    features, content : Tensor [filters, frames]
+    style : Tensor [filters, frames of its own], the style's features
+    alpha : weight of the content term
+    """
+    return alpha * (features - content).square().sum() + squared_gram_difference(features, style)
+
+
+def dipani_loss(features: Tensor, style: Tensor, *, weight: float = 2500.0) -> Tensor:
+    """Mean of (w G - w A)² over the matrix, G = F Fᵀ / (N T): the weight stands on the Gram matrices (Dipani 2018).
+
+    Parameters
+    ----------
+    features, style : Tensor [N filters, frames of each]
+    weight : w
+    """
+    # N² entries, and a further 1 / N in each Gram matrix.
+    filters = features.shape[0]
+    return weight**2 * squared_gram_difference(features, style) / filters**4

@@ -1,0 +1,213 @@
+"""A style: a short clip, and what was computed from it; and its file, which holds data only."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from dsp.audiofile import encode_flac, is_silent, read_audio, read_audio_bytes, resample
+from dsp.errors import InputError
+from dsp.files import replacing, shown
+from dsp.level import loudness
+from dsp.stft import log_spectrogram
+from models.bands import BandStatistics, band_basis, band_statistics
+
+FORMAT = "gramophone-style"
+VERSION = 1
+MAX_SECONDS = 30.0
+REFERENCE_LUFS = -20.0
+RATE = 44100
+N_FFT = 2048
+HOP = 512
+BANDS = 96
+_LAYOUT = {"sample_rate": RATE, "n_fft": N_FFT, "hop": HOP, "bands": BANDS}
+_STATISTICS = ("mean", "band_covariance", "rest")
+# Thirty seconds of eight channels at 96 kHz, hardly compressed: no style is larger.
+_MAX_BYTES = 96 * 2**20
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style, ready to be played.
+
+    Attributes
+    ----------
+    name : how it is called
+    samples : array [channels, samples], the clip at its own level, at most 30 s
+    sample_rate : Hz, of the clip
+    loudness : LUFS, of the clip
+    bands : statistics of the clip at -20 LUFS, 44.1 kHz, window 2048, hop 512, in 96 mel-like bands
+    source_hash : SHA-256 of the clip's samples as they came, hexadecimal
+    author, licence : optional, as given
+    """
+
+    name: str
+    samples: NDArray[np.float64]
+    sample_rate: int
+    loudness: float
+    bands: BandStatistics
+    source_hash: str
+    author: str = ""
+    licence: str = ""
+
+    @classmethod
+    def from_audio(
+        cls, samples: NDArray[np.float64], sample_rate: int, *, name: str, author: str = "", licence: str = ""
+    ) -> Style:
+        """Make a style of a clip [channels, samples] or [samples]; of a longer one, of its first 30 s.
+
+        Raises
+        ------
+        InputError
+            The clip is shorter than one frame (46 ms), silent, or not finite.
+        """
+        samples = np.atleast_2d(np.asarray(samples, dtype=np.float64))
+        samples = samples[:, : int(MAX_SECONDS * sample_rate)]
+        if samples.shape[-1] * RATE < N_FFT * sample_rate:
+            raise InputError(
+                f"{name} is shorter than one frame ({samples.shape[-1] / sample_rate * 1000:.0f} ms; at least "
+                f"{N_FFT / RATE * 1000:.0f} ms are needed): use a longer clip as the style"
+            )
+        if not np.isfinite(samples).all():
+            raise InputError(f"{name} holds samples that are not numbers (NaN or infinite): export it again")
+        level = -np.inf if is_silent(samples) else loudness(samples, sample_rate)
+        if not np.isfinite(level):
+            raise InputError(f"{name} is silent: it has no style to take")
+        source = hashlib.sha256(np.ascontiguousarray(samples.T, dtype="<f4").tobytes()).hexdigest()
+        bands = _bands(samples, sample_rate, level)
+        return cls(name, samples, sample_rate, level, bands, source, author, licence)
+
+    def at(self, sample_rate: int) -> NDArray[np.float64]:
+        """The clip [channels, samples] at another rate and at -20 LUFS."""
+        return resample(self.samples, self.sample_rate, sample_rate) * _to_reference(self.loudness)
+
+    def info(self) -> dict[str, str]:
+        """What is worth showing, as text."""
+        channels, count = self.samples.shape
+        return {
+            "name": self.name,
+            "author": self.author or "-",
+            "licence": self.licence or "-",
+            "length": f"{count / self.sample_rate:.2f} s",
+            "channels": str(channels),
+            "sample rate": f"{self.sample_rate} Hz",
+            "loudness": f"{self.loudness:.1f} LUFS",
+            "layout": f"{RATE} Hz, window {N_FFT}, hop {HOP}, {self.bands.covariance.shape[0]} bands",
+            "source": f"sha256 {self.source_hash}",
+            "format": f"{FORMAT} {VERSION}",
+        }
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write a ``.style`` file; see docs/style-file.md. The clip is kept with 24 bits."""
+        # Samples beyond full scale (float files) would be cut by FLAC: the clip is stored lower, the gain noted.
+        peak = float(np.abs(self.samples).max())
+        gain = max(1.0, peak * (1.0 + 2.0**-20))
+        flac = np.frombuffer(encode_flac(self.samples / gain, self.sample_rate), dtype=np.uint8)
+        metadata = {
+            "format": FORMAT,
+            "version": str(VERSION),
+            "name": self.name,
+            "author": self.author,
+            "licence": self.licence,
+            "source_sha256": self.source_hash,
+            "loudness_lufs": repr(self.loudness),
+            "clip_gain": repr(gain),
+            "layout": json.dumps(_LAYOUT),
+        }
+        tensors = {
+            "clip_flac": torch.from_numpy(flac.copy()),
+            **dict(zip(_STATISTICS, (self.bands.mean, self.bands.covariance, self.bands.rest), strict=True)),
+        }
+        data = save({key: value.contiguous() for key, value in tensors.items()}, metadata)
+        with replacing(path, overwrite=overwrite) as beside:
+            beside.write_bytes(data)
+
+
+def _to_reference(level: float) -> float:
+    return float(10.0 ** ((REFERENCE_LUFS - level) / 20.0))
+
+
+def _bands(samples: NDArray[np.float64], sample_rate: int, level: float) -> BandStatistics:
+    clip = torch.from_numpy(resample(samples, sample_rate, RATE) * _to_reference(level)).float()
+    basis = band_basis(N_FFT // 2 + 1, BANDS, highest=RATE / 2)
+    return band_statistics(log_spectrogram(clip, N_FFT, HOP), basis)
+
+
+def load_style(path: str | os.PathLike[str]) -> Style:
+    """Load a style from a ``.style`` file, or make one of a sound file.
+
+    Raises
+    ------
+    InputError
+        No such file, neither a style nor a sound, truncated, from a newer version, too short or silent.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".style":
+        audio = read_audio(path)
+        # A clip is called by its path only while its faults are told.
+        style = Style.from_audio(audio.samples, audio.sample_rate, name=shown(path))
+        return dataclasses.replace(style, name=path.stem)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{shown(path)} is too large for a style file: make it again from its clip")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be read: {error.strerror}; check the name") from None
+    return _parse(data, shown(path))
+
+
+def _parse(data: bytes, name: str) -> Style:
+    foreign = InputError(f"{name} is not a Gramophone style, or is damaged: make it again from its clip")
+    try:
+        tensors = load(data)
+        # Eight bytes of length, then the header as JSON: the safetensors format. `load` has checked both.
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        metadata = header.get("__metadata__", {})
+        if metadata.get("format") != FORMAT:
+            raise foreign
+        if int(metadata["version"]) > VERSION:
+            raise InputError(
+                f"{name} was made by a newer Gramophone (style format {metadata['version']}; this one "
+                f"reads up to {VERSION}): update, or make it again from its clip"
+            )
+        clip = read_audio_bytes(tensors["clip_flac"].numpy().tobytes(), name=f"the clip in {name}")
+        samples = clip.samples * float(metadata["clip_gain"])
+        level = float(metadata["loudness_lufs"])
+        if not np.isfinite(level) or is_silent(samples):
+            raise foreign
+        if json.loads(metadata["layout"]) == _LAYOUT:
+            bands = BandStatistics(*(tensors[key].double() for key in _STATISTICS))
+            bins, count = N_FFT // 2 + 1, bands.covariance.shape[0]
+            fits = (bands.mean.shape, bands.covariance.shape, bands.rest.shape) == (
+                (bins,),
+                (count, count),
+                (bins,),
+            )
+            if not fits or not all(bool(torch.isfinite(tensors[key]).all()) for key in _STATISTICS):
+                raise foreign
+        else:
+            bands = _bands(samples, clip.sample_rate, level)
+        return Style(
+            str(metadata.get("name") or name),
+            samples,
+            clip.sample_rate,
+            level,
+            bands,
+            str(metadata.get("source_sha256", "")),
+            str(metadata.get("author", "")),
+            str(metadata.get("licence", "")),
+        )
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise foreign from None

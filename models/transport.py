@@ -1,0 +1,175 @@
+"""Closed-form transport: a map that gives the frames of one sound another's mean and covariance.
+
+Many linear filters see of a spectrogram, frame by frame, only its mean and covariance. Every linear map that carries
+covariance C_c to C_s has the form
+
+    y = m_s + A (x - m_c),    A = C_s^{1/2} Q C_c^{-1/2},    Q orthogonal,
+
+and Q says which of the content's movements becomes which of the style's. For any coupling K the best Q for
+
+    maximise  E[(x - m_c)ᵀ K (y - m_s)] = tr(K C_s^{1/2} Q C_c^{1/2})
+
+is the orthogonal polar factor of (C_c^{1/2} K C_s^{1/2})ᵀ (orthogonal Procrustes: Schönemann 1966).
+
+- K = I is the optimal transport between two Gaussians, the map that moves the frames least in mean square,
+  A = C_c^{-1/2} (C_c^{1/2} C_s C_c^{1/2})^{1/2} C_c^{-1/2} (Knott and Smith 1984; Peyré and Cuturi 2019, remark 2.31).
+- It counts every bin alike, though a sound's energy sits in few of them: where content and style have theirs in
+  different bins, the loudness of the output may have nothing to do with the content's. :func:`energy_coupling`
+  adds to K what ties the movement of the content's energy to the movement of the style's, in all and in bands.
+  Mean and covariance are met as exactly; only the choice among the maps that meet them changes.
+
+Log-magnitudes are not Gaussian: they are never negative, and have an upper end that a Gaussian's tail runs past,
+where the exponential turns it into blasts. :func:`match_distribution` mends that bin by bin.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dsp.stft import expand
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean [bins] and covariance [bins, bins] of the frames of a spectrogram, float64."""
+
+    mean: Tensor
+    covariance: Tensor
+
+
+def statistics(frames: Tensor) -> Statistics:
+    """Mean and covariance over time of a spectrogram [bins, frames]."""
+    frames = frames.double()
+    mean = frames.mean(dim=-1)
+    centred = frames - mean[:, None]
+    return Statistics(mean, centred @ centred.mT / frames.shape[-1])
+
+
+def _roots(matrix: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+    """Square root of a symmetric positive matrix and its inverse, the eigenvalues held above `floor`."""
+    values, vectors = torch.linalg.eigh(matrix)
+    values = values.clamp_min(floor)
+    return (vectors * values.sqrt()) @ vectors.mT, (vectors * values.rsqrt()) @ vectors.mT
+
+
+def transport_matrix(
+    content: Tensor, style: Tensor, *, coupling: Tensor | None = None, regularisation: float = 1e-3
+) -> Tensor:
+    """The map A that carries covariance `content` to covariance `style`.
+
+    Parameters
+    ----------
+    content, style : Tensor [n, n], covariances
+    coupling : Tensor [n, n], K of the module's text; None is the identity, the map that moves least
+    regularisation : how much of the content's mean variance is added to both diagonals, so that directions in which
+        the content has nothing (it may have fewer frames than bins) are not blown up
+
+    Returns
+    -------
+    Tensor [n, n]; ``A C_c Aᵀ = C_s`` up to the regularisation. Symmetric and positive where K is the identity.
+    """
+    extra = regularisation * float(content.diagonal().mean().clamp_min(1e-12))
+    eye = torch.eye(content.shape[0], dtype=content.dtype, device=content.device)
+    root, inverse_root = _roots(content + extra * eye, extra)
+    if coupling is None:
+        inner = root @ (style + extra * eye) @ root
+        middle, _ = _roots((inner + inner.mT) / 2, 0.0)
+        symmetric = inverse_root @ middle @ inverse_root
+        return (symmetric + symmetric.mT) / 2
+    style_root, _ = _roots(style + extra * eye, extra)
+    left, _, right = torch.linalg.svd(style_root @ coupling.mT @ root)
+    matrix: Tensor = style_root @ (left @ right) @ inverse_root
+    return matrix
+
+
+def mel_edges(bins: int, bands: int, *, highest: float) -> Tensor:
+    """Edges [bands + 1] in bins, float64, of bands evenly spaced on a mel-like scale log(1 + f / 700 Hz).
+
+    Parameters
+    ----------
+    bins : bins from 0 Hz to `highest`
+    bands : how many
+    highest : Hz, of the last bin
+    """
+    top = torch.log1p(torch.tensor(highest / 700.0, dtype=torch.float64))
+    frequencies = 700.0 * torch.expm1(torch.linspace(0.0, 1.0, bands + 1, dtype=torch.float64) * top)
+    return frequencies / highest * (bins - 1)
+
+
+def energy_coupling(
+    content: Tensor, style: Tensor, *, energy: float, bands: float, count: int = 24, highest: float = 22050.0
+) -> Tensor:
+    """Coupling K = I + energy · d_c d_sᵀ + bands · Σ_b d_c,b d_s,bᵀ.
+
+    d is the direction in which log-magnitudes move when all the sound grows: each bin weighed by its mean power,
+    of unit length; d_b the same within band b.
+
+    Parameters
+    ----------
+    content, style : Tensor [bins, frames], log-magnitude spectrograms
+    energy, bands : weights; 0 leaves the term out
+    count : bands
+    highest : Hz, of the last bin
+    """
+    size = content.shape[0]
+    powers = [expand(s).double().square().mean(dim=-1) for s in (content, style)]
+    coupling = torch.eye(size, dtype=torch.float64, device=content.device)
+    edges = mel_edges(size, count, highest=highest)
+    places = torch.arange(size, dtype=torch.float64)
+    windows = [(energy, torch.ones(size, dtype=torch.float64))]
+    for low, high in itertools.pairwise(edges):
+        windows.append((bands, ((places >= low) & (places < high)).double()))
+    for weight, window in windows:
+        # A band can fall between two bins, and a sound can have nothing in one: no direction, no tie.
+        d_c, d_s = (window.to(power) * power for power in powers)
+        if weight > 0.0 and float(d_c.norm()) > 0.0 and float(d_s.norm()) > 0.0:
+            coupling += weight * torch.outer(d_c / d_c.norm(), d_s / d_s.norm())
+    return coupling
+
+
+def transport(
+    content: Tensor, style: Tensor, *, coupling: Tensor | None = None, regularisation: float = 1e-3
+) -> Tensor:
+    """Move a spectrogram [bins, frames] to the mean and covariance of another; bin by bin, all of them.
+
+    See :func:`transport_matrix` for the parameters. Values may come out below zero or above anything that the
+    style holds: see :func:`match_distribution`.
+    """
+    ours, theirs = statistics(content), statistics(style)
+    matrix = transport_matrix(
+        ours.covariance, theirs.covariance, coupling=coupling, regularisation=regularisation
+    )
+    moved = theirs.mean[:, None] + matrix @ (content.double() - ours.mean[:, None])
+    return moved.to(content.dtype)
+
+
+def match_distribution(moved: Tensor, style: Tensor, *, amount: float = 1.0) -> Tensor:
+    """Give each bin's values the distribution that the style has there, in the order in which they are.
+
+    Parameters
+    ----------
+    moved : Tensor [bins, frames]
+    style : Tensor [bins, frames of its own]
+    amount : 0 to 1, how far each value goes towards the style's quantile; whatever it is, values end up between 0
+        and the largest that the style has in that bin
+
+    Returns
+    -------
+    Tensor [bins, frames]
+    """
+    frames, available = moved.shape[-1], style.shape[-1]
+    # The quantile of the middle of each of `frames` equal parts, linear between the style's own.
+    place = ((torch.arange(frames, device=moved.device) + 0.5) / frames * available - 0.5).clamp(
+        0, available - 1
+    )
+    below = place.floor().long()
+    above = (below + 1).clamp_max(available - 1)
+    ordered = style.sort(dim=-1).values
+    quantiles = torch.lerp(ordered[:, below], ordered[:, above], (place - below).to(ordered))
+    matched = torch.empty_like(moved).scatter_(-1, moved.argsort(dim=-1, stable=True), quantiles)
+    bounded = torch.minimum(moved.clamp_min(0.0), ordered[:, -1:])
+    return torch.lerp(bounded, matched, amount)

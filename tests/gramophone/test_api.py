@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gramophone
+
+RATE = 16000
+STYLE_RATE = 22050
+
+
+@pytest.fixture(scope="module")
+def style(water: np.ndarray) -> gramophone.Style:
+    return gramophone.Style.from_audio(water, STYLE_RATE, name="water")
+
+
+@pytest.mark.parametrize("pick", [slice(None), 0, slice(0, 1)])
+def test_the_shape_is_the_contents(tune: np.ndarray, style: gramophone.Style, pick) -> None:
+    content = tune[pick]
+    output = gramophone.stylize(content, RATE, style, recipe="transport")
+    assert output.shape == content.shape
+    assert output.dtype == np.float64
+    assert np.isfinite(output).all()
+    assert np.abs(output).max() <= 1.0
+
+
+def test_a_style_may_be_a_path(folder: Path, tune: np.ndarray) -> None:
+    by_path = gramophone.stylize(tune, RATE, "style.wav", recipe="transport")
+    by_style = gramophone.stylize(tune, RATE, gramophone.load_style(folder / "style.wav"), recipe="transport")
+    np.testing.assert_array_equal(by_path, by_style)
+
+
+def test_strength_zero_is_the_content(tune: np.ndarray, style: gramophone.Style) -> None:
+    np.testing.assert_array_equal(gramophone.stylize(tune, RATE, style, strength=0.0), tune)
+
+
+def test_the_content_is_left_alone(tune: np.ndarray, style: gramophone.Style) -> None:
+    before = tune.copy()
+    gramophone.stylize(tune, RATE, style, recipe="transport", strength=0.5)
+    np.testing.assert_array_equal(tune, before)
+
+
+def test_single_precision_and_lists_are_taken(tune: np.ndarray, style: gramophone.Style) -> None:
+    for content in (tune[0].astype(np.float32), tune[0].tolist()):
+        assert gramophone.stylize(content, RATE, style, recipe="transport").dtype == np.float64
+
+
+def test_progress_is_told(tune: np.ndarray, style: gramophone.Style) -> None:
+    told = []
+    gramophone.stylize(tune, RATE, style, recipe="transport", progress=told.append)
+    fractions = [progress.fraction for progress in told]
+    assert fractions == sorted(fractions)
+    assert fractions[0] >= 0.0
+    assert fractions[-1] == pytest.approx(1.0)
+
+
+def test_what_is_unchanged_is_at_one(tune: np.ndarray, style: gramophone.Style) -> None:
+    unchanged = gramophone.style_distance(tune, style, tune, RATE)
+    assert unchanged.raw == pytest.approx(1.0)
+    assert unchanged.centred == pytest.approx(1.0)
+    kept = gramophone.content_kept(tune[0], tune[0], RATE)
+    assert kept.overall == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (np.zeros((2, 3, 4)), "shape"),
+        (np.zeros(0), "shape"),
+        (np.zeros(16000, dtype=np.int16), "floating"),
+        (np.full(16000, np.nan), "finite"),
+        (np.zeros(16000), "silent"),
+        (np.ones(10), "shorter"),
+    ],
+)
+def test_contents_that_cannot_be_used(content: np.ndarray, words: str, style: gramophone.Style) -> None:
+    with pytest.raises(gramophone.InputError, match=words):
+        gramophone.stylize(content, RATE, style, recipe="transport")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"recipe": "transports"}, "transport"),
+        ({"recipe": "transport", "strength": 1.5}, "strength"),
+        ({"recipe": "transport", "settings": {"nothing": 1}}, "nothing"),
+        ({"recipe": "transport", "device": "tpu"}, "tpu"),
+    ],
+)
+def test_options_that_cannot_be_used(
+    options: dict, words: str, tune: np.ndarray, style: gramophone.Style
+) -> None:
+    with pytest.raises(gramophone.InputError, match=words):
+        gramophone.stylize(tune, RATE, style, **options)
+
+
+def test_recipes_can_be_listed() -> None:
+    recipes = gramophone.recipes()
+    assert {"gramophone", "transport", "ulyanov2016", "dipani2018"} <= set(recipes)
+    for recipe in recipes.values():
+        assert recipe.summary
+        assert all(explained for _, _, explained in recipe.describe())
