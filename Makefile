@@ -14,10 +14,10 @@ READY = $(VENV)/.ready
 help:
 	@echo "make demo       make two clips, render one in the style of the other, and write a report"
 	@echo "make test       check style and types, run all tests"
-	@echo "make bench      regenerate the figures in the README (takes long)"
+	@echo "make bench      regenerate the figures in the README (takes hours)"
 	@echo "make setup      only create .venv and install everything into it"
 	@echo "make lint       ruff: find mistakes      make format     ruff: lay the code out"
-	@echo "make typecheck  mypy                     make clean      remove all that was generated"
+	@echo "make typecheck  mypy                     make clean      remove .venv, demo-output, caches"
 
 setup: $(READY)
 	@echo "Ready. Try: $(VENV)/bin/gramophone --help"
@@ -40,10 +40,11 @@ typecheck: $(READY)
 	@$(RUN) mypy
 
 bench: $(READY)
-	@$(RUN) benchmarks.offline
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.offline
 
 clean:
-	rm -rf $(VENV) build dist demo-output benchmarks/output .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info
+	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An interpreter is only taken if it runs and is new enough, and rather one that can make virtual environments:

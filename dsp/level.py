@@ -13,6 +13,9 @@ from dsp.errors import InputError
 
 Samples = NDArray[np.float64]
 
+# Of one channel: what EBU R 128 asks of programmes, and stereo music of -20 LUFS has.
+REFERENCE_LUFS = -23.0
+
 # BS.1770-4: blocks of 400 ms with 75 % overlap; the two gates.
 _BLOCK_SECONDS = 0.4
 _STEP_SECONDS = 0.1
@@ -80,6 +83,16 @@ def _k_weighted(channel: Samples, sample_rate: int) -> Samples:
     shelf = IIRfilter(3.99984385397, 0.7071752369554193, 1681.9744509555319, sample_rate, "high_shelf_DeMan")
     high_pass = IIRfilter(0.0, 0.5003270373253953, 38.13547087613982, sample_rate, "high_pass_DeMan")
     return np.asarray(high_pass.apply_filter(shelf.apply_filter(channel)), dtype=np.float64)
+
+
+def at_reference(samples: Samples, sample_rate: int) -> Samples:
+    """Return `samples` [channels, samples] with -23 LUFS in each channel on the mean; silence as it is.
+
+    Loudness adds channels up, so the same sound is 3 LU louder in two channels than in one. What is compared
+    with another sound whatever their channels must not see that.
+    """
+    level = loudness(samples, sample_rate) - 10.0 * math.log10(samples.shape[0])
+    return gain_db(samples, REFERENCE_LUFS - level) if math.isfinite(level) else samples
 
 
 def gain_db(samples: Samples, db: float) -> Samples:

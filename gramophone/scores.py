@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float64]
 
-FLOOR = "floor (style's halves)"
+FLOOR = "floor"
 
 EXPLANATION = (
     "Style distance, raw and centred: 1.00 is the unchanged content, 0.00 has the style's own statistics; "
-    "an equaliser alone lowers raw, hardly centred. No method can be asked for less than the floor. "
+    "an equaliser alone lowers raw, hardly centred. The floor is the distance between the style's own halves: "
+    "no method can be asked for less. "
     "Content kept is the mean of onsets, energy and mel (correlations with the content: 1.00 kept, "
     "0.00 unrelated); pitch is the share of notes kept."
 )

@@ -66,7 +66,7 @@ def transport_in_bands(
 ) -> Tensor:
     """Move a spectrogram [bins, frames] by a full map between bands and one gain a bin for what is left.
 
-        y = m_s + U A Uᵀ (x - m_c) + g ⊙ (I - U Uᵀ)(x - m_c),    g = rest_s / rest_c (at most 10)
+        y = m_s + U A Uᵀ (x - m_c) + P (g ⊙ P (x - m_c)),    P = I - U Uᵀ,    g = rest_s / rest_c (at most 10)
 
     Parameters
     ----------
@@ -81,5 +81,8 @@ def transport_in_bands(
     inside = basis.mT @ centred
     rest = centred - basis @ inside
     gain = (style.rest / ours.rest.clamp_min(1e-9)).clamp_max(10.0)
-    moved = style.mean[:, None] + basis @ (matrix @ inside) + gain[:, None] * rest
+    # Gains that differ from bin to bin turn some of the rest back into the bands: taken out, it stays outside them.
+    rest = gain[:, None] * rest
+    rest = rest - basis @ (basis.mT @ rest)
+    moved = style.mean[:, None] + basis @ (matrix @ inside) + rest
     return moved.to(content.dtype)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dsp.audiofile import resample
 from dsp.errors import InputError
-from dsp.level import loudness
+from dsp.level import at_reference, loudness
 from dsp.stft import log_spectrogram
 from models.features import FeatureNetwork, random_network
 from models.gram import Moments, gram_by_blocks
@@ -27,7 +27,6 @@ from models.gram import Moments, gram_by_blocks
 RATE = 44100
 N_FFT = 2048
 HOP = 512
-REFERENCE_LUFS = -20.0
 KERNELS = (3, 11)
 FILTERS = 256
 DRAWS = 3
@@ -85,10 +84,9 @@ class StyleMeter:
         return self._compare(first, second)
 
     def _measure(self, samples: NDArray[np.float64], rate: int, role: str) -> list[Moments]:
-        level = loudness(samples, rate)
-        if not np.isfinite(level):
+        if not np.isfinite(loudness(samples, rate)):
             raise InputError(f"the {role} is silent: there are no statistics to compare")
-        samples = resample(samples, rate, self._rate) * 10 ** ((REFERENCE_LUFS - level) / 20)
+        samples = at_reference(resample(samples, rate, self._rate), self._rate)
         with torch.no_grad():
             spectrogram = log_spectrogram(torch.from_numpy(samples).float(), N_FFT, HOP)
             return [gram_by_blocks(_blocks(network, spectrogram)) for network in self._networks]

@@ -18,14 +18,13 @@ from safetensors.torch import load, save
 from dsp.audiofile import encode_flac, is_silent, read_audio, read_audio_bytes, resample
 from dsp.errors import InputError
 from dsp.files import replacing, shown
-from dsp.level import loudness
+from dsp.level import at_reference, loudness
 from dsp.stft import log_spectrogram
 from models.bands import BandStatistics, band_basis, band_statistics
 
 FORMAT = "gramophone-style"
 VERSION = 1
 MAX_SECONDS = 30.0
-REFERENCE_LUFS = -20.0
 RATE = 44100
 N_FFT = 2048
 HOP = 512
@@ -46,7 +45,7 @@ class Style:
     samples : array [channels, samples], the clip at its own level, at most 30 s
     sample_rate : Hz, of the clip
     loudness : LUFS, of the clip
-    bands : statistics of the clip at -20 LUFS, 44.1 kHz, window 2048, hop 512, in 96 mel-like bands
+    bands : statistics of the clip at the reference level, 44.1 kHz, window 2048, hop 512, in 96 mel-like bands
     source_hash : SHA-256 of the clip's samples as they came, hexadecimal
     author, licence : optional, as given
     """
@@ -84,12 +83,12 @@ class Style:
         if not np.isfinite(level):
             raise InputError(f"{name} is silent: it has no style to take")
         source = hashlib.sha256(np.ascontiguousarray(samples.T, dtype="<f4").tobytes()).hexdigest()
-        bands = _bands(samples, sample_rate, level)
+        bands = _bands(samples, sample_rate)
         return cls(name, samples, sample_rate, level, bands, source, author, licence)
 
     def at(self, sample_rate: int) -> NDArray[np.float64]:
-        """The clip [channels, samples] at another rate and at -20 LUFS."""
-        return resample(self.samples, self.sample_rate, sample_rate) * _to_reference(self.loudness)
+        """The clip [channels, samples] at another rate and at the reference level (see dsp.level)."""
+        return at_reference(resample(self.samples, self.sample_rate, sample_rate), sample_rate)
 
     def info(self) -> dict[str, str]:
         """What is worth showing, as text."""
@@ -113,32 +112,29 @@ class Style:
         peak = float(np.abs(self.samples).max())
         gain = max(1.0, peak * (1.0 + 2.0**-20))
         flac = np.frombuffer(encode_flac(self.samples / gain, self.sample_rate), dtype=np.uint8)
-        metadata = {
-            "format": FORMAT,
-            "version": str(VERSION),
+        description = {
+            "version": VERSION,
             "name": self.name,
             "author": self.author,
             "licence": self.licence,
             "source_sha256": self.source_hash,
-            "loudness_lufs": repr(self.loudness),
-            "clip_gain": repr(gain),
-            "layout": json.dumps(_LAYOUT),
+            "loudness_lufs": self.loudness,
+            "clip_gain": gain,
+            "layout": _LAYOUT,
         }
         tensors = {
             "clip_flac": torch.from_numpy(flac.copy()),
             **dict(zip(_STATISTICS, (self.bands.mean, self.bands.covariance, self.bands.rest), strict=True)),
         }
+        # One entry, since the library keeps several in no fixed order: the same clip shall give the same bytes.
+        metadata = {FORMAT: json.dumps(description, sort_keys=True)}
         data = save({key: value.contiguous() for key, value in tensors.items()}, metadata)
         with replacing(path, overwrite=overwrite) as beside:
             beside.write_bytes(data)
 
 
-def _to_reference(level: float) -> float:
-    return float(10.0 ** ((REFERENCE_LUFS - level) / 20.0))
-
-
-def _bands(samples: NDArray[np.float64], sample_rate: int, level: float) -> BandStatistics:
-    clip = torch.from_numpy(resample(samples, sample_rate, RATE) * _to_reference(level)).float()
+def _bands(samples: NDArray[np.float64], sample_rate: int) -> BandStatistics:
+    clip = torch.from_numpy(at_reference(resample(samples, sample_rate, RATE), RATE)).float()
     basis = band_basis(N_FFT // 2 + 1, BANDS, highest=RATE / 2)
     return band_statistics(log_spectrogram(clip, N_FFT, HOP), basis)
 
@@ -172,20 +168,18 @@ def _parse(data: bytes, name: str) -> Style:
         tensors = load(data)
         # Eight bytes of length, then the header as JSON: the safetensors format. `load` has checked both.
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = header.get("__metadata__", {})
-        if metadata.get("format") != FORMAT:
-            raise foreign
-        if int(metadata["version"]) > VERSION:
+        described = json.loads(header["__metadata__"][FORMAT])
+        if described["version"] > VERSION:
             raise InputError(
-                f"{name} was made by a newer Gramophone (style format {metadata['version']}; this one "
+                f"{name} was made by a newer Gramophone (style format {described['version']}; this one "
                 f"reads up to {VERSION}): update, or make it again from its clip"
             )
         clip = read_audio_bytes(tensors["clip_flac"].numpy().tobytes(), name=f"the clip in {name}")
-        samples = clip.samples * float(metadata["clip_gain"])
-        level = float(metadata["loudness_lufs"])
-        if not np.isfinite(level) or is_silent(samples):
+        samples = clip.samples * float(described["clip_gain"])
+        level = float(described["loudness_lufs"])
+        if not np.isfinite(level) or not np.isfinite(samples).all() or is_silent(samples):
             raise foreign
-        if json.loads(metadata["layout"]) == _LAYOUT:
+        if described["layout"] == _LAYOUT:
             bands = BandStatistics(*(tensors[key].double() for key in _STATISTICS))
             bins, count = N_FFT // 2 + 1, bands.covariance.shape[0]
             fits = (bands.mean.shape, bands.covariance.shape, bands.rest.shape) == (
@@ -196,16 +190,16 @@ def _parse(data: bytes, name: str) -> Style:
             if not fits or not all(bool(torch.isfinite(tensors[key]).all()) for key in _STATISTICS):
                 raise foreign
         else:
-            bands = _bands(samples, clip.sample_rate, level)
+            bands = _bands(samples, clip.sample_rate)
         return Style(
-            str(metadata.get("name") or name),
+            str(described["name"]) or name,
             samples,
             clip.sample_rate,
             level,
             bands,
-            str(metadata.get("source_sha256", "")),
-            str(metadata.get("author", "")),
-            str(metadata.get("licence", "")),
+            str(described["source_sha256"]),
+            str(described["author"]),
+            str(described["licence"]),
         )
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

@@ -163,9 +163,8 @@ def match_distribution(moved: Tensor, style: Tensor, *, amount: float = 1.0) -> 
     """
     frames, available = moved.shape[-1], style.shape[-1]
     # The quantile of the middle of each of `frames` equal parts, linear between the style's own.
-    place = ((torch.arange(frames, device=moved.device) + 0.5) / frames * available - 0.5).clamp(
-        0, available - 1
-    )
+    parts = (torch.arange(frames, dtype=torch.float64, device=moved.device) + 0.5) / frames
+    place = (parts * available - 0.5).clamp(0, available - 1)
     below = place.floor().long()
     above = (below + 1).clamp_max(available - 1)
     ordered = style.sort(dim=-1).values

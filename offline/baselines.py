@@ -68,8 +68,8 @@ def channel_vocoder(
 ) -> NDArray[np.float64]:
     """The style as carrier, shaped by the content's band envelopes (Dudley 1939).
 
-    32 bands from 60 Hz to 16 kHz, evenly spaced in log frequency; in each, the carrier's own envelope is
-    divided out (with a floor) and the content's put in its place.
+    32 bands from 60 Hz to 16 kHz, evenly spaced in log frequency. Each band of the style is multiplied by the envelope
+    that the content has there, at a mean of 1, so that the style's own balance between bands stays.
     """
     carrier = _fit(style, content, sample_rate)
     edges = np.geomspace(60.0, min(16000.0, 0.45 * sample_rate), VOCODER_BANDS + 1)
@@ -78,10 +78,8 @@ def channel_vocoder(
     for low, high in itertools.pairwise(edges):
         band = scipy.signal.butter(2, (low, high), "bandpass", fs=sample_rate, output="sos")
         voice, tone = (scipy.signal.sosfilt(band, x, axis=-1) for x in (content, carrier))
-        wanted, there = (
-            np.maximum(scipy.signal.sosfiltfilt(smoother, np.abs(x), axis=-1), 0.0) for x in (voice, tone)
-        )
-        out += tone * wanted / np.maximum(there, 0.03 * there.max() + 1e-9)
+        envelope = np.maximum(scipy.signal.sosfiltfilt(smoother, np.abs(voice), axis=-1), 0.0)
+        out += tone * envelope / max(float(envelope.mean()), 1e-9)
     return out
 
 

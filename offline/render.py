@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from dsp.audiofile import is_silent, resample
 from dsp.errors import InputError
-from dsp.level import loudness, match_loudness
+from dsp.level import at_reference
 from dsp.phase import griffin_lim, random_phase, unit_phase
 from dsp.stft import compress, expand, log_spectrogram, power_mean, spread, stft
-from models.style import REFERENCE_LUFS, Style
+from models.style import Style
 from offline.closed_form import transport_frames
 from offline.fixed_network import optimise_fixed
 from offline.optimize import optimise_sound
 from offline.recipes import FixedNetwork, Gramophone, Recipe, Transport, get_recipe
-from offline.strength import blend
+from offline.strength import at_strength
 
 Samples = NDArray[np.float64]
 
@@ -172,9 +172,7 @@ def render(
     else:
         samples = _transported(content, sample_rate, style, recipe.values, generator, where, journal)
     journal.begin("level")
-    if strength < 1.0:
-        samples = blend(content, samples, sample_rate, strength)
-    samples = match_loudness(samples, sample_rate, loudness(content, sample_rate))
+    samples = at_strength(content, samples, sample_rate, strength)
     journal.step(1, 1)
     journal.end()
     return Rendering(
@@ -193,12 +191,6 @@ _SHARES: dict[type, dict[str, float]] = {
 def _fit(samples: Samples, length: int) -> Samples:
     """Cut or fill with silence to a length."""
     return np.pad(samples, ((0, 0), (0, max(0, length - samples.shape[-1]))))[:, :length]
-
-
-def at_reference(samples: Samples, sample_rate: int) -> Samples:
-    """Samples [channels, samples] at the reference loudness; silence stays silent."""
-    level = loudness(samples, sample_rate)
-    return samples * 10.0 ** ((REFERENCE_LUFS - level) / 20.0) if np.isfinite(level) else samples
 
 
 def _published(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.errors import InputError
-from dsp.level import gain_db, limit, loudness, match_loudness, true_peak
+from dsp.level import at_reference, gain_db, limit, loudness, match_loudness, true_peak
 
 RATE = 48000
 repeatable = settings(derandomize=True, deadline=None, max_examples=40, database=None)
@@ -296,3 +296,11 @@ def test_minus_infinity_gives_silence_and_other_targets_must_be_numbers() -> Non
 def test_matching_never_exceeds_the_ceiling(seed: int, target: float, ceiling_db: float) -> None:
     out = match_loudness(bursts(seed, 0.1), RATE, target, ceiling_db=ceiling_db)
     assert true_peak(out, RATE) <= 10.0 ** (ceiling_db / 20.0)
+
+
+def test_the_reference_level_is_the_same_for_one_channel_and_for_two() -> None:
+    samples = speech_like()[:1]
+    once, twice = at_reference(samples, RATE), at_reference(np.repeat(7.0 * samples, 2, axis=0), RATE)
+    np.testing.assert_allclose(twice[:1], once, rtol=1e-6)
+    assert loudness(once, RATE) == pytest.approx(-23.0, abs=0.01)
+    assert not at_reference(np.zeros((2, RATE)), RATE).any()

@@ -1,0 +1,163 @@
+"""Style distance and content kept, over real pairs: every recipe beside what any user can do without one.
+
+    python -m benchmarks.quality                      all pairs; hours, most of them the published recipes'
+    python -m benchmarks.quality --recipes transport gramophone --pairs guitar-tabla
+    python -m benchmarks.quality --tuning             the pairs that settings were chosen on
+
+Renders are kept in benchmarks/output and used again while their settings stay the same, so that an interrupted run
+goes on where it was. Times are those of the run that made a render; benchmarks/offline.py compares times.
+Prints Markdown and writes benchmarks/output/quality.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.pairs import PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
+from models.content import content_kept
+from models.distance import StyleMeter
+from models.style import Style
+from offline.baselines import BASELINES
+from offline.recipes import RECIPES, get_recipe
+from offline.render import render
+from offline.strength import at_strength
+
+OUTPUT = Path(__file__).parent / "output"
+PUBLISHED_RATE = 22050
+STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+COLUMNS = ("raw", "centred", "kept", "onset", "energy", "mel", "pitch", "raw22k", "centred22k", "seconds")
+
+Samples = NDArray[np.float64]
+Row = dict[str, float | None]
+
+
+def rendered(pair: Pair, recipe: str, *, seed: int) -> tuple[Samples, float]:
+    """A render and the seconds that it took, from the folder of renders where it is there already."""
+    settings = json.dumps(get_recipe(recipe).settings(), sort_keys=True)
+    key = hashlib.sha256(f"{settings} {seed} {pair.content.shape}".encode()).hexdigest()[:12]
+    path = OUTPUT / f"{pair.name}.{recipe}.{key}.npz"
+    if not path.exists():
+        print(f"{pair.name}: rendering with {recipe} ...", file=sys.stderr, flush=True)
+        style = Style.from_audio(pair.style, RATE, name=pair.name)
+        rendering = render(pair.content, RATE, style, recipe=recipe, seed=seed)
+        OUTPUT.mkdir(exist_ok=True)
+        beside = path.with_suffix(".part.npz")
+        np.savez(beside, samples=rendering.samples, seconds=sum(rendering.seconds.values()))
+        beside.rename(path)
+    with np.load(path) as stored:
+        return stored["samples"], float(stored["seconds"])
+
+
+class Judge:
+    """Measures outputs for one pair, at 44.1 kHz and in the band that the published recipes work in."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._content = pair.content
+        self._full = StyleMeter(pair.content, pair.style, RATE)
+        self._half = StyleMeter(pair.content, pair.style, RATE, rate=PUBLISHED_RATE)
+
+    def row(self, output: Samples, seconds: float | None = None) -> Row:
+        full, half = self._full.distance(output), self._half.distance(output)
+        kept = content_kept(self._content, output, RATE)
+        parts = (kept.overall, kept.onset, kept.energy, kept.mel, kept.pitch)
+        values = (full.raw, full.centred, *parts, half.raw, half.centred, seconds)
+        return dict(zip(COLUMNS, values, strict=True))
+
+    def floor(self) -> Row:
+        full, half = self._full.floor(), self._half.floor()
+        values = (full.raw, full.centred, *[None] * 5, half.raw, half.centred, None)
+        return dict(zip(COLUMNS, values, strict=True))
+
+
+def measure(pair: Pair, recipes: Sequence[str], *, seed: int) -> tuple[dict[str, Row], list[Row]]:
+    """Rows by name, and the default recipe's rows along the strengths."""
+    judge = Judge(pair)
+    rows: dict[str, Row] = {"content unchanged": judge.row(pair.content)}
+    for name, baseline in BASELINES.items():
+        rows[name] = judge.row(baseline(pair.content, pair.style, RATE))
+    curve: list[Row] = []
+    for recipe in recipes:
+        samples, seconds = rendered(pair, recipe, seed=seed)
+        rows[recipe] = judge.row(samples, seconds)
+        if recipe == "gramophone":
+            curve = [judge.row(at_strength(pair.content, samples, RATE, s)) for s in STRENGTHS]
+    rows["floor"] = judge.floor()
+    return rows, curve
+
+
+def at_equal_content(curve: Sequence[Row], kept: float) -> float:
+    """Centred distance of the furthest strength on the curve that keeps at least so much content, interpolated."""
+    points = [(float(r["kept"] or 0.0), float(r["centred"] or 0.0)) for r in curve]
+    if points[-1][0] >= kept:
+        return points[-1][1]
+    for (k0, c0), (k1, c1) in reversed(list(itertools.pairwise(points))):
+        if k1 < kept <= k0:
+            return c1 + (c0 - c1) * (kept - k1) / (k0 - k1)
+    return points[0][1]
+
+
+def table(rows: dict[str, Row], columns: Sequence[str] = COLUMNS) -> str:
+    lines = ["| output | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, row in rows.items():
+        cells = [
+            "-" if row[c] is None else f"{row[c]:.0f}" if c == "seconds" else f"{row[c]:.2f}" for c in columns
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def mean(rows: Sequence[Row]) -> Row:
+    result: Row = {}
+    for column in COLUMNS:
+        values = [value for row in rows if (value := row[column]) is not None]
+        result[column] = float(np.mean(values)) if values else None
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", nargs="+", help="names of pairs (default: all)")
+    parser.add_argument("--tuning", action="store_true", help="the pairs that settings were chosen on")
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=list(RECIPES))
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    table_of = TUNING_PAIRS if args.tuning else PAIRS
+    results: dict[str, dict[str, Row]] = {}
+    curves: dict[str, list[Row]] = {}
+    for name in args.pairs or list(table_of):
+        results[name], curves[name] = measure(load_pair(name), args.recipes, seed=args.seed)
+        print(f"\n### {name}: {(PAIRS | TUNING_PAIRS)[name][2]}\n\n{table(results[name])}", flush=True)
+
+    names = list(next(iter(results.values())))
+    means = {name: mean([rows[name] for rows in results.values()]) for name in names}
+    print(f"\n### Mean over {len(results)} pairs\n\n{table(means)}")
+    if "gramophone" in args.recipes:
+        along = {f"{s:.1f}": mean([c[i] for c in curves.values()]) for i, s in enumerate(STRENGTHS)}
+        print(f"\n### The default recipe along the strengths, mean\n\n{table(along, COLUMNS[:7])}")
+        rivals = [n for n in names if n not in ("content unchanged", "floor", "gramophone", "transport")]
+        print("\n### Centred distance of the default recipe where it keeps as much content as each rival\n")
+        print("| pair | " + " | ".join(rivals) + " |\n" + "|---" * (len(rivals) + 1) + "|")
+        for pair, rows in results.items():
+            cells = []
+            for rival in rivals:
+                theirs = float(rows[rival]["centred"] or 0.0)
+                ours = at_equal_content(curves[pair], float(rows[rival]["kept"] or 0.0))
+                cells.append(f"{ours:.2f} against {theirs:.2f}" + ("" if ours <= theirs else " (lost)"))
+            print(f"| {pair} | " + " | ".join(cells) + " |")
+    OUTPUT.mkdir(exist_ok=True)
+    (OUTPUT / "quality.json").write_text(json.dumps({"pairs": results, "curves": curves}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+import pytest
+import torch
+
+from models.bands import band_basis, band_statistics, transport_in_bands
+from models.transport import (
+    energy_coupling,
+    match_distribution,
+    mel_edges,
+    statistics,
+    transport,
+    transport_matrix,
+)
+
+
+def frames(bins: int, count: int, seed: int) -> torch.Tensor:
+    """Correlated positive frames."""
+    generator = torch.Generator().manual_seed(seed)
+    mix = torch.randn(bins, bins, generator=generator, dtype=torch.float64) / bins**0.5
+    return (1.0 + mix @ torch.randn(bins, count, generator=generator, dtype=torch.float64)).abs()
+
+
+CONTENT, STYLE = frames(12, 400, 0), frames(12, 300, 1)
+COUPLING = energy_coupling(CONTENT, STYLE, energy=5.0, bands=5.0, count=4)
+
+
+@pytest.mark.parametrize("coupling", [None, COUPLING], ids=["least move", "coupled"])
+def test_mean_and_covariance_arrive_exactly(coupling: torch.Tensor | None) -> None:
+    moved = statistics(transport(CONTENT, STYLE, coupling=coupling, regularisation=1e-9))
+    wanted = statistics(STYLE)
+    torch.testing.assert_close(moved.mean, wanted.mean)
+    torch.testing.assert_close(moved.covariance, wanted.covariance, rtol=1e-5, atol=1e-6)
+
+
+def test_without_coupling_the_map_is_symmetric_positive_and_the_identity_between_equals() -> None:
+    ours, theirs = statistics(CONTENT).covariance, statistics(STYLE).covariance
+    matrix = transport_matrix(ours, theirs)
+    torch.testing.assert_close(matrix, matrix.mT)
+    assert float(torch.linalg.eigvalsh(matrix).min()) > 0.0
+    eye = torch.eye(12, dtype=torch.float64)
+    torch.testing.assert_close(transport_matrix(ours, ours), eye, rtol=0.0, atol=1e-7)
+
+
+def test_identity_coupling_is_no_coupling() -> None:
+    ours, theirs = statistics(CONTENT).covariance, statistics(STYLE).covariance
+    eye = torch.eye(12, dtype=torch.float64)
+    torch.testing.assert_close(transport_matrix(ours, theirs, coupling=eye), transport_matrix(ours, theirs))
+
+
+def test_no_other_exact_map_moves_less() -> None:
+    ours = statistics(CONTENT)
+    best = (transport(CONTENT, STYLE, regularisation=1e-9) - CONTENT).square().mean()
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(5):
+        coupling = torch.eye(12, dtype=torch.float64) + 0.5 * torch.randn(
+            12, 12, generator=generator, dtype=torch.float64
+        )
+        other = transport(CONTENT, STYLE, coupling=coupling, regularisation=1e-9)
+        torch.testing.assert_close(
+            statistics(other).covariance, statistics(STYLE).covariance, rtol=1e-5, atol=1e-6
+        )
+        assert float((other - CONTENT).square().mean()) > float(best)
+    assert ours.mean.shape == (12,)
+
+
+def test_coupling_ties_the_energies_together() -> None:
+    def energy(spectrogram: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+        weights = torch.expm1(of).square().mean(dim=-1)
+        return weights @ spectrogram
+
+    def tie(coupling: torch.Tensor | None) -> float:
+        moved = transport(CONTENT, STYLE, coupling=coupling)
+        return float(torch.corrcoef(torch.stack([energy(CONTENT, CONTENT), energy(moved, STYLE)]))[0, 1])
+
+    assert tie(energy_coupling(CONTENT, STYLE, energy=50.0, bands=0.0)) > max(tie(None), 0.9)
+
+
+def test_fewer_frames_than_bins_give_finite_numbers() -> None:
+    few = frames(12, 5, 2)
+    assert bool(torch.isfinite(transport(few, STYLE)).all())
+    assert bool(torch.isfinite(transport(CONTENT, few, coupling=COUPLING)).all())
+    still = torch.ones(12, 30, dtype=torch.float64)
+    assert bool(torch.isfinite(transport(still, STYLE)).all())
+
+
+def test_distribution_is_the_styles_in_the_order_of_the_moved() -> None:
+    moved = torch.randn(5, 300, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    matched = match_distribution(moved, STYLE[:5])
+    torch.testing.assert_close(matched.sort(dim=-1).values, STYLE[:5].sort(dim=-1).values)
+    assert torch.equal(matched.argsort(dim=-1), moved.argsort(dim=-1))
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("count", [1, 7, 1000])
+def test_distribution_stays_within_what_the_style_holds(amount: float, count: int) -> None:
+    moved = 10.0 * torch.randn(12, count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    matched = match_distribution(moved, STYLE, amount=amount)
+    assert float(matched.min()) >= 0.0
+    assert bool((matched <= STYLE.max(dim=-1, keepdim=True).values + 1e-12).all())
+
+
+def test_mel_edges_cover_all_bins_and_widen() -> None:
+    edges = mel_edges(1025, 24, highest=22050.0)
+    assert float(edges[0]) == 0.0
+    assert float(edges[-1]) == pytest.approx(1024.0)
+    assert bool((edges.diff().diff() > 0.0).all())
+
+
+@pytest.mark.parametrize("bands", [24, 64, 96, 128])
+def test_band_basis_is_orthonormal(bands: int) -> None:
+    basis = band_basis(1025, bands, highest=22050.0)
+    assert bands // 2 < basis.shape[1] <= bands
+    eye = torch.eye(basis.shape[1], dtype=torch.float64)
+    torch.testing.assert_close(basis.mT @ basis, eye, rtol=0.0, atol=1e-9)
+
+
+def test_in_bands_mean_and_band_covariance_arrive_exactly() -> None:
+    basis = band_basis(64, 12, highest=22050.0)
+    content, style = frames(64, 500, 4), frames(64, 400, 5)
+    wanted = band_statistics(style, basis)
+    moved = band_statistics(transport_in_bands(content, wanted, basis, regularisation=1e-9), basis)
+    torch.testing.assert_close(moved.mean, wanted.mean)
+    torch.testing.assert_close(moved.covariance, wanted.covariance, rtol=1e-4, atol=1e-6)
