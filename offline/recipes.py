@@ -159,6 +159,8 @@ def _parse(field: dataclasses.Field[Any], value: object, recipe: str) -> object:
         if not numbers or not all(low <= number <= high for number in numbers):
             raise wrong
         return numbers
+    if kind is int and isinstance(value, float) and not value.is_integer():
+        raise wrong
     try:
         parsed = kind(value)
     except (TypeError, ValueError):
@@ -196,9 +198,10 @@ def get_recipe(name: str, settings: Mapping[str, object] | None = None) -> Recip
             )
         changed[key] = _parse(fields[key], value, name)
     values = dataclasses.replace(recipe.values, **changed)
-    if values.hop > values.n_fft // 2:
+    if values.hop > values.n_fft // 4:
         raise InputError(
-            f"recipe {name}: hop={values.hop} must be at most half of n_fft={values.n_fft}, or sound is lost"
+            f"recipe {name}: hop={values.hop} must be at most a quarter of n_fft={values.n_fft}, "
+            "or frames cannot be put together again"
         )
     return dataclasses.replace(recipe, values=values)
 

@@ -1,0 +1,174 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from dsp.errors import InputError
+from dsp.level import loudness, true_peak
+from models.content import content_kept
+from models.distance import StyleMeter
+from models.style import Style
+from offline.baselines import BASELINES
+from offline.recipes import get_recipe
+from offline.render import Progress, render
+from offline.strength import at_strength
+
+RATE = 44100
+RECIPES = ["gramophone", "transport", "ulyanov2016", "dipani2018"]
+FEW = {
+    "gramophone": {"steps": 12, "filters": 32, "rank": 32},
+    "transport": {"phase_iterations": 4},
+    "ulyanov2016": {"steps": 2, "filters": 64, "phase_iterations": 3},
+    "dipani2018": {"steps": 2, "filters": 64, "phase_iterations": 3},
+}
+
+
+def beats(seconds: float = 1.5, channels: int = 2, rate: int = RATE) -> np.ndarray:
+    t = np.arange(round(seconds * rate)) / rate
+    struck = np.random.default_rng(0).standard_normal(t.size) * np.exp(-14.0 * np.mod(t, 0.25))
+    return 0.3 * np.stack([struck * (0.9**c) for c in range(channels)])
+
+
+def chimes(seconds: float = 2.0, rate: int = RATE, channels: int = 1) -> np.ndarray:
+    t = np.arange(round(seconds * rate)) / rate
+    tone = sum(np.sin(2 * np.pi * f * t) for f in (523.0, 659.0, 1318.0, 2637.0))
+    return np.repeat((0.1 * tone * np.exp(-3.0 * np.mod(t, 0.5)))[None], channels, axis=0)
+
+
+STYLE = Style.from_audio(chimes(), RATE, name="chimes")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (48000, 1), (16000, 3)])
+def test_rate_channels_and_length_are_the_contents_and_nothing_clips(
+    recipe: str, rate: int, channels: int
+) -> None:
+    content = beats(0.7, channels, rate)
+    style = Style.from_audio(chimes(1.0, 32000, 2), 32000, name="chimes")
+    done = render(content, rate, style, recipe=recipe, settings=FEW[recipe])
+    assert done.samples.shape == content.shape
+    assert done.sample_rate == rate
+    assert np.isfinite(done.samples).all()
+    assert true_peak(done.samples, rate) <= 10 ** (-1 / 20) + 1e-9
+
+
+@pytest.mark.parametrize("recipe", ["gramophone", "transport"])
+def test_loudness_is_the_contents_where_its_peaks_allow(recipe: str) -> None:
+    content = 0.2 * beats()
+    done = render(content, RATE, STYLE, recipe=recipe, settings=FEW[recipe])
+    assert loudness(done.samples, RATE) == pytest.approx(loudness(content, RATE), abs=0.1)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_strength_zero_is_the_content_sample_for_sample(recipe: str) -> None:
+    content = beats()
+    assert np.array_equal(render(content, RATE, STYLE, recipe=recipe, strength=0.0).samples, content)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_same_seed_gives_the_same_samples(recipe: str) -> None:
+    def once(seed: int) -> np.ndarray:
+        return render(beats(0.5), RATE, STYLE, recipe=recipe, settings=FEW[recipe], seed=seed).samples
+
+    assert np.array_equal(once(3), once(3))
+    # The closed form has nothing to draw.
+    assert np.array_equal(once(3), once(4)) == (recipe == "transport")
+
+
+@pytest.mark.parametrize("recipe", ["gramophone", "transport"])
+def test_strength_is_monotone_in_style_distance(recipe: str) -> None:
+    content = beats()
+    full = render(content, RATE, STYLE, recipe=recipe, settings=FEW[recipe]).samples
+    meter = StyleMeter(content, STYLE.samples, RATE)
+    distances = [meter.distance(at_strength(content, full, RATE, s)) for s in np.linspace(0.0, 1.0, 6)]
+    for part in ("raw", "centred"):
+        values = [getattr(d, part) for d in distances]
+        assert values[0] == pytest.approx(1.0)
+        # A hundredth is within what two sets of networks disagree by.
+        assert all(later < earlier + 0.01 for earlier, later in itertools.pairwise(values)), (part, values)
+        assert values[-1] < 0.5
+
+
+def test_a_strength_between_is_that_of_the_full_render() -> None:
+    content = beats()
+    full = render(content, RATE, STYLE, recipe="transport", settings=FEW["transport"]).samples
+    half = render(content, RATE, STYLE, recipe="transport", settings=FEW["transport"], strength=0.5).samples
+    np.testing.assert_allclose(half, at_strength(content, full, RATE, 0.5), atol=1e-4)
+
+
+def test_the_optimiser_goes_further_than_the_closed_form_and_keeps_the_attacks() -> None:
+    # A style whose statistics are in the order of its frames, which the closed form does not see.
+    content, style = chimes(2.0), Style.from_audio(beats(2.0), RATE, name="beats")
+    meter = StyleMeter(content, style.samples, RATE)
+    closed = render(content, RATE, style, recipe="transport").samples
+    optimised = render(content, RATE, style, settings={"steps": 60}).samples
+    first, second = meter.distance(closed), meter.distance(optimised)
+    assert second.raw < first.raw
+    assert second.centred < 0.8 * first.centred
+    assert content_kept(content, optimised, RATE).onset > 0.8
+
+
+def test_the_stereo_image_stays() -> None:
+    content = beats(1.0, 2)
+    done = render(content, RATE, STYLE, recipe="transport").samples
+    balance = np.linalg.norm(content[1]) / np.linalg.norm(content[0])
+    assert np.linalg.norm(done[1]) / np.linalg.norm(done[0]) == pytest.approx(balance, rel=0.02)
+    assert np.corrcoef(done[0], done[1])[0, 1] > 0.99
+
+
+def test_rests_are_not_filled_with_style() -> None:
+    content = beats(2.0)
+    content[:, RATE : RATE + RATE // 2] = 0.0
+    done = render(content, RATE, STYLE, settings=FEW["gramophone"]).samples
+    middle = done[:, RATE + 4096 : RATE + RATE // 2 - 4096]
+    assert 20 * np.log10(np.abs(middle).max() + 1e-12) < -60.0
+
+
+def test_progress_runs_from_nothing_to_all_and_losses_are_kept() -> None:
+    seen: list[Progress] = []
+    done = render(beats(0.5), RATE, STYLE, settings=FEW["gramophone"], progress=seen.append)
+    fractions = [p.fraction for p in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1.0)
+    assert [p.stage for p in seen if p.loss is not None] == ["sound"] * 12
+    assert [point.step for point in done.losses] == list(range(1, 13))
+    assert set(done.seconds) == {"transport", "phase", "sound", "level"}
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "message"),
+    [
+        (np.zeros((1, RATE)), {}, "silent"),
+        (beats(0.02), {}, "shorter than one frame"),
+        (np.full((1, RATE), np.inf), {}, "not numbers"),
+        (beats(), {"strength": 1.5}, "strength"),
+        (beats(), {"strength": float("nan")}, "strength"),
+        (beats(), {"device": "abacus"}, "unknown device"),
+        (beats(), {"recipe": "soup"}, "unknown recipe"),
+        (beats(), {"recipe": "transport", "steps": 3}, "no setting 'steps'"),
+    ],
+)
+def test_bad_input_is_refused(content: np.ndarray, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        render(content, RATE, STYLE, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_asked_for_and_absent_is_refused() -> None:
+    with pytest.raises(InputError, match="no CUDA device"):
+        render(beats(), RATE, STYLE, device="cuda")
+
+
+def test_a_recipe_with_its_own_settings_is_taken_as_it_is() -> None:
+    recipe = get_recipe("transport", {"bands": 64, "phase_iterations": 2})
+    assert render(beats(0.5), RATE, STYLE, recipe=recipe).recipe is recipe
+
+
+@pytest.mark.parametrize("name", list(BASELINES))
+def test_baselines_keep_shape_and_are_on_the_way(name: str) -> None:
+    content = beats()
+    output = BASELINES[name](content, STYLE.samples, RATE)
+    assert output.shape == content.shape
+    assert np.isfinite(output).all()
+    assert StyleMeter(content, STYLE.samples, RATE).distance(output).raw < 1.0
