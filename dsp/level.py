@@ -85,6 +85,13 @@ def _k_weighted(channel: Samples, sample_rate: int) -> Samples:
     return np.asarray(high_pass.apply_filter(shelf.apply_filter(channel)), dtype=np.float64)
 
 
+def k_weights(n_fft: int, sample_rate: int) -> Samples:
+    """Return the power gain [n_fft // 2 + 1] of the K-weighting (BS.1770-4) in each bin of an STFT."""
+    impulse = np.zeros(n_fft)
+    impulse[0] = 1.0
+    return np.asarray(np.abs(np.fft.rfft(_k_weighted(impulse, sample_rate))) ** 2)
+
+
 def at_reference(samples: Samples, sample_rate: int) -> Samples:
     """Return `samples` [channels, samples] with -23 LUFS in each channel on the mean; silence as it is.
 

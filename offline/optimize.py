@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dsp.stft import S0, expand, istft, log_spectrogram, stft
+from dsp.level import at_reference, k_weights
+from dsp.stft import S0, compress, expand, istft, power_mean, stft
 from models.gram import Moments, moments
 from models.transport import mel_edges
 from offline.recipes import Gramophone
@@ -28,6 +29,7 @@ from offline.recipes import Gramophone
 OnStep = Callable[[int, float], None]
 
 ENVELOPE_BANDS = 32
+LEVEL_EVERY = 10
 
 
 def optimise_sound(
@@ -64,6 +66,7 @@ def optimise_sound(
         [{"params": [p], "lr": r} for p, r in zip((gain, turn), rates, strict=True)], betas=(0.9, 0.99)
     )
     wanted = ContentEnvelopes(content, highest=settings.sample_rate / 2) if settings.content_weight else None
+    loudness = SteadyLoudness(n_fft, settings.sample_rate, device=start.device)
 
     def sound() -> Tensor:
         return istft(spectrum * torch.polar(gain.exp(), turn), n_fft, hop, length)
@@ -74,7 +77,11 @@ def optimise_sound(
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * decay
         optimizer.zero_grad(set_to_none=True)
-        current = log_spectrogram(sound(), n_fft, hop)
+        samples = sound()
+        magnitude = power_mean(stft(samples, n_fft, hop))
+        if step % LEVEL_EVERY == 1:
+            loudness.calibrate(samples.detach(), magnitude.detach())
+        current = compress(loudness.normalise(magnitude))
         network = draw_sketch(
             current.shape[0], settings.kernels, settings.filters, settings.rank, generator=generator
         )
@@ -87,6 +94,36 @@ def optimise_sound(
         on_step(step, float(style_loss.detach()))
     with torch.no_grad():
         return sound()
+
+
+class SteadyLoudness:
+    """Holds magnitudes at the reference level while a sound is optimised.
+
+    Sounds are compared at one loudness. An optimiser that may change it drifts to a level at which it matches the
+    style's log-magnitudes, but at which nobody will compare them. Dividing by the K-weighted power of the magnitudes
+    takes that direction out of the gradient; what the standard's gates make of it besides changes slowly, and is
+    measured now and then.
+    """
+
+    def __init__(self, n_fft: int, sample_rate: int, *, device: torch.device) -> None:
+        self._sample_rate = sample_rate
+        self._weights = torch.from_numpy(k_weights(n_fft, sample_rate)).float().to(device)[:, None]
+        self._factor = 1.0
+
+    def calibrate(self, samples: Tensor, magnitude: Tensor) -> None:
+        """Measure the loudness of a sound [channels, samples] whose magnitudes [bins, frames] are these."""
+        heard = samples.double().cpu().numpy()
+        peak = float(abs(heard).max())
+        if peak > 0.0:
+            level = float(abs(at_reference(heard, self._sample_rate)).max()) / peak
+            self._factor = level * float(self._root_power(magnitude))
+
+    def normalise(self, magnitude: Tensor) -> Tensor:
+        """Magnitudes [bins, frames] at the reference level."""
+        return magnitude * (self._factor / self._root_power(magnitude))
+
+    def _root_power(self, magnitude: Tensor) -> Tensor:
+        return (self._weights * magnitude.square()).mean().sqrt().clamp_min(1e-12)
 
 
 @dataclass(frozen=True)
