@@ -89,7 +89,9 @@ def measure(pair: Pair, recipes: Sequence[str], *, seed: int) -> tuple[dict[str,
         samples, seconds = rendered(pair, recipe, seed=seed)
         rows[recipe] = judge.row(samples, seconds)
         if recipe == "gramophone":
-            curve = [judge.row(at_strength(pair.content, samples, RATE, s)) for s in STRENGTHS]
+            # The stored render has been brought to its level already; below 1 that happens once more, to little effect.
+            steps = [at_strength(pair.content, samples, RATE, s) for s in STRENGTHS[:-1]]
+            curve = [*(judge.row(step) for step in steps), rows[recipe]]
     rows["floor"] = judge.floor()
     return rows, curve
 

@@ -14,35 +14,40 @@ from offline.recipes import Transport
 SILENCE_DB = -80.0
 
 
-def transport_frames(content: Tensor, style: Tensor, settings: Transport) -> Tensor:
-    """Move the log-magnitudes of a content to a style's statistics.
+def transport_frames(current: Tensor, style: Tensor, settings: Transport, *, coupled: bool = True) -> Tensor:
+    """Move log-magnitudes to a style's statistics and distribution.
 
     Parameters
     ----------
-    content : Tensor [bins, frames]
+    current : Tensor [bins, frames]
     style : Tensor [bins, frames of its own]
     settings : the recipe's
+    coupled : whether the style's loudness shall follow that of `current`; otherwise the map moves least
 
     Returns
     -------
-    Tensor [bins, frames of the content], none below zero
+    Tensor [bins, frames of `current`], none below zero
     """
-    bins, highest = content.shape[0], settings.sample_rate / 2
+    bins, highest = current.shape[0], settings.sample_rate / 2
     if settings.bands:
-        basis = band_basis(bins, settings.bands, highest=highest).to(content.device)
+        basis = band_basis(bins, settings.bands, highest=highest).to(current.device)
         moved = transport_in_bands(
-            content, band_statistics(style, basis), basis, regularisation=settings.regularisation
+            current, band_statistics(style, basis), basis, regularisation=settings.regularisation
         )
     else:
-        coupling = energy_coupling(
-            content, style, energy=settings.energy_coupling, bands=settings.band_coupling, highest=highest
-        )
-        moved = transport(content, style, coupling=coupling, regularisation=settings.regularisation)
-    matched = match_distribution(moved, style, amount=settings.distribution)
-    return matched * _sounding(content)
+        coupling = None
+        if coupled:
+            coupling = energy_coupling(
+                current, style, energy=settings.energy_coupling, bands=settings.band_coupling, highest=highest
+            )
+        moved = transport(current, style, coupling=coupling, regularisation=settings.regularisation)
+    return match_distribution(moved, style, amount=settings.distribution)
 
 
-def _sounding(content: Tensor) -> Tensor:
-    """1 where a frame of the content sounds, 0 where it is silent, [frames]: rests are not filled with style."""
+def sounding(content: Tensor) -> Tensor:
+    """1 where a frame of log-magnitudes [bins, frames] sounds, 0 where it is silent, [frames].
+
+    Multiplied with what the style makes of the frames, it keeps rests from being filled.
+    """
     level = 10.0 * torch.log10(expand(content).square().sum(dim=0) + 1e-12)
     return ((level - SILENCE_DB) / 10.0).clamp(0.0, 1.0)

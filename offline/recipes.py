@@ -65,13 +65,16 @@ class Transport:
     )
     band_coupling: float = _setting(5.0, "the same in each of 24 mel-like bands (bands=0)", low=0.0, high=1e4)
     distribution: float = _setting(
-        0.5, "how far each bin's values take the style's distribution", low=0.0, high=1.0
+        0.75, "how far each bin's values take the style's distribution", low=0.0, high=1.0
     )
     regularisation: float = _setting(
         1e-3, "share of the mean variance added to directions that the content lacks", low=1e-9, high=1.0
     )
+    rounds: int = _setting(
+        2, "how often the map is solved, each time on the sound that the last one gave", low=1, high=20
+    )
     phase_iterations: int = _setting(
-        30, "fast Griffin-Lim iterations, from the content's phase", low=0, high=10000
+        12, "fast Griffin-Lim iterations in each round, from the content's phase", low=0, high=10000
     )
 
 
@@ -80,7 +83,7 @@ class Gramophone(Transport):
     """Settings of the default recipe: the closed form, then the sound itself against fresh networks."""
 
     phase_iterations: int = _setting(
-        8, "fast Griffin-Lim iterations after the closed form, from the content's phase", low=0, high=10000
+        8, "fast Griffin-Lim iterations in each round, from the content's phase", low=0, high=10000
     )
     steps: int = _setting(200, "optimiser steps", low=0, high=100000)
     filters: int = _setting(128, "filters of each step's network", low=1, high=8192)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from dsp.level import at_reference
 from dsp.phase import griffin_lim, random_phase, unit_phase
 from dsp.stft import compress, expand, log_spectrogram, power_mean, spread, stft
 from models.style import Style
-from offline.closed_form import transport_frames
+from offline.closed_form import sounding, transport_frames
 from offline.fixed_network import optimise_fixed
 from offline.optimize import optimise_sound
 from offline.recipes import FixedNetwork, Gramophone, Recipe, Transport, get_recipe
@@ -182,8 +183,8 @@ def render(
 
 # Each recipe's stages, with the share of the time that each takes.
 _SHARES: dict[type, dict[str, float]] = {
-    Transport: {"transport": 60.0, "phase": 35.0, "level": 5.0},
-    Gramophone: {"transport": 4.0, "phase": 1.0, "sound": 94.0, "level": 1.0},
+    Transport: {"transport": 90.0, "level": 10.0},
+    Gramophone: {"transport": 8.0, "sound": 91.0, "level": 1.0},
     FixedNetwork: {"analysis": 1.0, "spectrogram": 90.0, "phase": 8.0, "level": 1.0},
 }
 
@@ -248,27 +249,33 @@ def _transported(
     journal.begin("transport")
     n_fft, hop = settings.n_fft, settings.hop
     ours = at_reference(resample(content, sample_rate, settings.sample_rate), settings.sample_rate)
-    clips = (torch.from_numpy(x).float().to(device) for x in (ours, style.at(settings.sample_rate)))
-    spectrum, example = (stft(x, n_fft, hop) for x in clips)
-    content_log, style_log = (compress(power_mean(x)) for x in (spectrum, example))
-    target = transport_frames(content_log, style_log, settings)
-
-    journal.begin("phase")
-    iterations = settings.phase_iterations
-    sound = griffin_lim(
-        spread(expand(target), spectrum),
-        unit_phase(spectrum),
-        n_fft=n_fft,
-        hop=hop,
-        length=ours.shape[-1],
-        iterations=iterations,
-        on_step=lambda step: journal.step(step, iterations),
-    )
+    sound, example = (torch.from_numpy(x).float().to(device) for x in (ours, style.at(settings.sample_rate)))
+    content_log, style_log = (log_spectrogram(x, n_fft, hop) for x in (sound, example))
+    sounds = sounding(content_log)
+    # Of each round, the map is one step and every iteration of its phase another.
+    steps = 1 + settings.phase_iterations
+    for turn in range(settings.rounds):
+        # What no signal can have is lost on the way through the phase; another round sees what is missing.
+        spectrum = stft(sound, n_fft, hop)
+        current = compress(power_mean(spectrum))
+        target = transport_frames(current, style_log, settings, coupled=turn == 0) * sounds
+        done = turn * steps + 1
+        journal.step(done, settings.rounds * steps)
+        sound = griffin_lim(
+            spread(expand(target), spectrum),
+            unit_phase(spectrum),
+            n_fft=n_fft,
+            hop=hop,
+            length=ours.shape[-1],
+            iterations=settings.phase_iterations,
+            on_step=partial(_count, journal, done, settings.rounds * steps),
+        )
+        level = at_reference(sound.double().cpu().numpy(), settings.sample_rate)
+        sound = torch.from_numpy(level).float().to(device)
     if isinstance(settings, Gramophone):
         journal.begin("sound")
-        start = at_reference(sound.double().cpu().numpy(), settings.sample_rate)
         sound = optimise_sound(
-            torch.from_numpy(start).float().to(device),
+            sound,
             content_log,
             style_log,
             settings,
@@ -277,3 +284,7 @@ def _transported(
         )
     out = resample(sound.double().cpu().numpy(), settings.sample_rate, sample_rate)
     return _fit(out, content.shape[-1])
+
+
+def _count(journal: Journal, before: int, steps: int, step: int) -> None:
+    journal.step(before + step, steps)

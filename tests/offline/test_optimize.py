@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 
+from dsp.level import at_reference
 from dsp.stft import log_spectrogram
 from models.gram import gram
-from offline.closed_form import transport_frames
+from offline.closed_form import sounding, transport_frames
 from offline.fixed_network import optimise_fixed
 from offline.optimize import ContentEnvelopes, Sketch, draw_sketch, optimise_sound, relative_style_loss
 from offline.recipes import FixedNetwork, Gramophone, Transport
@@ -30,8 +31,12 @@ def tones() -> torch.Tensor:
     return 0.1 * sum(torch.sin(2 * math.pi * f * t) for f in (220.0, 440.0, 660.0, 1500.0))[None]
 
 
-CONTENT = log_spectrogram(beats(), N_FFT, HOP)
-STYLE = log_spectrogram(tones(), N_FFT, HOP)
+def level(samples: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(at_reference(samples.double().numpy(), RATE)).float()
+
+
+CONTENT = log_spectrogram(level(beats()), N_FFT, HOP)
+STYLE = log_spectrogram(level(tones()), N_FFT, HOP)
 SMALL = Gramophone(**LAYOUT, steps=30, filters=16, rank=32, kernels=(1, 3, 7), learning_rate=0.3)  # type: ignore[arg-type]
 
 
@@ -84,8 +89,8 @@ def test_the_loss_falls_on_networks_never_seen_and_the_sound_is_what_was_measure
     out, losses = optimise(beats(), SMALL)
     assert len(losses) == 30
     judge = draw_sketch(CONTENT.shape[0], (5,), 64, 64, generator=generator(99))
-    after = float(relative_style_loss(judge, log_spectrogram(out, N_FFT, HOP), CONTENT, STYLE))
-    assert after < 0.6, after
+    heard = log_spectrogram(level(out), N_FFT, HOP)
+    assert float(relative_style_loss(judge, heard, CONTENT, STYLE)) < 0.6
 
 
 def test_no_steps_give_the_start_back() -> None:
@@ -97,6 +102,11 @@ def test_the_same_seed_gives_the_same_samples() -> None:
     first, second, other = (optimise(beats(), SMALL, seed)[0] for seed in (1, 1, 2))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
+
+
+def test_loudness_is_not_what_is_optimised() -> None:
+    quiet, loud = (optimise(factor * beats(), SMALL)[1] for factor in (0.01, 10.0))
+    assert quiet == pytest.approx(loud, rel=0.02)
 
 
 def test_the_stereo_image_stays() -> None:
@@ -145,6 +155,7 @@ def test_the_closed_form_brings_gram_matrices_of_frames_nearer_and_leaves_silenc
     content = log_spectrogram(sound, N_FFT, HOP)
     for bands in (0, 48):
         moved = transport_frames(content, STYLE, Transport(**LAYOUT, bands=bands))  # type: ignore[arg-type]
+        moved = moved * sounding(content)
         assert float(moved.min()) >= 0.0
         assert float(moved[:, -20:].max()) == 0.0
         full = transport_frames(CONTENT, STYLE, Transport(**LAYOUT, bands=bands))  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ def test_progress_runs_from_nothing_to_all_and_losses_are_kept() -> None:
     assert fractions[-1] == pytest.approx(1.0)
     assert [p.stage for p in seen if p.loss is not None] == ["sound"] * 12
     assert [point.step for point in done.losses] == list(range(1, 13))
-    assert set(done.seconds) == {"transport", "phase", "sound", "level"}
+    assert set(done.seconds) == {"transport", "sound", "level"}
 
 
 @pytest.mark.parametrize(
