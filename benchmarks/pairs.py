@@ -39,7 +39,7 @@ PAIRS: dict[str, tuple[str, str, str]] = {
     "brass-choir": ("brass", "ambi_choir", "tonal on tonal: a held brass line in the style of a choir"),
 }
 
-# Pairs that settings were chosen on; the table above is for judging.
+# More pairs that settings were chosen on; docs/design.md says which of the table above were looked at as well.
 TUNING_PAIRS: dict[str, tuple[str, str, str]] = {
     "drums-tabla": ("loop_breakbeat", "loop_tabla", "drums on drums"),
     "speech-piano": ("speech", "ambi_piano", "speech on a slow tonal style"),

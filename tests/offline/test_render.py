@@ -102,11 +102,15 @@ def test_the_optimiser_goes_further_than_the_closed_form_and_keeps_the_attacks()
     content, style = chimes(2.0), Style.from_audio(beats(2.0), RATE, name="beats")
     meter = StyleMeter(content, style.samples, RATE)
     closed = render(content, RATE, style, recipe="transport").samples
-    optimised = render(content, RATE, style, settings={"steps": 60}).samples
-    first, second = meter.distance(closed), meter.distance(optimised)
-    assert second.raw < first.raw
+    free, kept = (
+        render(content, RATE, style, settings={"steps": 60, "content_weight": weight}).samples
+        for weight in (0.0, 0.25)
+    )
+    first, second = meter.distance(closed), meter.distance(free)
+    assert second.raw < 0.8 * first.raw
     assert second.centred < 0.8 * first.centred
-    assert content_kept(content, optimised, RATE).onset > 0.8
+    onsets = [content_kept(content, output, RATE).onset for output in (free, kept)]
+    assert onsets[1] > max(onsets[0], 0.8)
 
 
 def test_the_stereo_image_stays() -> None:
