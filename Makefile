@@ -42,6 +42,7 @@ typecheck: $(READY)
 bench: $(READY)
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.offline
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.memory
 
 clean:
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info
