@@ -140,10 +140,11 @@ def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> Con
     sample_rate : int
         In Hz.
 
-    Returns ------- ContentKept with ``onset`` (attacks), ``energy`` (loudness over time), ``mel`` (spectrum
-    over time, after the best equaliser), each a correlation from -1 to 1; ``pitch``, the share of notes
-    kept, or None where the content has no pitch; and ``overall``, the mean of the first three. 1 means
-    kept, 0 unrelated.
+    Returns
+    -------
+    ContentKept with ``onset`` (attacks), ``energy`` (loudness over time), ``mel`` (spectrum over time, after the
+    best equaliser), each a correlation from -1 to 1; ``pitch``, the share of notes kept, or None where the
+    content has no pitch; and ``overall``, the mean of the first three. 1 means kept, 0 unrelated.
 
     Raises
     ------

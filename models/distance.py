@@ -68,24 +68,28 @@ class StyleMeter:
         self._rate = rate
         self._sample_rate = sample_rate
         self._networks = list(_networks(seed))
-        self._content = self._measure(content, sample_rate, "content")
-        self._style = self._measure(style, style_rate or sample_rate, "style")
+        self._style_rate = style_rate or sample_rate
+        _check_audible(content, sample_rate, "content")
+        _check_audible(style, self._style_rate, "style")
+        self._content = self._measure(content, sample_rate)
+        self._style = self._measure(style, self._style_rate)
         half = style.shape[-1] // 2
         self._halves = style[:, :half], style[:, half:]
-        self._style_rate = style_rate or sample_rate
 
     def distance(self, output: NDArray[np.float64]) -> StyleDistance:
         """Style distance of an output [channels, samples] at the meter's sample rate."""
-        return self._compare(self._measure(output, self._sample_rate, "output"), self._style)
+        _check_audible(output, self._sample_rate, "output")
+        return self._compare(self._measure(output, self._sample_rate), self._style)
 
     def floor(self) -> StyleDistance:
-        """Distance between the style's own two halves, on the same scale: no method can be asked for less."""
-        first, second = (self._measure(half, self._style_rate, "style") for half in self._halves)
+        """Distance between the style's own two halves, on the same scale: no method can be asked for less.
+
+        A half may be silent: a single stroke and its end are a style too.
+        """
+        first, second = (self._measure(half, self._style_rate) for half in self._halves)
         return self._compare(first, second)
 
-    def _measure(self, samples: NDArray[np.float64], rate: int, role: str) -> list[Moments]:
-        if not np.isfinite(loudness(samples, rate)):
-            raise InputError(f"the {role} is silent: there are no statistics to compare")
+    def _measure(self, samples: NDArray[np.float64], rate: int) -> list[Moments]:
         samples = at_reference(resample(samples, rate, self._rate), self._rate)
         with torch.no_grad():
             spectrogram = log_spectrogram(torch.from_numpy(samples).float(), N_FFT, HOP)
@@ -98,6 +102,11 @@ class StyleMeter:
             raw.append((out.gram - ref.gram).norm() / (content.gram - whole.gram).norm())
             centred.append((out.centred - ref.centred).norm() / (content.centred - whole.centred).norm())
         return StyleDistance(float(torch.stack(raw).mean()), float(torch.stack(centred).mean()))
+
+
+def _check_audible(samples: NDArray[np.float64], rate: int, role: str) -> None:
+    if not np.isfinite(loudness(samples, rate)):
+        raise InputError(f"the {role} is silent: there are no statistics to compare")
 
 
 def _networks(seed: int) -> Iterator[FeatureNetwork]:

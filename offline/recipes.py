@@ -122,6 +122,10 @@ class Recipe:
         """Every setting and its value."""
         return dataclasses.asdict(self.values)
 
+    def replace(self, settings: Mapping[str, object]) -> Recipe:
+        """This recipe with some of its settings replaced; errors as in :func:`get_recipe`."""
+        return dataclasses.replace(self, values=_changed(self, settings))
+
     def describe(self) -> list[tuple[str, object, str]]:
         """Key, value and one line of help, with range or choices, of every setting."""
         rows: list[tuple[str, object, str]] = []
@@ -190,10 +194,15 @@ def get_recipe(name: str, settings: Mapping[str, object] | None = None) -> Recip
     """
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}{_nearest(name, RECIPES)}; there are: {', '.join(RECIPES)}")
-    recipe = RECIPES[name]
+    return RECIPES[name].replace(settings or {})
+
+
+def _changed(recipe: Recipe, settings: Mapping[str, object]) -> Settings:
+    """The recipe's settings with some of them replaced; see :func:`get_recipe`."""
+    name = recipe.name
     fields = {field.name: field for field in dataclasses.fields(recipe.values)}
     changed: dict[str, Any] = {}
-    for key, value in (settings or {}).items():
+    for key, value in settings.items():
         if key not in fields:
             raise InputError(
                 f"recipe {name} has no setting {key!r}{_nearest(key, fields)}; "
@@ -206,7 +215,7 @@ def get_recipe(name: str, settings: Mapping[str, object] | None = None) -> Recip
             f"recipe {name}: hop={values.hop} must be at most a quarter of n_fft={values.n_fft}, "
             "or frames cannot be put together again"
         )
-    return dataclasses.replace(recipe, values=values)
+    return values
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:

@@ -144,12 +144,12 @@ def render(
     content : array [channels, samples] or [samples], full scale ±1
     sample_rate : Hz, of the content
     style : the style; any length, rate and channels
-    recipe : a name, or a recipe with settings of its own
+    recipe : a name, or a recipe
     strength : 0 (the content, sample for sample) to 1
     steps : steps of the optimiser, where the recipe has one
     seed : all randomness comes from it; the same seed gives the same samples on the same machine
     device : auto, cpu or cuda
-    settings : settings of the recipe to replace
+    settings : settings of the recipe to replace, by key
     progress : called after every step
 
     Raises
@@ -157,8 +157,8 @@ def render(
     InputError
         Content too short, silent or not finite; a value out of its range; no CUDA.
     """
-    if isinstance(recipe, str):
-        recipe = get_recipe(recipe, {**(settings or {}), **({} if steps is None else {"steps": steps})})
+    changes = {**(settings or {}), **({} if steps is None else {"steps": steps})}
+    recipe = (get_recipe(recipe) if isinstance(recipe, str) else recipe).replace(changes)
     if not 0.0 <= strength <= 1.0:
         raise InputError(f"strength must be from 0 (the content) to 1 (the style), not {strength:g}")
     content = np.atleast_2d(np.asarray(content, dtype=np.float64))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dsp.level import loudness, match_loudness
+from dsp.level import gain_db, loudness, match_loudness
 from dsp.phase import unit_phase
 from dsp.stft import istft, stft
 
@@ -34,10 +34,13 @@ def at_strength(content: Samples, stylised: Samples, sample_rate: int, strength:
     if strength == 0.0:
         return content.copy()
     target = loudness(content, sample_rate)
-    stylised = match_loudness(stylised, sample_rate, target)
-    if strength == 1.0:
-        return stylised
-    return match_loudness(_blend(content, stylised, strength), sample_rate, target)
+    if strength < 1.0:
+        # Equally loud, and limited only once it is mixed: limited twice, it would jump where strength reaches 1.
+        level = loudness(stylised, sample_rate)
+        if np.isfinite(level) and np.isfinite(target):
+            stylised = gain_db(stylised, target - level)
+        stylised = _blend(content, stylised, strength)
+    return match_loudness(stylised, sample_rate, target)
 
 
 def _blend(content: Samples, stylised: Samples, strength: float) -> Samples:

@@ -84,6 +84,13 @@ def test_floor_is_lower_for_a_steady_style_than_for_one_that_changes() -> None:
     assert changing.raw > 2.0 * steady.raw
 
 
+def test_a_style_whose_second_half_is_silent_has_a_floor() -> None:
+    stroke = np.concatenate([STYLE[:, :RATE], np.zeros((1, 2 * RATE))], axis=1)
+    floor = StyleMeter(CONTENT, stroke, RATE).floor()
+    assert floor.raw > 0.1
+    assert np.isfinite(floor.centred)
+
+
 def test_silence_is_refused() -> None:
     with pytest.raises(InputError, match="style is silent"):
         StyleMeter(CONTENT, np.zeros((1, RATE)), RATE)

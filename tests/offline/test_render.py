@@ -166,7 +166,18 @@ def test_cuda_asked_for_and_absent_is_refused() -> None:
 
 def test_a_recipe_with_its_own_settings_is_taken_as_it_is() -> None:
     recipe = get_recipe("transport", {"bands": 64, "phase_iterations": 2})
-    assert render(beats(0.5), RATE, STYLE, recipe=recipe).recipe is recipe
+    assert render(beats(0.5), RATE, STYLE, recipe=recipe).recipe == recipe
+    changed = render(beats(0.5), RATE, STYLE, recipe=recipe, settings={"bands": 32}).recipe.settings()
+    assert (changed["bands"], changed["phase_iterations"]) == (32, 2)
+
+
+def test_strength_arrives_at_one_without_a_jump() -> None:
+    # Peaks far above the mean: what the limiter may take is used up.
+    content, style = chimes(1.5), Style.from_audio(beats(2.0) ** 3, RATE, name="clicks")
+    content = content / np.abs(content).max()
+    full = render(content, RATE, style, recipe="transport").samples
+    levels = [loudness(at_strength(content, 0.1 * full, RATE, s), RATE) for s in (0.999, 1.0)]
+    assert levels[0] == pytest.approx(levels[1], abs=0.1)
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
