@@ -9,23 +9,35 @@ VENV = .venv
 RUN = $(VENV)/bin/python -m
 READY = $(VENV)/.ready
 
-.PHONY: help setup demo test lint format typecheck bench clean
+# What the tests need to play through real ports without a sound card.
+JACK_TOOLS = jackd jack_lsp jack_wait jack_connect jack_disconnect jack_rec
+SOUNDFONT = /usr/share/sounds/sf2/TimGM6mb.sf2
+
+# debian PACKAGE...: install packages of the system, where that is possible without asking for a password.
+SYSTEM = debian() { \
+  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1; \
+  echo "Installing $$*"; \
+  export DEBIAN_FRONTEND=noninteractive; \
+  apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
+    || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; }
+
+.PHONY: help setup demo test lint format typecheck bench clean portaudio jack
 
 help:
-	@echo "make demo       make two clips, render one in the style of the other, and write a report"
+	@echo "make demo       make two clips, render and play one in the style of the other, write a report"
 	@echo "make test       check style and types, run all tests"
 	@echo "make bench      regenerate the figures in the README (takes hours)"
 	@echo "make setup      only create .venv and install everything into it"
 	@echo "make lint       ruff: find mistakes      make format     ruff: lay the code out"
 	@echo "make typecheck  mypy                     make clean      remove .venv, demo-output, caches"
 
-setup: $(READY)
+setup: $(READY) portaudio
 	@echo "Ready. Try: $(VENV)/bin/gramophone --help"
 
-demo: $(READY)
+demo: $(READY) portaudio
 	@$(RUN) gramophone demo --out demo-output
 
-test: lint typecheck
+test: lint typecheck portaudio jack
 	@$(RUN) pytest -q
 
 lint: $(READY)
@@ -39,7 +51,7 @@ format: $(READY)
 typecheck: $(READY)
 	@$(RUN) mypy
 
-bench: $(READY)
+bench: $(READY) portaudio jack
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.offline
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.memory
@@ -48,10 +60,31 @@ clean:
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Without PortAudio only the virtual device plays: files in place of a sound card. That is enough to go on.
+portaudio: $(READY)
+	@$(SYSTEM); \
+	found() { $(VENV)/bin/python -c 'import sounddevice' 2>/dev/null; }; \
+	found || { debian libportaudio2 && found; } || { \
+	  echo "PortAudio is missing; until it is installed, Gramophone plays files and no sound cards." >&2; \
+	  echo "  Debian, Ubuntu: sudo apt-get install libportaudio2    Fedora: sudo dnf install portaudio" >&2; }
+
+# Without these the tests that need them are skipped; where the variable CI is set, they fail.
+jack:
+	@$(SYSTEM); \
+	missing() { \
+	  for tool in $(JACK_TOOLS) fluidsynth; do command -v $$tool >/dev/null || echo $$tool; done; \
+	  [ "$$(uname)" != Linux ] || [ -e $(SOUNDFONT) ] || echo $(SOUNDFONT); }; \
+	[ -z "$$(missing)" ] || debian jackd2 fluidsynth timgm6mb-soundfont || true; \
+	command -v jack_rec >/dev/null || debian jack-example-tools || true; \
+	[ -z "$$(missing)" ] || { \
+	  echo "Tests through JACK are skipped, since these are missing:" $$(missing) >&2; \
+	  echo "  Debian, Ubuntu: sudo apt-get install jackd2 fluidsynth timgm6mb-soundfont" >&2; \
+	  echo "  (from Debian 13 and Ubuntu 24.04 on also jack-example-tools)    macOS: brew install jack fluidsynth" >&2; }
+
 # An interpreter is only taken if it runs and is new enough, and rather one that can make virtual environments:
 # Debian and Ubuntu keep that part in a package of its own.
 $(READY): pyproject.toml
-	@set -eu; \
+	@set -eu; $(SYSTEM); \
 	python=''; spare=''; \
 	for candidate in "$(PYTHON)" python3.11 python3.12 python3.13 python3; do \
 	  [ -n "$$candidate" ] || continue; \
@@ -67,15 +100,8 @@ $(READY): pyproject.toml
 	    echo "Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }; \
 	  python=$$spare; \
 	  package=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing $$package: this Python cannot make virtual environments without it"; \
-	    export DEBIAN_FRONTEND=noninteractive; \
-	    apt-get install -y -qq "$$package" >/dev/null 2>&1 \
-	      || { apt-get update -qq && apt-get install -y -qq "$$package" >/dev/null; }; \
-	  else \
-	    echo "This Python ($$python) cannot make virtual environments." >&2; \
-	    echo "On Debian and Ubuntu: sudo apt-get install $$package" >&2; exit 1; \
-	  fi; \
+	  echo "This Python ($$python) cannot make virtual environments."; \
+	  debian "$$package" || { echo "On Debian and Ubuntu: sudo apt-get install $$package" >&2; exit 1; }; \
 	fi; \
 	if ! $(RUN) pip --version >/dev/null 2>&1; then \
 	  echo "Creating $(VENV) with $$("$$python" --version)"; \

@@ -16,6 +16,8 @@ import gramophone
 from dsp.errors import InputError
 from dsp.files import shown
 from gramophone import console
+from gramophone.cli_devices import devices, ports
+from gramophone.cli_live import live
 from gramophone.cli_recipes import recipes
 from gramophone.cli_render import render
 from gramophone.cli_score import score
@@ -32,7 +34,7 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the order is always the same)
         """Name the commands in the order in which help shows them."""
-        return ["render", "style", "score", "recipes", "demo"]
+        return ["render", "live", "devices", "ports", "style", "score", "recipes", "demo"]
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run, and leave with an exit code."""
@@ -92,7 +94,9 @@ style (rain, a choir, an old radio). The content's rhythm and course stay; its s
 
 $ gramophone demo
 
-$ gramophone render song.wav rain.wav -o song-in-rain.wav"""),
+$ gramophone render song.wav rain.wav -o song-in-rain.wav
+
+$ gramophone live rain.wav"""),
     rich_markup_mode="rich",
     no_args_is_help=True,
     add_completion=False,
@@ -118,7 +122,7 @@ def _options(
 
 
 app.add_typer(style_app, name="style")
-for command in (render, score, recipes, demo):
+for command in (render, live, devices, ports, score, recipes, demo):
     app.command(help=console.prose(command.__doc__))(command)
 
 

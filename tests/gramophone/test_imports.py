@@ -10,7 +10,19 @@ ROOT = Path(__file__).parents[2]
 FLOORS = ("dsp", "models", "plugins", "offline", "realtime", "gramophone")
 NEIGHBOURS = {"offline": {"realtime"}, "realtime": {"offline"}}
 
-COMMANDS = ([], ["render"], ["style"], ["style", "make"], ["style", "info"], ["score"], ["recipes"], ["demo"])
+COMMANDS = (
+    [],
+    ["render"],
+    ["live"],
+    ["devices"],
+    ["ports"],
+    ["style"],
+    ["style", "make"],
+    ["style", "info"],
+    ["score"],
+    ["recipes"],
+    ["demo"],
+)
 
 
 def imported(path: Path) -> Iterator[str]:

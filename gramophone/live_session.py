@@ -1,0 +1,188 @@
+"""A live session from start to end: the engine, the controller, the keys, the display, the figures."""
+
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from dsp.files import replacing, shown
+from gramophone import console, live_display
+from gramophone.keys import Keys
+
+if TYPE_CHECKING:
+    from realtime.host import Host
+    from realtime.mapping import CcMap
+    from realtime.midi import MidiInput
+    from realtime.settings import EngineSettings
+    from realtime.stats import Snapshot
+
+# Seconds between two looks at the engine and the keys.
+_LOOK = 0.05
+_STRENGTH_STEP = 0.05
+_SWITCHES = {"b": "bypass", "f": "freeze", "m": "mute"}
+_STEPS = {"up": _STRENGTH_STEP, "down": -_STRENGTH_STEP}
+
+_EXIT_FAILED = 1
+_EXIT_INTERRUPTED = 130
+
+
+def play(
+    settings: "EngineSettings",
+    knobs: "CcMap",
+    *,
+    port: str | None,
+    midi_api: str | None,
+    stats: Path | None,
+    overwrite: bool,
+) -> None:
+    """Play until the end of the file or of the time, until the engine gives up, or until Ctrl-C or q.
+
+    Parameters
+    ----------
+    knobs
+        what the controller turns
+    port, midi_api
+        as for ``MidiInput``; "none" goes without a controller
+    stats
+        where the figures of the run go, if anywhere; `overwrite` is for this file
+
+    Raises
+    ------
+    InputError
+        Something in `settings`, or the MIDI port, cannot be used.
+    typer.Exit
+        1 where the engine could not go on, 130 where a file was interrupted.
+    """
+    from realtime.host import EngineError, Host
+    from realtime.settings import VirtualSettings
+    from realtime.stats import FAILED
+
+    files = settings.device if isinstance(settings.device, VirtualSettings) else None
+    host = Host(settings)
+    interrupted = False
+    with ExitStack() as stack:
+        controller = _controller(host, knobs, port=port, api=midi_api)
+        if controller is not None:
+            stack.callback(controller.close)
+        try:
+            with console.Display() as display:
+                display.stage("starting the engine")
+                stack.enter_context(host)
+        except EngineError as error:
+            # Not the user's to mend: whoever it is reported to will want to know where it happened.
+            print(*getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+            console.say(f"error: {error}")
+            raise typer.Exit(_EXIT_FAILED) from error
+        try:
+            _watch(host, settings, controller)
+        except KeyboardInterrupt:
+            interrupted = True
+        last = host.snapshot()
+    figures = host.stats()
+    if files is not None and files.output.exists():
+        console.written.append(files.output)
+    if stats is not None:
+        with replacing(stats, overwrite=overwrite) as temporary:
+            temporary.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        console.written.append(stats)
+    out = console.out()
+    out.print(live_display.closing(figures))
+    if last.state == FAILED:
+        console.say(f"error: {last.notes[-1] if last.notes else 'the engine cannot go on'}")
+        raise typer.Exit(_EXIT_FAILED)
+    if files is None:
+        # Ctrl-C is how one stops playing; there is nothing else to wait for.
+        return
+    out.print(shown(files.output), markup=False)
+    if interrupted:
+        console.say(f"interrupted after {last.seconds:.1f} s; {shown(files.output)} ends there")
+        raise typer.Exit(_EXIT_INTERRUPTED)
+
+
+def _controller(host: "Host", knobs: "CcMap", *, port: str | None, api: str | None) -> "MidiInput | None":
+    """Open the controller that turns the host's parameters; None where none is wanted."""
+    from realtime.midi import NONE, MidiInput
+
+    if port == NONE:
+        return None
+
+    def turn(message: list[int]) -> None:
+        for identity, value in knobs.receive(message):
+            host.set(identity, value)
+
+    return MidiInput(turn, wanted=port, api=api)
+
+
+def _watch(host: "Host", settings: "EngineSettings", controller: "MidiInput | None") -> None:
+    """Show what the engine does, and do what the keys ask for, until either of them ends it."""
+    from realtime.settings import VirtualSettings
+
+    def midi() -> str:
+        return "none" if controller is None else str(controller)
+
+    before, port = host.snapshot(), midi()
+    news = _News(before)
+    files = settings.device if isinstance(settings.device, VirtualSettings) else None
+    out = console.out()
+    out.print(
+        live_display.granted(
+            before,
+            styles=", ".join(shown(style) for style in settings.styles),
+            # While it is written the output has another name.
+            output=shown(files.output) if files else before.output_name,
+            midi=port,
+        )
+    )
+    out.print(live_display.budget(before))
+    for note in before.notes:
+        console.say(note)
+    with Keys() as keys, live_display.StatusDisplay(host.parameters, keys=keys.available) as display:
+        while not host.wait(_LOOK):
+            if not all(_obey(host, key) for key in keys.pressed()):
+                return
+            now = host.snapshot()
+            lines, back = news.look(now)
+            for line in lines:
+                console.say(line)
+            if back and controller is not None:
+                # The MIDI client of a JACK server that has gone does not hear the new one.
+                controller.reopen()
+            if (name := midi()) != port:
+                port = name
+                console.say(f"MIDI: {port}")
+            display.update(now, midi=port)
+
+
+def _obey(host: "Host", key: str) -> bool:
+    """Do what a key is for; return whether to play on."""
+    if key in _SWITCHES:
+        host.set(_SWITCHES[key], 1.0 - host.get(_SWITCHES[key]))
+    elif key in _STEPS:
+        host.set("strength", host.get("strength") + _STEPS[key])
+    return key != "q"
+
+
+class _News:
+    """Finds what a user should know and that was not so at the last look."""
+
+    def __init__(self, now: "Snapshot") -> None:
+        self._before = now
+        self._away = False
+
+    def look(self, now: "Snapshot") -> tuple[list[str], bool]:
+        """Return a line for each piece of news, and whether the device has come back."""
+        from realtime.stats import RUNNING
+
+        lines = [note for note in now.notes if note not in self._before.notes]
+        back = False
+        if now.device_losses > self._before.device_losses:
+            self._away = True
+            lines.append("warning: the audio device has gone; it is looked for every second")
+        elif self._away and now.state == RUNNING:
+            self._away, back = False, True
+            lines.append("the audio device is back")
+        self._before = now
+        return lines, back

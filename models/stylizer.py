@@ -1,0 +1,254 @@
+"""The streaming stylizer: plays what is fed to it in the style of up to four clips, a few milliseconds later."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dsp.errors import InputError
+from models.live_style import WINDOWS, live_style, make_layout
+from models.style import Style
+from models.stylizer_core import StylizerCore
+
+MAX_STYLES = 4
+PHASES = ("input", "style", "noise")
+MAX_ITERATIONS = 32
+_MOST_AUTOMATIC = 8
+# Knobs move from end to end in this time, so that none is heard as a step.
+_RAMP_SECONDS = 0.03
+# Automatic iterations keep a hop's work between these shares of its time.
+_IDLE, _BUSY = 0.25, 0.4
+_RAMPED = ("strength", "mix", "detail")
+_DEFAULTS = {
+    "strength": 1.0,
+    "mix": 1.0,
+    "detail": 1.0,
+    "adapt": 8.0,
+    "freeze": 0.0,
+    "soundcheck": 0.0,
+    **{f"style_{number + 1}": 1.0 for number in range(MAX_STYLES)},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StylizerSettings:
+    """What cannot change while playing.
+
+    Attributes
+    ----------
+    window : "low-delay" (11 ms at 44.1 and 48 kHz) or "full" (46 and 43 ms, finer in frequency)
+    hop : samples, a power of two; None for the window's own. The low-delay window's delay is two hops
+    iterations : Gram-descent steps in each hop, 0 to 32; None for as many as the time left allows
+    phase : "style" carries the result on the style's own phase, "input" on the input's, "noise" on noise's
+    """
+
+    window: str = "low-delay"
+    hop: int | None = None
+    iterations: int | None = 1
+    phase: str = "style"
+
+    def __post_init__(self) -> None:
+        if self.window not in WINDOWS:
+            raise InputError(f"window {self.window!r} is unknown; give one of {', '.join(WINDOWS)}")
+        if self.phase not in PHASES:
+            raise InputError(f"phase {self.phase!r} is unknown; give one of {', '.join(PHASES)}")
+        if self.iterations is not None and not 0 <= self.iterations <= MAX_ITERATIONS:
+            raise InputError(f"{self.iterations} iterations are out of range; give 0 to {MAX_ITERATIONS}")
+
+
+class Stylizer:
+    """Style transfer on a stream; the same samples come out whatever blocks the stream is fed in.
+
+    Parameters
+    ----------
+    styles : one to four
+    sample_rate : Hz, any; styles made at another rate are computed again from their clips
+    channels : of what is fed; all share one spectrum and keep their balance
+    settings : see :class:`StylizerSettings`
+
+    Raises
+    ------
+    InputError
+        No style or too many, or a hop that does not fit the window.
+    """
+
+    def __init__(
+        self,
+        styles: Sequence[Style],
+        *,
+        sample_rate: int,
+        channels: int,
+        settings: StylizerSettings | None = None,
+    ) -> None:
+        settings = settings or StylizerSettings()
+        if not 1 <= len(styles) <= MAX_STYLES:
+            raise InputError(f"{len(styles)} styles cannot be played at once; give 1 to {MAX_STYLES}")
+        try:
+            layout = make_layout(sample_rate, window=settings.window, hop=settings.hop)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        self.hop = layout.hop
+        self.latency_samples = layout.pair.latency
+        self._styles = len(styles)
+        self._hop_seconds = layout.hop / sample_rate
+        self._automatic = settings.iterations is None
+        self._iterations = settings.iterations or 0
+        self._first_iterations = self._iterations
+        self._core = _compiled(
+            StylizerCore(
+                [live_style(style, layout) for style in styles],
+                layout,
+                channels=channels,
+                carrier=PHASES.index(settings.phase),
+            )
+        )
+        self._knobs = dict(_DEFAULTS)
+        self._now = {name: self._knobs[name] for name in _RAMPED}
+        self._weights = [1.0] * self._styles
+        self._step = self._hop_seconds / _RAMP_SECONDS
+        self._in = np.zeros((channels, self.hop), dtype=np.float32)
+        self._out = np.zeros((channels, self.hop), dtype=np.float32)
+        self._warm_up()
+        self.reset()
+
+    @property
+    def limiter_active(self) -> bool:
+        """Whether the limiter held the wet signal in the last hop."""
+        return bool(self._core.limited)
+
+    def set(self, name: str, value: float) -> None:
+        """Turn a knob; heard from the next hop on, and ramped.
+
+        Parameters
+        ----------
+        name : strength, mix, detail (0 to 1); adapt (time constant of what is learnt, 0.5 to 60 s); freeze (not 0:
+            learn nothing); soundcheck (not 0: learn afresh, all counting alike; back at 0: hold what was learnt, until
+            the next one or until freeze is turned on and off); style_1 to style_4 (weights, 0 to 1)
+        value : within those ranges
+
+        Raises
+        ------
+        KeyError
+            There is no such knob.
+        """
+        if name not in self._knobs:
+            raise KeyError(name)
+        before, self._knobs[name] = self._knobs[name], float(value)
+        if name == "soundcheck" and (before == 0.0) != (value == 0.0):
+            self._held = value == 0.0
+            if value != 0.0:
+                self._core.seconds = 0.5
+                self._core.heard = 0.0
+        elif name == "freeze" and value == 0.0 and before != 0.0:
+            self._held = False
+
+    def reset(self) -> None:
+        """Forget all sound and all that was learnt; knobs stand where they were set."""
+        self._now = {name: self._knobs[name] for name in _RAMPED}
+        self._held = False
+        self._iterations = self._first_iterations
+        self._filled = 0
+        self._in.fill(0.0)
+        self._out.fill(0.0)
+        with torch.no_grad():
+            self._weights = self._wanted_weights()
+            self._core.mix_styles(torch.tensor(self._weights))
+            self._core.reset()
+            self._core.wet = self._now["mix"] * min(1.0, self._now["strength"] * 20.0)
+
+    def feed(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take and give [channels, n] samples, n at least 1; the output is `latency_samples` late.
+
+        The array that is returned is the caller's. Samples must be finite.
+        """
+        out = np.empty_like(block, dtype=np.float32)
+        done, count = 0, block.shape[-1]
+        while done < count:
+            # Of the hop computed last, all but the first sample go out while the next one fills.
+            take = min(count - done, self.hop - self._filled)
+            self._in[:, self._filled : self._filled + take] = block[:, done : done + take]
+            complete = self._filled + take == self.hop
+            ready = take - 1 if complete else take
+            first = self._filled + 1
+            out[:, done : done + ready] = self._out[:, first : first + ready]
+            self._filled += take
+            if complete:
+                self._hop()
+                self._filled = 0
+                out[:, done + ready] = self._out[:, 0]
+            done += take
+        return out
+
+    def flush(self) -> NDArray[np.float32]:
+        """Return the tail [channels, latency_samples]: what is still under way when the input has ended."""
+        return self.feed(np.zeros((self._in.shape[0], self.latency_samples), dtype=np.float32))
+
+    def _hop(self) -> None:
+        for name in _RAMPED:
+            gap = self._knobs[name] - self._now[name]
+            # The last bit of a ramp is taken whole, so that a knob at its end is exactly there.
+            self._now[name] = (
+                self._knobs[name]
+                if abs(gap) <= self._step
+                else self._now[name] + (self._step if gap > 0 else -self._step)
+            )
+        with torch.no_grad():
+            self._mix_styles()
+            begin = time.perf_counter() if self._automatic else 0.0
+            out = self._core(
+                torch.from_numpy(self._in),
+                self._now["strength"],
+                self._now["mix"],
+                self._now["detail"],
+                self._rate(),
+                self._iterations,
+            )
+            self._out[:] = out.numpy()
+        if self._automatic:
+            share = (time.perf_counter() - begin) / self._hop_seconds
+            if share < _IDLE:
+                self._iterations = min(_MOST_AUTOMATIC, self._iterations + 1)
+            elif share > _BUSY:
+                self._iterations = max(0, self._iterations - 1)
+
+    def _rate(self) -> float:
+        """Share by which running statistics move in one hop."""
+        if self._knobs["soundcheck"] != 0.0:
+            return 1e-6
+        if self._knobs["freeze"] != 0.0 or self._held:
+            return 0.0
+        return min(1.0, self._hop_seconds / max(self._knobs["adapt"], 0.1))
+
+    def _wanted_weights(self) -> list[float]:
+        return [self._knobs[f"style_{number + 1}"] for number in range(self._styles)]
+
+    def _mix_styles(self) -> None:
+        wanted = self._wanted_weights()
+        if wanted != self._weights:
+            self._weights = [
+                have + min(self._step, max(-self._step, want - have))
+                for have, want in zip(self._weights, wanted, strict=True)
+            ]
+            self._core.mix_styles(torch.tensor(self._weights))
+
+    def _warm_up(self) -> None:
+        """Run some hops of noise, so that the first one that is heard takes no longer than any other."""
+        rng = np.random.default_rng(0)
+        for _ in range(int(self._core.solve_every) + 4):
+            self._in[:] = 0.1 * rng.standard_normal(self._in.shape, dtype=np.float32)
+            self._held = False
+            self._hop()
+
+
+def _compiled(core: StylizerCore) -> Any:
+    with warnings.catch_warnings():
+        # TorchScript is what nn~ and other hosts load; that PyTorch itself now prefers others is no news to the user.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.script(core.eval())

@@ -1,0 +1,116 @@
+"""Between an effect and its own input: in time with each other, and no click in going from one to the other."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plugins.ramp import Fade
+
+Block = NDArray[np.float32]
+
+FADE_SECONDS = 0.010
+# After a fault there is no wet sound left to fade from: what is bridged is only the step in the waveform.
+JOIN_SECONDS = 0.0015
+
+
+class Delay:
+    """A delay of a whole number of samples, bit for bit."""
+
+    def __init__(self) -> None:
+        self._samples = 0
+        self._line: Block = np.zeros((1, 1), dtype=np.float32)
+        self._end = 0
+
+    def prepare(self, *, samples: int, block: int, channels: int) -> None:
+        """Get ready, silent. All memory that will ever be used is taken here."""
+        self._samples = samples
+        # Long enough that what must be kept is moved to the front rarely, and never onto itself.
+        self._line = np.zeros((channels, 2 * samples + max(block, 4096)), dtype=np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what came in."""
+        self._line[:, : self._samples] = 0.0
+        self._end = self._samples
+
+    def process(self, block: Block) -> Block:
+        """Return what came in `samples` ago, [channels, n]; a loan until the next call."""
+        if self._samples == 0:
+            return block
+        count = block.shape[1]
+        if self._end + count > self._line.shape[1]:
+            self._line[:, : self._samples] = self._line[:, self._end - self._samples : self._end]
+            self._end = self._samples
+        self._line[:, self._end : self._end + count] = block
+        start = self._end - self._samples
+        self._end += count
+        return self._line[:, start : start + count]
+
+
+class Bypass:
+    """Lets through what an effect made, or the effect's input delayed by the effect's latency.
+
+    Between the two lies a crossfade of 10 ms whose gains add up to 1: dry and wet are in time with each other, so
+    alike parts neither dip nor swell. At either end of it what comes out is one of the two, bit for bit.
+    """
+
+    def __init__(self) -> None:
+        self.bypassed = False
+        self._delay = Delay()
+        self._fade = Fade(on=True, seconds=FADE_SECONDS)
+        self._join = np.zeros(1, dtype=np.float32)
+        self._latency = 0
+        self._sizes = {"sample_rate": 0, "block": 0, "channels": 0}
+
+    def prepare(self, *, latency: int, sample_rate: int, block: int, channels: int) -> None:
+        """Get ready for blocks of up to `block` samples and an effect that takes `latency` samples."""
+        self._latency = latency
+        self._delay.prepare(samples=latency, block=block, channels=channels)
+        self._fade.prepare(sample_rate=sample_rate, block=block, on=not self.bypassed)
+        length = max(1, round(JOIN_SECONDS * sample_rate))
+        line = np.arange(length, 0, -1) / (length + 1)
+        self._join = np.concatenate([line, np.zeros(block)]).astype(np.float32)
+        self._join_length = length
+        self._mixed = np.zeros((channels, block), dtype=np.float32)
+        self._last = np.zeros(channels, dtype=np.float32)
+        self._step = np.zeros((channels, 1), dtype=np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what came in, and stand where the switch stands."""
+        self._delay.reset()
+        self._fade.jump(on=not self.bypassed)
+        self._joined = self._join_length
+        self._wait = 0
+        self._last[:] = 0.0
+
+    def process(self, block: Block, wet: Block | None) -> Block:
+        """Return the next samples [channels, n]; a loan until the next call.
+
+        Parameters
+        ----------
+        block : [channels, n], what went into the effect
+        wet : [channels, n], what came out of it. None says that it failed and starts anew: the dry sound takes over
+            within this very block, and the wet fades in again once what it was fed since has come through.
+        """
+        count = block.shape[1]
+        dry = self._delay.process(block)
+        if wet is None:
+            self._fade.jump(on=False)
+            self._wait = self._latency + count
+            self._joined = 0
+            np.subtract(self._last, dry[:, 0], out=self._step[:, 0])
+        waiting = self._wait > 0
+        self._wait = max(0, self._wait - count)
+        share = self._fade.next(count, on=not self.bypassed and not waiting)
+        if wet is None or isinstance(share, float):
+            out = wet if wet is not None and share else dry
+        else:
+            out = np.subtract(wet, dry, out=self._mixed[:, :count])
+            out *= share
+            out += dry
+        if self._joined < self._join_length:
+            decay = self._join[self._joined : self._joined + count]
+            out = np.add(out, self._step * decay, out=self._mixed[:, :count])
+            self._joined += count
+        self._last[:] = out[:, -1]
+        return out

@@ -1,0 +1,133 @@
+"""The chain: plugins one after the other, with one latency, one list of knobs, and a bypass for each and for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plugins.bypass import Bypass
+from plugins.naming import chain_parameters, slot_names, whole_bypass
+from plugins.parameter import Parameter
+from plugins.plugin import Plugin
+
+Block = NDArray[np.float32]
+
+# 80 dB over full scale: nothing that plays is as loud. What is beyond that, or no number at all, is a fault
+# somewhere, and is kept out of filters that would remember it.
+_LOUDEST_INPUT = 1e4
+_LOUDEST_OUTPUT = 1e30
+
+
+class Chain:
+    """Plugins in the order in which sound passes them. Used like a :class:`plugins.plugin.Plugin`.
+
+    Whatever is fed, what comes out is finite. A plugin that gives back anything else is reset and stands aside for
+    its input, as in a bypass, until it has come through again; `faults` counts that.
+
+    Parameters
+    ----------
+    plugins
+        at least one; each of them in this chain only
+    defaults
+        where knobs of this chain stand at first, by id, if not where their plugin has them
+
+    Raises
+    ------
+    InputError
+        if two knobs cannot be told apart, or `defaults` does not fit
+    """
+
+    def __init__(self, plugins: Sequence[Plugin], *, defaults: Mapping[str, float] | None = None) -> None:
+        self.plugins = tuple(plugins)
+        self.faults = 0
+        self._most = 0
+        self._bypasses = [Bypass() for _ in self.plugins]
+        self._whole = Bypass()
+        names = slot_names([(plugin.name, plugin.parameters) for plugin in self.plugins], defaults)
+        self.parameters: tuple[Parameter, ...] = chain_parameters(names)
+        # Each id leads to a plugin's knob or to a switch.
+        self._knobs: dict[str, tuple[Plugin, str]] = {}
+        self._switches = {whole_bypass().id: self._whole}
+        for plugin, bypass, name in zip(self.plugins, self._bypasses, names, strict=True):
+            self._switches[name.bypass.id] = bypass
+            for own, parameter in name.parameters.items():
+                self._knobs[parameter.id] = (plugin, own)
+        for identity, value in (defaults or {}).items():
+            self.set(identity, value)
+
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        """Get ready to play, silent, every knob at its target; see `Plugin.prepare`."""
+        for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
+            plugin.prepare(sample_rate=sample_rate, block=block, channels=channels)
+            bypass.prepare(
+                latency=plugin.latency_samples, sample_rate=sample_rate, block=block, channels=channels
+            )
+        self._whole.prepare(
+            latency=self.latency_samples, sample_rate=sample_rate, block=block, channels=channels
+        )
+        self._most = block
+        self.faults = 0
+
+    def process(self, block: Block) -> Block:
+        """Take [channels, n] samples, 1 <= n <= block, and return as many; a loan until the next call.
+
+        Bypassed plugins go on working unheard: they know the sound when they come back, and the time that a
+        block takes does not depend on the switches.
+        """
+        if block.shape[1] > self._most:
+            raise ValueError(f"prepared for blocks of up to {self._most} samples, given {block.shape[1]}")
+        # Written so that it is also true of what is no number.
+        if not np.abs(block).max() <= _LOUDEST_INPUT:
+            block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(
+                -_LOUDEST_INPUT, _LOUDEST_INPUT
+            )
+        sound = block
+        for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
+            wet = plugin.process(sound)
+            # What passed unchanged is as good as it was.
+            if wet is sound or np.abs(wet).max() <= _LOUDEST_OUTPUT:
+                sound = bypass.process(sound, wet)
+            else:
+                self.faults += 1
+                plugin.reset()
+                sound = bypass.process(sound, None)
+        return self._whole.process(block, sound)
+
+    def reset(self) -> None:
+        """Forget all sound that came in; knobs stay."""
+        for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
+            plugin.reset()
+            bypass.reset()
+        self._whole.reset()
+
+    def set(self, id: str, value: float) -> None:
+        """Give a knob a new target, clamped to its range; KeyError if there is no such knob."""
+        if id in self._switches:
+            self._switches[id].bypassed = value >= 0.5
+        else:
+            plugin, own = self._knobs[id]
+            plugin.set(own, value)
+
+    def get(self, id: str) -> float:
+        """Return a knob's target; KeyError if there is no such knob."""
+        if id in self._switches:
+            return float(self._switches[id].bypassed)
+        plugin, own = self._knobs[id]
+        return plugin.get(own)
+
+    @property
+    def latency_samples(self) -> int:
+        """By how many samples the output is late, whatever is bypassed; after `prepare`."""
+        return sum(plugin.latency_samples for plugin in self.plugins)
+
+    @property
+    def hop(self) -> int | None:
+        """The longest time between bursts of work in any of the plugins, samples; None if there are none."""
+        return max((plugin.hop for plugin in self.plugins if plugin.hop is not None), default=None)
+
+    @property
+    def limiter_active(self) -> bool:
+        """Whether any limiter in the chain held the level down in the last block."""
+        return any(plugin.limiter_active for plugin in self.plugins)

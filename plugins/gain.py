@@ -1,0 +1,51 @@
+"""Gain: a volume knob."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plugins.knobs import GAIN
+from plugins.plugin import Plugin, register
+from plugins.ramp import Ramp
+
+RAMP_SECONDS = 0.020
+
+
+@register
+class Gain(Plugin):
+    """Amplifies by some decibels, moving there sample by sample; the lowest position is silence."""
+
+    name = "gain"
+    parameters = GAIN
+    neutral: ClassVar[Mapping[str, float] | None] = {}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ramp = Ramp(1.0, RAMP_SECONDS)
+        self._factor = 1.0
+
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        """Get ready to play; see `Plugin.prepare`."""
+        self._out = np.zeros((channels, block), dtype=np.float32)
+        self._ramp.prepare(sample_rate=sample_rate, block=block)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound; see `Plugin.reset`."""
+        self._ramp.jump(self._factor)
+
+    def set(self, id: str, value: float) -> None:
+        """Give a knob a new target; see `Plugin.set`."""
+        super().set(id, value)
+        decibels = self.get("gain")
+        self._factor = 10.0 ** (decibels / 20.0) if decibels > GAIN[0].low else 0.0
+
+    def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take and return one block; see `Plugin.process`."""
+        factor = self._ramp.next(self._factor, block.shape[1])
+        # At 0 dB the sound passes bit for bit, and for nothing.
+        if isinstance(factor, float) and factor == 1.0:
+            return block
+        return np.multiply(block, factor, out=self._out[:, : block.shape[1]], dtype=np.float32)

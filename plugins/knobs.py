@@ -1,0 +1,114 @@
+"""The parameters of the plugins that come with Gramophone: the one list to touch to add a knob.
+
+They stand apart from the plugins so that help, MIDI maps and displays can read them without numpy and torch.
+"""
+
+from plugins.parameter import Parameter
+
+MAX_STYLES = 4
+
+_ORDINALS = ("first", "second", "third", "fourth")
+
+STYLIZER = (
+    Parameter(
+        id="strength",
+        name="Strength",
+        unit="%",
+        low=0.0,
+        high=1.0,
+        default=1.0,
+        description="How far the sound goes over into the style: 0 % is your own sound, untouched.",
+    ),
+    Parameter(
+        id="mix",
+        name="Mix",
+        unit="%",
+        low=0.0,
+        high=1.0,
+        default=1.0,
+        description="Blends your own sound in beside the result, in time with it: 0 % is yours alone.",
+    ),
+    Parameter(
+        id="detail",
+        name="Detail",
+        unit="%",
+        low=0.0,
+        high=1.0,
+        default=1.0,
+        description="0 % takes only the style's timbre and keeps your notes; 100 % bends the notes to it too.",
+    ),
+    Parameter(
+        id="adapt",
+        name="Adapt",
+        unit="s",
+        low=0.5,
+        high=60.0,
+        default=8.0,
+        curve="log",
+        description="How quickly it follows a change in what you play: short is lively, long is steady.",
+    ),
+    Parameter(
+        id="freeze",
+        name="Freeze",
+        low=0.0,
+        high=1.0,
+        default=0.0,
+        curve="toggle",
+        description="Stops learning from what you play: the sound stays as it is now.",
+    ),
+    Parameter(
+        id="soundcheck",
+        name="Soundcheck",
+        low=0.0,
+        high=1.0,
+        default=0.0,
+        curve="toggle",
+        description="Learns your sound while you play for some seconds, then holds it for the show.",
+    ),
+    *(
+        Parameter(
+            id=f"style_{place + 1}",
+            name=f"Style {place + 1}",
+            unit="%",
+            low=0.0,
+            high=1.0,
+            default=1.0,
+            description=f"How much of the {_ORDINALS[place]} style is in the mixture of all that are loaded.",
+        )
+        for place in range(MAX_STYLES)
+    ),
+)
+
+GAIN = (
+    Parameter(
+        id="gain",
+        name="Gain",
+        unit="dB",
+        low=-60.0,
+        high=12.0,
+        default=0.0,
+        description="Volume: 0 dB leaves it as it is, -60 dB (the lowest) is silence.",
+    ),
+)
+
+LIMITER = (
+    Parameter(
+        id="ceiling",
+        name="Ceiling",
+        unit="dB",
+        low=-12.0,
+        high=0.0,
+        default=-1.0,
+        description="No peak gets louder than this, whatever happens before it.",
+    ),
+    Parameter(
+        id="release",
+        name="Release",
+        unit="ms",
+        low=20.0,
+        high=500.0,
+        default=80.0,
+        curve="log",
+        description="How quickly the volume comes back after a peak: short is loud, long is unobtrusive.",
+    ),
+)

@@ -1,0 +1,77 @@
+"""The limiter as a plugin: the last one of a chain, for ears and loudspeakers."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dsp.limiter import limit_block, limiter_state
+from plugins.knobs import LIMITER
+from plugins.plugin import Plugin, register
+from plugins.ramp import Ramp
+
+RAMP_SECONDS = 0.020
+
+
+def _linear(decibels: float) -> float:
+    """Return the largest float32 that is not above the level."""
+    exact = 10.0 ** (decibels / 20.0)
+    nearest = np.float32(exact)
+    return float(nearest if nearest <= exact else np.nextafter(nearest, np.float32(0.0)))
+
+
+@register
+class Limiter(Plugin):
+    """Holds the level under a ceiling, without delay; what stays below passes bit for bit."""
+
+    name = "limiter"
+    parameters = LIMITER
+    neutral: ClassVar[Mapping[str, float] | None] = {}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ceiling = Ramp(_linear(self.get("ceiling")), RAMP_SECONDS)
+        self._sample_rate = 48_000
+        self._active = False
+        self._state = limiter_state()
+        self._settle()
+
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        """Get ready to play; see `Plugin.prepare`."""
+        del channels
+        self._sample_rate = sample_rate
+        self._ceiling.prepare(sample_rate=sample_rate, block=block)
+        self._settle()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound; see `Plugin.reset`."""
+        self._ceiling.jump(self._target)
+        self._state = limiter_state()
+        self._active = False
+
+    def set(self, id: str, value: float) -> None:
+        """Give a knob a new target; see `Plugin.set`."""
+        super().set(id, value)
+        self._settle()
+
+    def _settle(self) -> None:
+        self._target = _linear(self.get("ceiling"))
+        self._resting = torch.tensor(self._target)
+        self._release = self.get("release") * 1e-3 * self._sample_rate
+
+    def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take and return one block; see `Plugin.process`."""
+        ceiling = self._ceiling.next(self._target, block.shape[1])
+        height = self._resting if isinstance(ceiling, float) else torch.from_numpy(ceiling)
+        out, self._state, self._active = limit_block(
+            torch.from_numpy(block), self._state, height, self._release
+        )
+        return out.numpy() if self._active else block
+
+    @property
+    def limiter_active(self) -> bool:
+        """Whether it held the level down in the last block."""
+        return self._active

@@ -1,0 +1,40 @@
+"""The chain that is played live, and its knobs. Importing this needs neither numpy nor torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from plugins.knobs import GAIN, LIMITER, STYLIZER
+from plugins.naming import chain_parameters, slot_names
+from plugins.parameter import Parameter
+
+if TYPE_CHECKING:
+    from models.style import Style
+    from models.stylizer import StylizerSettings
+    from plugins.chain import Chain
+
+# The stylizer holds its own sound at -1 dBFS. What it lets through untouched at strength 0 must stay so up to full
+# scale; only what the gain lifts beyond that is the last limiter's.
+_DEFAULTS = {"ceiling": 0.0}
+
+#: Every knob of the live chain, in the order in which they are shown.
+LIVE_PARAMETERS: tuple[Parameter, ...] = chain_parameters(
+    slot_names((("stylizer", STYLIZER), ("gain", GAIN), ("limiter", LIMITER)), _DEFAULTS)
+)
+
+
+def live_chain(styles: Sequence[Style], settings: StylizerSettings | None = None) -> Chain:
+    """Return a chain of stylizer, gain and limiter, not yet prepared; its knobs are `LIVE_PARAMETERS`.
+
+    Raises
+    ------
+    InputError
+        if there is no style, or more than four
+    """
+    from plugins.chain import Chain
+    from plugins.gain import Gain
+    from plugins.limiter import Limiter
+    from plugins.stylizer import StylizerPlugin
+
+    return Chain([StylizerPlugin(styles, settings), Gain(), Limiter()], defaults=_DEFAULTS)

@@ -1,0 +1,136 @@
+"""What a plugin is, and the list of those that exist."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plugins.contract import check_contract
+from plugins.parameter import ContractError, Parameter
+
+__all__ = ["ContractError", "Plugin", "register", "registered"]
+
+
+class Plugin(ABC):
+    """One effect in a chain.
+
+    First `prepare`, then `process` again and again, all in one thread; `set` comes in the same thread between two
+    blocks. What is promised, and checked by :func:`register` before anyone hears it:
+
+    - blocks of any length up to the one prepared for give the same samples as any other partition;
+    - what goes in finite comes out finite, and the block that came in is not written to;
+    - the latency is known after `prepare`, and stays;
+    - after `reset` the same input gives the same output again;
+    - no knob clicks: a new value is a target that the plugin moves to over some milliseconds.
+
+    Nothing in `process` may block, wait, or take more and more memory.
+    """
+
+    #: How it is called in files and in the names of knobs, ``[a-z][a-z0-9_]*``.
+    name: ClassVar[str]
+    #: Its knobs. They may be turned before `prepare` too, and survive it and `reset`.
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    #: Settings with which a sound of moderate level (up to half of full scale) comes out as it went in, delayed by
+    #: exactly `latency_samples`; what is not named stands at its default. None where there are none.
+    neutral: ClassVar[Mapping[str, float] | None] = None
+
+    def __init__(self) -> None:
+        self._targets = {parameter.id: parameter.default for parameter in self.parameters}
+        self._known = {parameter.id: parameter for parameter in self.parameters}
+
+    @classmethod
+    def example(cls) -> Self:
+        """Make a small instance to check the contract on. To override where the constructor needs arguments."""
+        return cls()
+
+    @abstractmethod
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        """Get ready to play, silent, every knob at its target.
+
+        Parameters
+        ----------
+        sample_rate
+            Hz
+        block
+            the largest number of samples that `process` will be given
+        channels
+            how many, at least 1
+        """
+
+    @abstractmethod
+    def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take [channels, n] samples, full scale ±1, 1 <= n <= block, and return as many.
+
+        What is returned is on loan: the plugin may use the same memory for the next block, and it may be
+        `block` itself.
+        """
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget all sound that came in; knobs stay, and stand at their targets at once."""
+
+    @property
+    def latency_samples(self) -> int:
+        """By how many samples the output is late; after `prepare`, and the same until the next."""
+        return 0
+
+    @property
+    def hop(self) -> int | None:
+        """Samples from one burst of work to the next; None where every block costs alike. After `prepare`."""
+        return None
+
+    @property
+    def limiter_active(self) -> bool:
+        """Whether a limiter held the level down in the last block."""
+        return False
+
+    def set(self, id: str, value: float) -> None:
+        """Give a knob a new target, clamped to its range.
+
+        Raises
+        ------
+        KeyError
+            if there is no such knob
+        """
+        self._targets[id] = self._known[id].clamp(value)
+
+    def get(self, id: str) -> float:
+        """Return a knob's target; KeyError if there is no such knob."""
+        return self._targets[id]
+
+
+_registry: dict[str, type[Plugin]] = {}
+_Class = TypeVar("_Class", bound=type[Plugin])
+
+
+def register(cls: _Class) -> _Class:
+    """Check a plugin by running it, and put it on the list; a decorator for the class.
+
+    Raises
+    ------
+    ContractError
+        with what is wrong and what to do, if it does not do what :class:`Plugin` promises, or if another
+        plugin already has its name
+    """
+    check_contract(cls)
+    present = _registry.get(cls.name)
+    # The same class again, from a module that was loaded anew, takes its own place.
+    if present is not None and (present.__module__, present.__qualname__) != (
+        cls.__module__,
+        cls.__qualname__,
+    ):
+        raise ContractError(
+            f"plugin {cls.name}: {present.__qualname__} already has this name; choose another"
+        )
+    _registry[cls.name] = cls
+    return cls
+
+
+def registered() -> Mapping[str, type[Plugin]]:
+    """Return all registered plugins by name; a view that cannot be written to."""
+    return MappingProxyType(_registry)

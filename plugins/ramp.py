@@ -1,0 +1,123 @@
+"""Values that never jump: ramps for knobs, fades for switches; the same samples in whatever blocks they are taken."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float32]
+
+
+class Ramp:
+    """A value that goes to its target in a straight line, from wherever it is when the target changes.
+
+    A straight line and not a smooth one: a controller that is being turned gives a new target every few
+    milliseconds, and a curve that starts flat would hardly move before it starts again.
+
+    Parameters
+    ----------
+    value
+        where it stands at first
+    seconds
+        how long it takes to a new target
+    """
+
+    def __init__(self, value: float, seconds: float) -> None:
+        self._seconds = seconds
+        self._start = self._target = value
+        self._line = np.ones(1, dtype=np.float32)
+        self._values = np.zeros(1, dtype=np.float32)
+        self._length = self._place = 1
+
+    def prepare(self, *, sample_rate: int, block: int) -> None:
+        """Get ready for up to `block` values at a time; stand at the target."""
+        self._length = max(1, round(self._seconds * sample_rate))
+        line = np.arange(1, self._length + 1) / self._length
+        self._line = np.concatenate([line, np.ones(block)]).astype(np.float32)
+        self._values = np.zeros(block, dtype=np.float32)
+        self._place = self._length
+
+    def jump(self, value: float) -> None:
+        """Stand at `value` at once."""
+        self._start = self._target = value
+        self._place = self._length
+
+    def next(self, target: float, count: int) -> float | Values:
+        """Return the next `count` values on the way to `target`: a single number once it is there.
+
+        The array is the same one each time.
+        """
+        if target != self._target:
+            moved = float(self._line[self._place - 1]) if self._place else 0.0
+            there = self._place >= self._length
+            self._start = self._target if there else self._start + (self._target - self._start) * moved
+            self._target = target
+            self._place = 0
+        if self._place >= self._length:
+            return self._target
+        values = self._values[:count]
+        np.multiply(
+            self._line[self._place : self._place + count], np.float32(target - self._start), out=values
+        )
+        values += np.float32(self._start)
+        # From its last step on the value is exactly the target, free of the arithmetic's rounding.
+        values[max(0, self._length - 1 - self._place) :] = target
+        self._place = min(self._place + count, self._length)
+        return values
+
+
+class Fade:
+    """A switch that takes its time: 0 to 1 and back along a raised cosine.
+
+    The curve has no corners, and g and 1 - g always add up to 1, as is right for two signals that are alike. A fade
+    that has begun goes on to its end, since turning round on the way would be a corner; only then it goes back.
+
+    Parameters
+    ----------
+    on
+        where it stands at first
+    seconds
+        how long it takes from end to end
+    """
+
+    def __init__(self, *, on: bool, seconds: float) -> None:
+        self._seconds = seconds
+        self._on = on
+        self._rise = self._fall = self._values = np.zeros(1, dtype=np.float32)
+        self._place = self._length = 1
+
+    def prepare(self, *, sample_rate: int, block: int, on: bool) -> None:
+        """Get ready for up to `block` values at a time; stand at one end."""
+        self._length = max(1, round(self._seconds * sample_rate))
+        rise = 0.5 - 0.5 * np.cos(math.pi * np.arange(1, self._length + 1) / self._length)
+        self._rise = rise.astype(np.float32)
+        self._fall = (1.0 - rise).astype(np.float32)
+        self._values = np.zeros(block, dtype=np.float32)
+        self.jump(on=on)
+
+    def jump(self, *, on: bool) -> None:
+        """Stand at one end at once."""
+        self._on = on
+        self._place = self._length
+
+    def next(self, count: int, *, on: bool) -> float | Values:
+        """Return the next `count` values on the way to 1 or 0: a single 1.0 or 0.0 once it is there.
+
+        The array is the same one each time.
+        """
+        if self._place == self._length and on == self._on:
+            return float(on)
+        values = self._values[:count]
+        filled = 0
+        while filled < count:
+            if self._place == self._length:
+                if on == self._on:
+                    values[filled:] = on
+                    break
+                self._on, self._place = on, 0
+            curve = self._rise if self._on else self._fall
+            some = min(count - filled, self._length - self._place)
+            values[filled : filled + some] = curve[self._place : self._place + some]
+            filled += some
+            self._place += some
+        return values

@@ -1,0 +1,97 @@
+"""The stylizer as a plugin: style transfer as one effect among others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsp.errors import InputError
+from models.style import Style
+from models.stylizer import Stylizer, StylizerSettings
+from plugins.knobs import MAX_STYLES, STYLIZER
+from plugins.plugin import Plugin, register
+
+
+@register
+class StylizerPlugin(Plugin):
+    """Plays what comes in in the style of up to four clips.
+
+    All four weights are knobs, whatever is loaded: a controller's map does not change with the set of styles.
+
+    Parameters
+    ----------
+    styles
+        one to four
+    settings
+        what cannot be changed while playing
+
+    Raises
+    ------
+    InputError
+        if there is no style, or more than four
+    """
+
+    name = "stylizer"
+    parameters = STYLIZER
+    neutral: ClassVar[Mapping[str, float] | None] = {"strength": 0.0}
+
+    def __init__(self, styles: Sequence[Style], settings: StylizerSettings | None = None) -> None:
+        super().__init__()
+        if not 1 <= len(styles) <= MAX_STYLES:
+            raise InputError(f"{len(styles)} styles cannot be played at once; give 1 to {MAX_STYLES}")
+        self._styles = tuple(styles)
+        self._settings = settings or StylizerSettings()
+        self._stylizer: Stylizer | None = None
+
+    @classmethod
+    def example(cls) -> Self:
+        """Make one that plays in the style of a second of noise."""
+        noise = 0.1 * np.random.default_rng(0).standard_normal((1, 44_100))
+        return cls([Style.from_audio(noise, 44_100, name="noise")])
+
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        """Solve for the styles at this rate; see `Plugin.prepare`. Takes a noticeable part of a second."""
+        del block
+        self._stylizer = Stylizer(
+            self._styles, sample_rate=sample_rate, channels=channels, settings=self._settings
+        )
+        for parameter in self.parameters:
+            self._stylizer.set(parameter.id, self.get(parameter.id))
+        self._stylizer.reset()
+
+    def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take and return one block; see `Plugin.process`."""
+        return self._prepared().feed(block)
+
+    def reset(self) -> None:
+        """Forget all sound, also what was learnt from it; see `Plugin.reset`."""
+        self._prepared().reset()
+
+    def set(self, id: str, value: float) -> None:
+        """Give a knob a new target; see `Plugin.set`."""
+        super().set(id, value)
+        if self._stylizer is not None:
+            self._stylizer.set(id, self.get(id))
+
+    @property
+    def latency_samples(self) -> int:
+        """By how many samples the output is late; see `Plugin.latency_samples`."""
+        return self._prepared().latency_samples
+
+    @property
+    def hop(self) -> int | None:
+        """Samples from one spectrum to the next; see `Plugin.hop`."""
+        return self._prepared().hop
+
+    @property
+    def limiter_active(self) -> bool:
+        """Whether the styled sound was held under its ceiling in the last hop."""
+        return self._stylizer is not None and self._stylizer.limiter_active
+
+    def _prepared(self) -> Stylizer:
+        if self._stylizer is None:
+            raise RuntimeError("prepare must come first")
+        return self._stylizer

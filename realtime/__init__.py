@@ -1,0 +1,1 @@
+"""The real-time stage: audio devices, the engine process, MIDI."""

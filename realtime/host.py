@@ -1,0 +1,196 @@
+"""The host: what a user of the engine holds. The engine itself plays in a process of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from dsp.errors import InputError
+from dsp.files import replacing
+from plugins.live import LIVE_PARAMETERS
+from plugins.parameter import Parameter
+from realtime.settings import MUTE, EngineSettings, VirtualSettings
+from realtime.stats import Snapshot, figures, take_snapshot
+from realtime.supervisor import Supervisor
+from realtime.wavfile import seal
+
+if TYPE_CHECKING:
+    from realtime.process import BuildChain
+
+
+_PIECE = 0.5
+
+
+class EngineError(RuntimeError):
+    """The engine process could not go on, and not for anything that was given to it."""
+
+
+class Host:
+    """The engine as its user sees it; a context manager that starts on entry and stops on exit.
+
+    Safe to call from any thread. Neither torch nor PortAudio is loaded in the process of the host.
+
+    Parameters
+    ----------
+    settings
+        of the engine
+    build_chain
+        makes the chain in the engine process; a function of a module, since it is sent there by name. None is
+        `plugins.live.live_chain` with the styles of the settings.
+    parameters
+        those of the chain
+
+    Raises
+    ------
+    InputError
+        an initial value is for no parameter
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        *,
+        build_chain: BuildChain | None = None,
+        parameters: Sequence[Parameter] = LIVE_PARAMETERS,
+    ) -> None:
+        self._settings = settings
+        self._build_chain = build_chain
+        self.parameters: tuple[Parameter, ...] = (*parameters, MUTE)
+        self._places = {parameter.id: place for place, parameter in enumerate(self.parameters)}
+        context = multiprocessing.get_context("spawn")
+        self._cells = context.RawArray(ctypes.c_double, len(self.parameters))
+        for place, parameter in enumerate(self.parameters):
+            self._cells[place] = parameter.default
+        for name, value in settings.parameters.items():
+            self.set(name, value)
+        if settings.muted:
+            self.set(MUTE.id, 1.0)
+        self._context = context
+        self._supervisor: Supervisor | None = None
+        self._files = ExitStack()
+        self._output: Path | None = None
+        self._closing = threading.Lock()
+
+    def __enter__(self) -> Self:
+        """Start; see `start`."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop; see `stop`."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start the engine; return when sound passes. Once only.
+
+        Raises
+        ------
+        InputError
+            a device, a style or a file cannot be used
+        EngineError
+            the engine process failed
+        """
+        settings = self._settings
+        if isinstance(settings.device, VirtualSettings):
+            # The host holds the file, and gives it its name at the end, whichever engine processes wrote it.
+            self._output = self._files.enter_context(
+                replacing(settings.device.output, overwrite=settings.device.overwrite)
+            )
+            settings = replace(settings, device=replace(settings.device, output=self._output))
+        ids = [parameter.id for parameter in self.parameters]
+        self._supervisor = Supervisor(self._context, settings, self._cells, ids, self._build_chain)
+        try:
+            self._supervisor.start()
+            if not self._supervisor.has_played and self._supervisor.failure is not None:
+                raise _exception(*self._supervisor.failure)
+        except BaseException as error:
+            self._supervisor.stop()
+            self._files.__exit__(type(error), error, error.__traceback__)
+            self._output = None
+            raise
+
+    def stop(self) -> None:
+        """Fade out, end the engine, give the output file its name. Harmless when stopped already.
+
+        Raises
+        ------
+        InputError
+            the output file cannot be given its name
+        """
+        if self._supervisor is not None:
+            self._supervisor.stop()
+        with self._closing:
+            if self._output is not None:
+                seal(self._output)
+                self._output = None
+            self._files.close()
+
+    def set(self, id: str, value: float) -> None:
+        """Set a parameter's target in its own unit; values beyond its range are held at its ends.
+
+        Raises
+        ------
+        InputError
+            there is no such parameter
+        """
+        place = self._place(id)
+        self._cells[place] = self.parameters[place].clamp(value)
+
+    def get(self, id: str) -> float:
+        """Return a parameter's target; InputError if there is no such parameter."""
+        return float(self._cells[self._place(id)])
+
+    def _place(self, id: str) -> int:
+        try:
+            return self._places[id]
+        except KeyError:
+            known = ", ".join(self._places)
+            raise InputError(f"there is no parameter {id!r}; choose from {known}") from None
+
+    def snapshot(self) -> Snapshot:
+        """Return what the engine does now: cheap, meant for ten times a second."""
+        values = {parameter.id: float(self._cells[n]) for n, parameter in enumerate(self.parameters)}
+        return take_snapshot(self._supervisor, values, self._settings)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the engine has ended: the file is through, the duration over, it was stopped or cannot go on."""
+        return self._supervisor is not None and self._supervisor.ended.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until finished (then True) or `timeout` seconds are over. Ctrl-C interrupts it."""
+        if self._supervisor is None:
+            return False
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            # In pieces: on Windows nothing interrupts a wait.
+            left = _PIECE if end is None else min(_PIECE, end - time.monotonic())
+            if self._supervisor.ended.wait(max(0.0, left)):
+                return True
+            if end is not None and time.monotonic() >= end:
+                return False
+
+    def stats(self) -> dict[str, object]:
+        """Return the figures of the whole run so far, for --stats; also after `stop`. Needs `start`."""
+        if self._supervisor is None:
+            raise RuntimeError("start must come first")
+        return figures(self._supervisor)
+
+
+def _exception(message: str, mendable: bool, trace: str) -> Exception:
+    if mendable:
+        return InputError(message)
+    error = EngineError(message)
+    if trace:
+        error.add_note(trace)
+    return error

@@ -1,0 +1,101 @@
+"""What is connected to our ports of a JACK server, so that an engine that takes over is connected in the same way.
+
+PortAudio connects to the device that was chosen and knows nothing of what a user has connected since. A second client
+without ports of its own asks the server. Where the library is missing, nothing is known, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+_NO_START_SERVER = 1
+
+#: By the name of our port without its client: the full names of the ports that are connected to it.
+Connections = dict[str, list[str]]
+
+
+class JackPorts:
+    """The connections of a client of the server that is running.
+
+    Parameters
+    ----------
+    client
+        whose ports
+    ports
+        their names, without the client's
+
+    Raises
+    ------
+    OSError
+        there is no JACK library or no server
+    """
+
+    def __init__(self, client: str, ports: Iterable[str]) -> None:
+        library: Any = ctypes.CDLL(ctypes.util.find_library("jack") or "libjack.so.0")
+        for name, result, arguments in (
+            ("jack_client_open", ctypes.c_void_p, [ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]),
+            ("jack_client_close", ctypes.c_int, [ctypes.c_void_p]),
+            ("jack_port_by_name", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p]),
+            ("jack_port_get_all_connections", ctypes.POINTER(ctypes.c_char_p), [ctypes.c_void_p] * 2),
+            ("jack_connect", ctypes.c_int, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]),
+            ("jack_disconnect", ctypes.c_int, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]),
+            ("jack_free", None, [ctypes.c_void_p]),
+        ):
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+        self._library = library
+        self._names = {port: f"{client}:{port}" for port in ports}
+        self._client = library.jack_client_open(f"{client}-ports".encode(), _NO_START_SERVER, None)
+        if not self._client:
+            raise OSError("no JACK server")
+
+    def connections(self) -> Connections:
+        """Return what is connected to each port, in alphabetical order."""
+        return {port: sorted(self._connected(name)) for port, name in self._names.items()}
+
+    def restore(self, wanted: Mapping[str, Iterable[str]]) -> None:
+        """Connect the ports as they were, as far as the other ends are there, and nothing else."""
+        for port, name in self._names.items():
+            if port not in wanted:
+                continue
+            present, others = self._connected(name), set(wanted[port])
+            for other in sorted(others - present):
+                self._change(self._library.jack_connect, name, other)
+            for other in sorted(present - others):
+                self._change(self._library.jack_disconnect, name, other)
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self._library.jack_client_close(self._client)
+
+    def _connected(self, name: str) -> set[str]:
+        port = self._library.jack_port_by_name(self._client, name.encode())
+        found = port and self._library.jack_port_get_all_connections(self._client, port)
+        if not found:
+            return set()
+        names = set()
+        for other in found:
+            if other is None:
+                break
+            names.add(other.decode())
+        self._library.jack_free(found)
+        return names
+
+    def _change(self, function: Any, name: str, other: str) -> None:
+        # Source first. Our inputs are called in_..., our outputs out_...
+        ends = (other, name) if name.rpartition(":")[2].startswith("in") else (name, other)
+        function(self._client, *(end.encode() for end in ends))
+
+
+def own_client() -> str | None:
+    """Return the name that the server has given to PortAudio's client in this process; None if there is none."""
+    name = ctypes.c_char_p()
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(ctypes.util.find_library("portaudio") or "")
+        if library.PaJack_GetClientName(ctypes.byref(name)) == 0 and name.value:
+            return name.value.decode()
+    return None

@@ -1,0 +1,284 @@
+"""Keeps an engine process alive: one plays, another one stands by with everything loaded, and takes over at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import TYPE_CHECKING
+
+from realtime.process import DEVICE_LOST, run_engine
+from realtime.settings import EngineSettings, VirtualSettings
+from realtime.shared import Cell, EngineState, Link, Order
+
+if TYPE_CHECKING:
+    from realtime.process import BuildChain
+    from realtime.shared import Doubles
+
+_WATCH_SECONDS = 0.01
+# An engine that has not looked round for so long hangs. It does so every quarter of a millisecond, or after a block.
+_HUNG_SECONDS = 2.0
+# Engines that fail one after the other without having played for a while: there is no use in another one.
+_MOST_FAILURES = 4
+_LONG_ENOUGH = 2.0
+_STOP_SECONDS = 3.0
+
+
+# Read by libraries as they are loaded, which is before any function of the engine process runs. More threads would
+# wait for each other, actively, and so take the core of whoever plays.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a process that is started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@dataclass(frozen=True)
+class Worker:
+    """An engine process and what is shared with it."""
+
+    process: SpawnProcess
+    link: Link
+
+
+class Supervisor:
+    """Starts engine processes, one to play and one to stand by, and replaces those that end.
+
+    Parameters
+    ----------
+    context
+        to spawn with
+    settings
+        of the engine
+    parameters
+        the cells of the targets
+    ids
+        of these cells
+    build_chain
+        as for `realtime.host.Host`
+    """
+
+    def __init__(
+        self,
+        context: SpawnContext,
+        settings: EngineSettings,
+        parameters: Doubles,
+        ids: Sequence[str],
+        build_chain: BuildChain | None,
+    ) -> None:
+        self._context = context
+        self._settings = settings
+        self._parameters = parameters
+        self._ids = tuple(ids)
+        self._build_chain = build_chain
+        #: the memory of every engine process that has played, the present one last
+        self.links: list[Link] = []
+        self.engine_restarts = 0
+        self.device_losses = 0
+        #: one line each
+        self.notes: list[str] = []
+        #: what the last engine said when it could not go on, whether that is the user's to mend, and its traceback
+        self.failure: tuple[str, bool, str] | None = None
+        #: set when there will be no more sound
+        self.ended = threading.Event()
+        #: whether sound has passed
+        self.has_played = False
+        self._active: Worker | None = None
+        self._standby: Worker | None = None
+        self._failures = 0
+        self._playing_since = 0.0
+        # An engine has died, and it is not known yet whether its device was the cause.
+        self._unexplained = False
+        self._stop = threading.Event()
+        self._started = threading.Event()
+        self._beat = (0.0, 0.0)
+        self._thread = threading.Thread(target=self._watch, name="engine supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Start an engine; return when it plays, or has failed."""
+        self._play(self._spawn(sample_rate=0))
+        self._thread.start()
+        while not self._started.wait(0.2):
+            pass
+
+    def stop(self) -> None:
+        """End all engine processes, the one that plays with a fade."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def link(self) -> Link:
+        """What is shared with the engine process that plays, or is to play next."""
+        return self.links[-1]
+
+    def _spawn(self, *, sample_rate: int) -> Worker:
+        link = Link.new(self._context, self._parameters)
+        link.orders[Order.SAMPLE_RATE] = sample_rate
+        process = self._context.Process(
+            target=run_engine,
+            args=(link, self._ids, self._settings, self._build_chain),
+            name="gramophone engine",
+            # Ends with the host even if that forgets to stop it.
+            daemon=True,
+        )
+        with _environment(_ENVIRONMENT):
+            process.start()
+        return Worker(process, link)
+
+    def _play(self, worker: Worker) -> None:
+        """Have a worker take the device."""
+        if self.links:
+            last = self.link
+            worker.link.orders[Order.PERSIST] = float(self.has_played)
+            worker.link.orders[Order.RESUME] = self._resume_at(last)
+            # While it waits it writes nothing itself.
+            worker.link.tell({"connections": last.told().get("connections")})
+        self._active = worker
+        self._beat = (0.0, time.monotonic())
+        self.links.append(worker.link)
+        worker.link.orders[Order.PLAY] = 1.0
+
+    def _resume_at(self, last: Link) -> int:
+        """Return the frame at which files go on: what would have passed meanwhile is lost, as it is in life."""
+        frames = last.count(Cell.FRAMES)
+        if not isinstance(self._settings.device, VirtualSettings) or self._settings.fast or not frames:
+            return frames
+        gap = time.monotonic() - last.status[Cell.HEARTBEAT]
+        return frames + round(gap * last.status[Cell.SAMPLE_RATE])
+
+    def _watch(self) -> None:
+        try:
+            while not self._stop.wait(_WATCH_SECONDS) and self._look():
+                pass
+        finally:
+            self._end()
+            self.ended.set()
+            self._started.set()
+
+    def _look(self) -> bool:
+        """Do what is to be done now; return whether to go on."""
+        worker = self._active
+        assert worker is not None
+        state = worker.link.state
+        if state == EngineState.FINISHED:
+            return False
+        if state == EngineState.FAILED:
+            return self._replace(worker)
+        if not worker.process.is_alive():
+            # It may have said why just before it ended.
+            if worker.link.state in (EngineState.FINISHED, EngineState.FAILED):
+                return True
+            return self._replace(worker)
+        if state == EngineState.RUNNING:
+            self._note_running(worker)
+            if self._hangs(worker):
+                self.notes.append("the engine did not answer any more and was ended")
+                worker.process.kill()
+        elif state == EngineState.LOST and self._unexplained:
+            self._unexplained = False
+            self.device_losses += 1
+        self._keep_standby(state)
+        return not self._duration_over()
+
+    def _note_running(self, worker: Worker) -> None:
+        if not self._started.is_set() or not self._playing_since:
+            self._playing_since = time.monotonic()
+            self.has_played = True
+            self._started.set()
+        if self._unexplained:
+            self._unexplained = False
+            self.engine_restarts += 1
+        if self._failures and time.monotonic() - self._playing_since > _LONG_ENOUGH:
+            self._failures = 0
+        del worker
+
+    def _hangs(self, worker: Worker) -> bool:
+        now = time.monotonic()
+        beat = worker.link.status[Cell.HEARTBEAT]
+        # Seen from here, so that a machine that was asleep is not taken for an engine that hangs.
+        if beat != self._beat[0]:
+            self._beat = (beat, now)
+        return now - self._beat[1] > _HUNG_SECONDS
+
+    def _replace(self, worker: Worker) -> bool:
+        """Have another process go on; return False if there is no use in it."""
+        self.failure = None
+        if worker.link.state == EngineState.FAILED:
+            told = worker.link.told()
+            self.failure = (
+                told.get("error", ""),
+                bool(worker.link.status[Cell.INPUT_ERROR]),
+                told.get("trace", ""),
+            )
+            reason = told.get("error", "")
+            worker.process.join(1.0)
+        else:
+            worker.process.join()
+            reason = f"exit code {worker.process.exitcode}"
+        self._failures += 1
+        if not self.has_played or self._failures >= _MOST_FAILURES:
+            if self.failure is None:
+                self.failure = (f"the engine process ended ({reason})", False, "")
+            return False
+        if worker.process.exitcode == DEVICE_LOST:
+            self.device_losses += 1
+        else:
+            self._unexplained = True
+            self.notes.append(f"the engine process ended ({reason}); another one goes on")
+        self._playing_since = 0.0
+        standby, self._standby = self._standby, None
+        if standby is None or not standby.process.is_alive():
+            standby = self._spawn(sample_rate=worker.link.count(Cell.SAMPLE_RATE))
+        self._play(standby)
+        return True
+
+    def _keep_standby(self, state: EngineState) -> None:
+        if self._standby is not None and not self._standby.process.is_alive():
+            self._standby = None
+        # Where nothing waits for the sound, nothing needs to be ready.
+        if self._standby is None and state == EngineState.RUNNING and not self._settings.fast:
+            self._standby = self._spawn(sample_rate=self.link.count(Cell.SAMPLE_RATE))
+
+    def _duration_over(self) -> bool:
+        duration = self._settings.duration
+        if duration is None or isinstance(self._settings.device, VirtualSettings):
+            return False
+        return self.seconds >= duration
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound that all engine processes together have played."""
+        return sum(
+            link.status[Cell.PLAYED] / rate for link in self.links if (rate := link.status[Cell.SAMPLE_RATE])
+        )
+
+    def _end(self) -> None:
+        workers = [worker for worker in (self._active, self._standby) if worker is not None]
+        if self._active is not None:
+            self._active.link.orders[Order.STOP] = 1.0
+        for worker in workers:
+            # The one that stands by holds nothing that would have to be put down gently.
+            if worker is self._active:
+                worker.process.join(_STOP_SECONDS)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            with suppress(ValueError):
+                worker.process.close()
+        self._active = self._standby = None

@@ -1,0 +1,246 @@
+"""The virtual device: files in the place of hardware, through the same rings and the same engine.
+
+At the pace of time, a thread plays the part of the device's callback. As fast as possible, the engine itself moves a
+block whenever it waits for one: then the two are in step, nothing can be late, and a run can be repeated bit by bit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from dsp.errors import InputError
+from dsp.files import shown
+from realtime.contracts import POLL, ring_frames, whole_blocks
+from realtime.priority import raise_priority
+from realtime.rings import InputRing, OutputRing
+from realtime.settings import VIRTUAL_BLOCKSIZE, EngineSettings, VirtualSettings
+from realtime.wavfile import WavWriter
+
+Frames = NDArray[np.float32]
+
+_CHUNK = 8192
+
+
+class FileSource:
+    """Frames of a sound file, one block after the other, at the rate and with the channels of the engine.
+
+    Parameters
+    ----------
+    path
+        any sound file
+    sample_rate
+        Hz; None is the file's own
+    channels
+        of the engine
+    input_channels
+        as in `EngineSettings`
+    start
+        frame to begin with
+    seconds
+        how much of it to play at most
+
+    Raises
+    ------
+    InputError
+        the file cannot be read, or does not have the channels
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sample_rate: int | None,
+        channels: int,
+        input_channels: tuple[int, ...] | None,
+        start: int = 0,
+        seconds: float | None = None,
+    ) -> None:
+        if not path.is_file():
+            what = "is not a sound file" if path.exists() else "does not exist"
+            raise InputError(f"{shown(path)} {what}; check the name")
+        try:
+            self._file = soundfile.SoundFile(path)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise InputError(
+                f"{shown(path)} is not a readable sound file ({error}); convert it to WAV or FLAC"
+            ) from error
+        self._path = path
+        own = int(self._file.samplerate)
+        self.sample_rate = sample_rate or own
+        self._columns = _columns(path, int(self._file.channels), channels, input_channels)
+        self._resampler = None
+        if self.sample_rate != own:
+            self._resampler = soxr.ResampleStream(own, self.sample_rate, channels, "float32", "VHQ")
+        length = -(-int(self._file.frames) * self.sample_rate // own)
+        if seconds is not None:
+            length = min(length, round(seconds * self.sample_rate))
+        self._left = max(0, length - start)
+        if start:
+            self._file.seek(min(int(self._file.frames), start * own // self.sample_rate))
+        self._ahead = np.zeros((0, channels), dtype=np.float32)
+        self._ended = False
+
+    def read(self, count: int) -> Frames:
+        """Return the next frames [n, channels]; fewer than `count` only at the end."""
+        count = min(count, self._left)
+        while self._ahead.shape[0] < count and not self._ended:
+            try:
+                found = self._file.read(_CHUNK, dtype="float32", always_2d=True)[:, self._columns]
+            except soundfile.LibsndfileError as error:
+                raise InputError(f"{shown(self._path)} is damaged ({error}); export it again") from error
+            self._ended = found.shape[0] < _CHUNK
+            if self._resampler is not None:
+                found = self._resampler.resample_chunk(np.ascontiguousarray(found), last=self._ended)
+            self._ahead = np.concatenate([self._ahead, found])
+        out, self._ahead = self._ahead[:count], self._ahead[count:]
+        self._left -= out.shape[0]
+        return out
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _columns(path: Path, there: int, channels: int, wanted: tuple[int, ...] | None) -> list[int]:
+    """Return which of a file's channels, from 0, feeds each of the engine's."""
+    if wanted is None:
+        wanted = (1,) if there == 1 else tuple(range(1, channels + 1))
+    if max(wanted) > there:
+        raise InputError(
+            f"{shown(path)} has {there} channels and no {max(wanted)}; give --channels or --input-channels"
+        )
+    return [channel - 1 for channel in (wanted * channels if len(wanted) == 1 else wanted)]
+
+
+class VirtualStream:
+    """Files through the rings; a `realtime.contracts.Stream`.
+
+    Parameters
+    ----------
+    settings
+        whose device is a `VirtualSettings`; the output exists already, empty or left by another engine process
+    start
+        frame of the files to begin with
+    """
+
+    device_latency = 0
+
+    def __init__(self, settings: EngineSettings, *, start: int = 0) -> None:
+        files = settings.device
+        assert isinstance(files, VirtualSettings)
+        self.notes: list[str] = []
+        self.input_name, self.output_name = str(files.input), str(files.output)
+        self._source = FileSource(
+            files.input,
+            sample_rate=settings.sample_rate,
+            channels=settings.channels,
+            input_channels=settings.input_channels,
+            start=start,
+            seconds=settings.duration,
+        )
+        self.sample_rate = self._source.sample_rate
+        self._sink = WavWriter(
+            files.output, sample_rate=self.sample_rate, channels=settings.channels, frame=start
+        )
+        self.period = settings.blocksize or VIRTUAL_BLOCKSIZE
+        self.running_start = start > 0
+        self.frames = start
+        self.xruns = 0
+        frames = max(ring_frames(self.sample_rate), ring_frames(4 * self.period))
+        self.input = InputRing(frames, settings.channels)
+        self.output = OutputRing(frames, settings.channels)
+        self.finished = False
+        self._flowing = True
+        self._fast = files.as_fast_as_possible
+        self._tail = 0
+        self._end: int | None = None
+        self._error: BaseException | None = None
+        self._stop = threading.Event()
+        # Held while a block is moved, so that rings are not cleared under the clock's hands.
+        self._moving = threading.Lock()
+        self._clock = threading.Thread(target=self._run, name="virtual clock", daemon=True)
+
+    @property
+    def flowing(self) -> bool:
+        """See `Stream`."""
+        return self._flowing
+
+    def start(self, *, latency: float, algorithmic: int) -> int:
+        """See `Stream`."""
+        buffer = whole_blocks(latency, sample_rate=self.sample_rate, period=self.period)
+        self._tail = algorithmic + buffer
+        if not self._fast:
+            self._clock.start()
+        return buffer
+
+    def connections(self) -> None:
+        """See `Stream`."""
+
+    def wait(self) -> None:
+        """See `Stream`; as fast as possible, this moves the next block."""
+        if self._error is not None:
+            raise self._error
+        if self._fast and not self.finished:
+            self._move()
+        else:
+            time.sleep(POLL)
+
+    def realign(self) -> None:
+        """See `Stream`."""
+        with self._moving:
+            self.input.clear()
+            self.output.clear()
+            self._flowing = True
+
+    def close(self) -> None:
+        """See `Stream`."""
+        self._stop.set()
+        if self._clock.is_alive():
+            self._clock.join()
+        self._source.close()
+        self._sink.close()
+
+    def _run(self) -> None:
+        # Whoever plays the sound card's part must not be delayed by less urgent work either.
+        raise_priority()
+        period = self.period / self.sample_rate
+        due = time.perf_counter()
+        while not self._stop.is_set() and not self.finished:
+            due += period
+            late = time.perf_counter() - due
+            if late < 0.0:
+                time.sleep(-late)
+            elif late > period:
+                # No crystal drives this clock: being late it goes on from now, and does not hurry.
+                due += late
+                self.xruns += 1
+            try:
+                self._move()
+            except BaseException as error:
+                self._error = error
+                return
+
+    def _move(self) -> None:
+        """Do what a device's callback does: a block in, a block out."""
+        count = self.period if self._end is None else min(self.period, self._end - self.frames)
+        block = self._source.read(count)
+        if self._end is None and block.shape[0] < count:
+            self._end = self.frames + block.shape[0] + self._tail
+            count = min(count, self._end - self.frames)
+        frames = np.zeros((count, self.input.channels), dtype=np.float32)
+        frames[: block.shape[0]] = block
+        heard = np.zeros_like(frames)
+        with self._moving:
+            if self._flowing:
+                moved = self.input.buffer.write(frames)
+                self._flowing = self.output.buffer.readinto(heard) == count == moved
+        self._sink.write(heard)
+        self.frames += count
+        self.finished = self._end is not None and self.frames >= self._end

@@ -1,0 +1,176 @@
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from plugins import plugin as plugins
+from plugins.parameter import ContractError, Parameter
+from plugins.plugin import Plugin, register, registered
+
+Block = NDArray[np.float32]
+KNOB = Parameter(id="depth", name="Depth", low=0.0, high=1.0, default=0.5)
+
+
+@pytest.fixture(autouse=True)
+def _empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "_registry", {})
+
+
+class Late(Plugin):
+    """Delays by three samples and says so: a plugin as it must be, for others here to break."""
+
+    name = "late"
+    parameters = (KNOB,)
+    neutral: ClassVar[dict[str, float] | None] = {}
+
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        del sample_rate, block
+        self.past = np.zeros((channels, 3), dtype=np.float32)
+
+    def process(self, block: Block) -> Block:
+        line = np.concatenate([self.past, block], axis=1)
+        self.past = line[:, -3:].copy()
+        return line[:, :-3]
+
+    def reset(self) -> None:
+        self.past[:] = 0.0
+
+    @property
+    def latency_samples(self) -> int:
+        return 3
+
+
+def test_a_good_plugin_is_taken_and_listed() -> None:
+    assert register(Late) is Late
+    assert registered() == {"late": Late}
+    with pytest.raises(TypeError):
+        registered()["other"] = Late  # type: ignore[index]
+    # What is registered at its neutral settings may also be measured by its impulse response.
+    register(type("Measured", (Late,), {"name": "measured", "neutral": None}))
+
+
+def test_a_name_is_given_once() -> None:
+    register(Late)
+    with pytest.raises(ContractError, match="late: Late already has this name"):
+        register(type("Other", (Late,), {}))
+
+
+def without_base() -> type:
+    return type("Bare", (), {"name": "bare", "parameters": (), "neutral": None})
+
+
+def broken(**members: object) -> Callable[[], type]:
+    return lambda: type("Broken", (Late,), {"name": "broken", **members})
+
+
+def returning(value: object) -> Callable[..., object]:
+    return lambda *_args, **_keywords: value
+
+
+def needs_styles(self: Late, styles: object) -> None:
+    del self, styles
+
+
+def divides_by_zero(self: Late, **sizes: int) -> None:
+    del self
+    sizes["block"] //= 0
+
+
+def answers(change: Callable[[Block], object]) -> Callable[[Late, Block], object]:
+    return lambda self, block: change(Late.process(self, block))
+
+
+def forgets_the_base(self: Late) -> None:
+    self.past = np.zeros((1, 3), dtype=np.float32)
+
+
+def late_by(samples: int) -> property:
+    return property(lambda _self: samples)
+
+
+def halves_first_sample(self: Late, block: Block) -> Block:
+    out = Late.process(self, block)
+    out[:, 0] *= np.float32(0.5)
+    return out
+
+
+def writes_into_input(self: Late, block: Block) -> Block:
+    out = Late.process(self, block)
+    block *= np.float32(0.5)
+    return out
+
+
+def fails_on_one_sample(self: Late, block: Block) -> Block:
+    if block.shape[1] == 1:
+        raise IndexError("too short")
+    return Late.process(self, block)
+
+
+def divides_by_level(self: Late, block: Block) -> Block:
+    with np.errstate(all="ignore"):
+        return Late.process(self, block) / np.float32(block.any())
+
+
+def grows_late(self: Late) -> int:
+    self.asked = not getattr(self, "asked", False)
+    return 3 if self.asked else 4
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (broken(name="No Good"), "name 'No Good' cannot be used"),
+        (broken(name=None), "name None cannot be used"),
+        (without_base, "subclass of plugins.plugin.Plugin"),
+        (broken(process=Plugin.process), "process must be defined"),
+        (broken(parameters=[KNOB]), "tuple of Parameter"),
+        (broken(parameters=(KNOB, KNOB)), "depth is there twice"),
+        (
+            broken(
+                parameters=(
+                    Parameter(id="my_bypass", name="B", low=0.0, high=1.0, default=0.0, curve="toggle"),
+                )
+            ),
+            "what the chain calls its switches",
+        ),
+        (broken(neutral={"dept": 0.0}), "neutral sets 'dept'"),
+        (broken(neutral={"depth": 2.0}), "neutral sets 'depth' to 2.0"),
+        (broken(__init__=needs_styles), "making an example of it failed with TypeError"),
+        (broken(__init__=forgets_the_base), r"get\('depth'\) failed with AttributeError"),
+        (broken(get=returning(0.25)), "stands at 0.25 at first, not at its default"),
+        (broken(set=returning(None)), "not at 1"),
+        (broken(prepare=divides_by_zero), "prepare failed with ZeroDivisionError"),
+        (broken(latency_samples=late_by(-1)), "latency_samples is -1"),
+        (broken(latency_samples=late_by(3.0)), "latency_samples is 3.0"),
+        (broken(latency_samples=late_by(2)), "not the input 2 samples late"),
+        (
+            broken(latency_samples=late_by(2), neutral=None),
+            "latency_samples is 2, but an impulse comes 3 samples",
+        ),
+        (broken(latency_samples=property(grows_late)), "latency_samples has changed from 3 to 4"),
+        (broken(reset=returning(None)), "after reset the same input gives another output"),
+        (broken(process=halves_first_sample), "other block lengths give other samples"),
+        (broken(process=writes_into_input), "wrote to the block"),
+        (broken(process=fails_on_one_sample), "process of 1 samples failed with IndexError: too short"),
+        (broken(process=divides_by_level), "NaN or infinity"),
+        (broken(process=answers(lambda out: out.astype(np.float64))), "returned float64"),
+        (broken(process=answers(lambda out: out[:, :-1])), "return the same"),
+        (broken(process=returning(None)), "returned NoneType"),
+    ],
+)
+def test_a_broken_plugin_is_refused_with_its_fault(make: Callable[[], type], says: str) -> None:
+    with pytest.raises(ContractError, match=says) as caught:
+        register(make())
+    assert "\n" not in str(caught.value)
+    assert not registered()
+
+
+def test_those_that_come_with_gramophone_are_registered_on_import() -> None:
+    from plugins.gain import Gain
+    from plugins.limiter import Limiter
+
+    for cls in (Gain, Limiter):
+        register(cls)
+    assert registered() == {"gain": Gain, "limiter": Limiter}

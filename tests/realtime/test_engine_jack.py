@@ -1,0 +1,152 @@
+"""The engine on a real JACK server: its latency to the sample, its survival, its silence when asked for."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dsp.errors import InputError
+from realtime.host import Host
+from realtime.settings import DeviceSettings, EngineSettings
+
+# The engine process gets its chain by name, and looks for it where this process does.
+sys.path.append(str(Path(__file__).parent))
+import trial_chains
+
+RATE = 48_000
+PATIENCE = 20.0
+
+
+def clicks() -> np.ndarray:
+    """Single samples 0.37 s apart: their delay can be seen without any doubt."""
+    sound = np.zeros((1, round(0.37 * RATE)), dtype=np.float32)
+    sound[0, 100] = 0.5
+    return sound
+
+
+def settings(**options) -> EngineSettings:
+    return EngineSettings(**{"device": DeviceSettings(), "channels": 1, **options})
+
+
+def host(chain, **options) -> Host:
+    return Host(settings(**options), build_chain=chain, parameters=trial_chains.PARAMETERS)
+
+
+def delay_between(dry: np.ndarray, wet: np.ndarray) -> int:
+    """Return the delay of the clicks in `wet`, which must all be delayed alike."""
+    ins = np.flatnonzero(np.abs(dry) > 0.2)
+    outs = np.flatnonzero(np.abs(wet) > 0.2)
+    assert ins.size
+    assert outs.size
+    delays = {int(out - ins[ins < out].max()) for out in outs if (ins < out).any()}
+    assert len(delays) == 1, delays
+    return delays.pop()
+
+
+def wait_until(condition, timeout=PATIENCE):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("jack", [64, 256], indirect=True)
+def test_what_is_reported_is_what_a_click_takes(jack):
+    jack.play(clicks())
+    with host(trial_chains.delay(latency=333)) as engine:
+        jack.connect("player:out_0", "gramophone:in_0")
+        dry, wet = jack.record("player:out_0", "gramophone:out_0", seconds=2)
+        seen = engine.snapshot()
+    assert seen.blocksize == jack.period
+    assert seen.algorithmic_latency == 333
+    assert seen.buffer_latency >= jack.period
+    assert delay_between(dry, wet) == seen.total_latency
+    assert engine.stats()["total_latency_samples"] == seen.total_latency
+
+
+def test_the_engine_is_killed_and_another_one_goes_on(jack):
+    jack.play(clicks())
+    with host(trial_chains.delay(latency=333), parameters={"level": 0.9}) as engine:
+        engine.set("level", 0.5)
+        # As a user does it: from another program, and not from the sound card.
+        jack.connect("player:out_0", "gramophone:in_0")
+        jack.disconnect("system:capture_1", "gramophone:in_0")
+        wait_until(lambda: "player:out_0" in str(engine._supervisor.link.told().get("connections")))
+        time.sleep(1.0)
+        supervisor = engine._supervisor
+        wait_until(lambda: supervisor._standby is not None and supervisor._standby.link.state == 1)
+        before = engine.snapshot()
+        began = time.monotonic()
+        os.kill(supervisor._active.process.pid, signal.SIGKILL)
+        wait_until(lambda: engine.snapshot().engine_restarts == 1)
+        assert time.monotonic() - began < 2.0
+        assert jack.connections("gramophone:in_0") == ["player:out_0"]
+        dry, wet = jack.record("player:out_0", "gramophone:out_0", seconds=2)
+        after = engine.snapshot()
+    assert after.state == "running"
+    assert after.total_latency == before.total_latency == delay_between(dry, wet)
+    assert np.abs(wet).max() == pytest.approx(0.25, abs=1e-3)
+    assert any("ended" in note for note in after.notes)
+
+
+def test_the_server_stops_and_returns(jack):
+    with host(trial_chains.delay(latency=333)) as engine:
+        jack.stop()
+        wait_until(lambda: engine.snapshot().state == "device lost")
+        assert not engine.finished
+        jack.start()
+        wait_until(lambda: engine.snapshot().state == "running")
+        seen = engine.snapshot()
+        assert seen.device_losses == 1
+        assert seen.engine_restarts == 0
+        jack.play(clicks())
+        jack.connect("player:out_0", "gramophone:in_0")
+        dry, wet = jack.record("player:out_0", "gramophone:out_0", seconds=2)
+    assert delay_between(dry, wet) == seen.total_latency
+
+
+def test_a_stall_longer_than_the_rings_ends_with_the_same_latency(jack):
+    # The rings hold 1.4 s; after them, both flows have to be started again.
+    jack.play(clicks())
+    with host(trial_chains.bad(kind="stall", latency=333)) as engine:
+        jack.connect("player:out_0", "gramophone:in_0")
+        engine.set("trouble", 1.0)
+        wait_until(lambda: any("stood still" in note for note in engine.snapshot().notes))
+        engine.set("trouble", 0.0)
+        dry, wet = jack.record("player:out_0", "gramophone:out_0", seconds=3)
+        seen = engine.snapshot()
+    assert seen.engine_restarts == 0
+    assert seen.ring_empty >= 1
+    assert delay_between(dry, wet) == seen.total_latency
+    # It has come back, and is wet.
+    assert (np.abs(wet[-RATE:]) > 0.2).sum() >= 2
+
+
+def test_late_on_jack_without_a_click(jack):
+    time_axis = np.arange(RATE)
+    jack.play((0.5 * np.sin(2 * np.pi * 440 * time_axis / RATE))[None].astype(np.float32))
+    chain = trial_chains.slow(every=6000, seconds=0.012, latency=1024, colour=0.6)
+    with host(chain) as engine:
+        jack.connect("player:out_0", "gramophone:in_0")
+        wait_until(lambda: max(engine.snapshot().output_peak) > 0.25)
+        _, wet = jack.record("player:out_0", "gramophone:out_0", seconds=3)
+        seen = engine.snapshot()
+    assert seen.deadlines_missed > 10
+    assert np.abs(wet[RATE:]).max() > 0.4
+    assert np.abs(np.diff(wet)).max() < 0.5 * 2 * np.pi * 440 / RATE + 0.2 * np.pi / 2 * (1 / 144 + 1 / 240)
+
+
+def test_what_jack_does_not_have_is_said(jack):
+    with pytest.raises(InputError, match="'no such thing'"):
+        host(trial_chains.delay(), device=DeviceSettings(input="no such thing")).start()
+    with pytest.raises(InputError, match="44100 Hz"):
+        host(trial_chains.delay(), sample_rate=44_100).start()
+    with pytest.raises(InputError, match="2 inputs, not 4"):
+        host(trial_chains.delay(), channels=4).start()
+    jack.stop()
+    with pytest.raises(InputError, match="--virtual-input"):
+        host(trial_chains.delay()).start()

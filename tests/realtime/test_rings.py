@@ -1,0 +1,122 @@
+"""The rings, and the file that the virtual device writes."""
+
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.rings import History, InputRing, OutputRing
+from realtime.wavfile import WavWriter, seal
+
+
+def ramp(start, stop, channels=2):
+    return (np.arange(start, stop)[None] + 1000.0 * np.arange(channels)[:, None]).astype(np.float32)
+
+
+def play(ring, count):
+    """Do what a device does: read `count` frames, as far as they are there."""
+    out = np.zeros((count, ring.channels), dtype=np.float32)
+    assert ring.buffer.readinto(out) == count
+    return out.T
+
+
+@given(st.lists(st.integers(1, 40), max_size=30))
+def test_what_is_written_ahead_is_heard_at_its_frame(blocks):
+    ring = OutputRing(64, 2)
+    position = 0
+    for count in blocks:
+        ring.extend()
+        ring.write(position + 5, ramp(position + 5, position + 5 + count)[:, : 64 - 5])
+        heard = play(ring, min(count, 64))
+        expected = ramp(position, position + count)
+        expected[:, np.arange(position, position + count) < 5] = 0.0
+        np.testing.assert_array_equal(heard, expected)
+        position += count
+        assert ring.position == position
+
+
+def test_what_was_never_written_is_silence_also_the_second_time_round():
+    ring = OutputRing(64, 1)
+    ring.write(0, np.ones((1, 64), dtype=np.float32))
+    assert play(ring, 64).all()
+    ring.extend()
+    assert not play(ring, 64).any()
+
+
+def test_what_stands_ahead_can_be_read_back():
+    ring = OutputRing(64, 2)
+    play(ring, 50)
+    ring.extend()
+    ring.write(60, ramp(60, 80))
+    np.testing.assert_array_equal(ring.read(62, 10), ramp(62, 72))
+
+
+def test_the_input_ring_tells_the_time_of_the_device():
+    ring = InputRing(64, 2)
+    for _ in range(10):
+        before = ring.position
+        assert ring.buffer.write(np.ascontiguousarray(ramp(before, before + 30).T)) == 30
+        assert ring.position == before + 30
+        np.testing.assert_array_equal(ring.take(20).T, ramp(before, before + 20))
+        np.testing.assert_array_equal(ring.take(10).T, ramp(before + 20, before + 30))
+
+
+@given(st.lists(st.integers(1, 64), min_size=1, max_size=20), st.integers(0, 64))
+def test_history_gives_back_what_was_pushed(blocks, back):
+    history = History(64, 2)
+    for count in blocks:
+        history.push(ramp(history.position + 1, history.position + count + 1))
+    stop = history.position
+    expected = ramp(stop - back + 1, stop + 1)
+    expected[:, : max(0, back - stop)] = 0.0
+    np.testing.assert_array_equal(history.get(stop - back, stop), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_a_file_can_be_taken_over_by_another_writer(tmp_path, channels):
+    path = tmp_path / "out.wav"
+    path.write_bytes(b"")
+    sound = np.random.default_rng(0).standard_normal((1000, channels)).astype(np.float32)
+    first = WavWriter(path, sample_rate=44_100, channels=channels)
+    first.write(sound[:300])
+    # The first one is not closed: it was killed.
+    second = WavWriter(path, sample_rate=44_100, channels=channels, frame=400)
+    second.write(sound[400:])
+    second.close()
+    first.close()
+    seal(path)
+    heard, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    assert rate == 44_100
+    sound[300:400] = 0.0
+    np.testing.assert_array_equal(heard, sound)
+    assert soundfile.info(path).subtype == "FLOAT"
+
+
+def test_beyond_four_gigabytes_the_sizes_have_64_bits(tmp_path):
+    path = tmp_path / "long.wav"
+    path.write_bytes(b"")
+    frames = 2**29 + 7
+    writer = WavWriter(path, sample_rate=48_000, channels=2, frame=frames - 1)
+    # The file has a hole and takes no room on the disk.
+    writer.write(np.ones((1, 2), dtype=np.float32))
+    writer.close()
+    seal(path)
+    info = soundfile.info(path)
+    assert (info.format, info.subtype, info.frames, info.channels) == ("RF64", "FLOAT", frames, 2)
+    with path.open("rb") as file:
+        assert struct.unpack("<4sI", file.read(8)) == (b"RF64", 2**32 - 1)
+
+
+def test_a_frame_that_was_cut_off_does_not_count(tmp_path):
+    path = tmp_path / "cut.wav"
+    path.write_bytes(b"")
+    writer = WavWriter(path, sample_rate=48_000, channels=2)
+    writer.write(np.ones((10, 2), dtype=np.float32))
+    writer.close()
+    with path.open("ab") as file:
+        file.write(b"\0\0\0")
+    seal(path)
+    assert soundfile.info(path).frames == 10
