@@ -49,29 +49,37 @@ def full_pair(n_fft: int, hop: int) -> WindowPair:
     return WindowPair(root, root * (2.0 * hop / n_fft), hop, n_fft)
 
 
-def low_delay_pair(n_fft: int, length: int, hop: int) -> WindowPair:
+def low_delay_pair(n_fft: int, length: int, hop: int, *, smooth: bool = False) -> WindowPair:
     """Asymmetric pair: the analysis sees `n_fft` samples, the delay is that of `length`.
 
-    The analysis window rises as a sine over all but the last `length` / 2 samples, and falls like the root of a Hann
-    window of `length` over those. The product of the pair is that Hann window, at the very end of the frame:
+    The analysis window rises as a sine over all but the last `length` / 2 samples, and falls over those like the root
+    of a short window p of `length`, which the product of the pair is, at the very end of the frame:
 
-        w_s = hann / w_a    where hann is not zero, 0 before.
+        w_s = p / w_a    where p is not zero, 0 before.
+
+    p is a Hann window. Its root ends in a corner, and what is far above a frame's own level, bins that were raised by
+    40 dB and more, then steps at the frames' borders. The `smooth` p is the square of the Vorbis window,
+    sin²(π/2 sin²(π (n + ½) / length)) (Vorbis I specification, section 1.3.2): its root ends level, its middle is steeper.
 
     Parameters
     ----------
     n_fft : frame length in samples
     length : of the synthesis window in samples, even, at most `n_fft`
     hop : divides `length` into two parts or more
+    smooth : which p
     """
     _check(n_fft, length, hop)
     half = length // 2
     rising = n_fft - half
-    hann = torch.hann_window(length, periodic=True, dtype=torch.float64)
+    product = torch.hann_window(length, periodic=True, dtype=torch.float64)
+    if smooth:
+        middles = (torch.arange(length, dtype=torch.float64) + 0.5) / length
+        product = torch.sin(0.5 * math.pi * torch.sin(math.pi * middles).square()).square()
     place = (torch.arange(rising, dtype=torch.float64) + 0.5) / rising
-    analysis = torch.cat([torch.sin(0.5 * math.pi * place), hann[half:].sqrt()])
+    analysis = torch.cat([torch.sin(0.5 * math.pi * place), product[half:].sqrt()])
     synthesis = torch.zeros(n_fft, dtype=torch.float64)
-    synthesis[n_fft - length : rising] = hann[:half] / analysis[n_fft - length : rising]
-    synthesis[rising:] = hann[half:].sqrt()
+    synthesis[n_fft - length : rising] = product[:half] / analysis[n_fft - length : rising]
+    synthesis[rising:] = product[half:].sqrt()
     return WindowPair(analysis, synthesis * (2.0 * hop / length), hop, length)
 
 

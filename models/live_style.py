@@ -58,7 +58,9 @@ class Layout:
         return self.n_fft // 2 + 1
 
 
-def make_layout(sample_rate: int, *, window: str = "low-delay", hop: int | None = None) -> Layout:
+def make_layout(
+    sample_rate: int, *, window: str = "low-delay", hop: int | None = None, smooth: bool = False
+) -> Layout:
     """Return the layout for a rate.
 
     Parameters
@@ -66,6 +68,7 @@ def make_layout(sample_rate: int, *, window: str = "low-delay", hop: int | None 
     sample_rate : Hz
     window : "low-delay" (delay: two hops) or "full" (delay: the frame)
     hop : samples, a power of two; None is 256 (low-delay) or 512 (full) at 44.1 and 48 kHz
+    smooth : see :func:`dsp.windows.low_delay_pair`
 
     Raises
     ------
@@ -76,12 +79,13 @@ def make_layout(sample_rate: int, *, window: str = "low-delay", hop: int | None 
         raise ValueError(f"window {window!r} is unknown; give one of {', '.join(WINDOWS)}")
     scale = 2.0 ** math.ceil(math.log2(sample_rate / _HIGHEST_RATE_OF_BASE))
     n_fft = max(256, round(_FRAME * scale))
-    hop = hop or max(32, round(_HOPS[window] * scale))
+    if hop is None:
+        hop = max(32, round(_HOPS[window] * scale))
     if hop & (hop - 1) or not 16 <= hop <= n_fft // 2:
         raise ValueError(
             f"a hop of {hop} does not fit; give a power of two from 16 to {n_fft // 2} samples at {sample_rate} Hz"
         )
-    pair = full_pair(n_fft, hop) if window == "full" else low_delay_pair(n_fft, 2 * hop, hop)
+    pair = full_pair(n_fft, hop) if window == "full" else low_delay_pair(n_fft, 2 * hop, hop, smooth=smooth)
     lags = sorted({round(lag * scale / hop) for lag in _LAGS})
     bins = n_fft // 2 + 1
     basis, envelope = (

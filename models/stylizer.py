@@ -91,7 +91,10 @@ class Stylizer:
         if not 1 <= len(styles) <= MAX_STYLES:
             raise InputError(f"{len(styles)} styles cannot be played at once; give 1 to {MAX_STYLES}")
         try:
-            layout = make_layout(sample_rate, window=settings.window, hop=settings.hop)
+            # On its own phase the input's soft bins are raised far more than a carrier ever is.
+            layout = make_layout(
+                sample_rate, window=settings.window, hop=settings.hop, smooth=settings.phase == "input"
+            )
         except ValueError as error:
             raise InputError(str(error)) from None
         self.hop = layout.hop

@@ -507,14 +507,16 @@ class StylizerCore(nn.Module):
         emitted = self.makeup**strength / self.gain
         begin = self.emitted if self.emitted > 0.0 else emitted
         self.emitted = emitted
-        wet = out * (begin + (emitted - begin) * self.ramp)
-        wet, self.limiter, self.limited = limit_block(wet, self.limiter, self.ceiling, self.release)
         # Below a strength of 0.05 the resynthesised sound gives way to the input itself.
         share = mix * min(1.0, strength * 20.0)
         before = self.wet
         self.wet = share
         if before == 0.0 and share == 0.0:
+            self.limiter.zero_()
+            self.limited = False
             return dry
+        wet = out * (begin + (emitted - begin) * self.ramp)
+        wet, self.limiter, self.limited = limit_block(wet, self.limiter, self.ceiling, self.release)
         if before == 1.0 and share == 1.0:
             return wet
         return dry + (wet - dry) * (before + (share - before) * self.ramp)

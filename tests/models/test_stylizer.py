@@ -160,6 +160,19 @@ def test_a_knob_makes_no_click(knob: str) -> None:
     assert largest_step_ratio(np.concatenate(moved, axis=1)[:, RATE:], np.maximum(calm, sine)[:, RATE:]) < 2.0
 
 
+@pytest.mark.parametrize("phase", PHASES)
+def test_no_edge_at_the_hop(phase: str) -> None:
+    # A tonal bass, with hardly anything above it: a step at the frames' borders would stand out.
+    time = np.arange(3 * RATE) / RATE
+    bass = sum(0.3 / n**3 * np.sin(2 * np.pi * 55.0 * n * time) for n in range(1, 8))
+    made = stylizer(settings=StylizerSettings(phase=phase))
+    out = play(made, np.asarray(bass, dtype=np.float32)[None])[0, RATE:].astype(float)
+    rough = np.diff(out, 2) ** 2
+    by_offset = rough[: rough.size // made.hop * made.hop].reshape(-1, made.hop).mean(axis=0)
+    # Frames that cross over are a little smoother in the middle; a step would be a hundred times rougher.
+    assert by_offset.max() < 5.0 * np.median(by_offset)
+
+
 def test_reset_forgets() -> None:
     sound = plucked(0.5)
     made = stylizer()
@@ -217,8 +230,9 @@ def test_automatic_iterations_and_settings_out_of_range() -> None:
     for wrong in ({"window": "narrow"}, {"phase": "random"}, {"iterations": 99}):
         with pytest.raises(InputError, match="give"):
             StylizerSettings(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="power of two"):
-        stylizer(settings=StylizerSettings(hop=100))
+    for hop in (0, 100, 4096):
+        with pytest.raises(InputError, match="power of two"):
+            stylizer(settings=StylizerSettings(hop=hop))
     with pytest.raises(InputError, match="1 to 4"):
         Stylizer([], sample_rate=RATE, channels=1)
     with pytest.raises(KeyError):

@@ -1,0 +1,42 @@
+import pytest
+import torch
+
+from dsp.windows import WindowPair, full_pair, low_delay_pair
+
+PAIRS = [
+    full_pair(2048, 512),
+    full_pair(512, 256),
+    low_delay_pair(2048, 512, 256),
+    low_delay_pair(2048, 512, 128),
+    low_delay_pair(2048, 256, 128, smooth=True),
+    low_delay_pair(512, 512, 256, smooth=True),
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_frames_that_nothing_was_done_to_add_up_to_the_sound(pair: WindowPair) -> None:
+    size = pair.analysis.numel()
+    sound = torch.randn(8 * size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    out = torch.zeros_like(sound)
+    for start in range(0, sound.numel() - size + 1, pair.hop):
+        frame = torch.fft.rfft(sound[start : start + size] * pair.analysis)
+        out[start : start + size] += torch.fft.irfft(frame, n=size) * pair.synthesis
+    whole = slice(size, -size)
+    torch.testing.assert_close(out[whole], sound[whole])
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_sample_is_complete_after_the_latency(pair: WindowPair) -> None:
+    assert not pair.synthesis[: -pair.length].any()
+    assert pair.latency == pair.length - 1
+
+
+def test_the_smooth_pair_ends_level() -> None:
+    plain, smooth = (low_delay_pair(2048, 512, 256, smooth=way) for way in (False, True))
+    assert smooth.synthesis[-1] < 0.05 * plain.synthesis[-1]
+
+
+@pytest.mark.parametrize(("length", "hop"), [(513, 171), (512, 200), (512, 512), (4096, 256)])
+def test_pairs_that_do_not_add_up_are_refused(length: int, hop: int) -> None:
+    with pytest.raises(ValueError, match="does not add up"):
+        low_delay_pair(2048, length, hop)
