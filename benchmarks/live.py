@@ -9,7 +9,7 @@ the content's 10 s of playing, is judged whole, and its first second apart, agai
 
 - raw, centred, kept, onset: as everywhere (the offline recipe and the equaliser hear the whole content beforehand);
 - level: loudness of the output less that of the content, LU, without sign;
-- edge: roughness (mean square of second differences) at the hop's worst offset over that at its middling one: 1 is none;
+- edge: roughness (mean square of second differences) at the hop's worst offset over that at its median: 1 is none;
 - raw 1 s, centred 1 s, level 1 s: the first second from a cold start; peak: highest sample of the run, dBFS;
 - % of hop: median time of a hop, of the hop's own length, one thread, one channel.
 

@@ -59,7 +59,8 @@ def low_delay_pair(n_fft: int, length: int, hop: int, *, smooth: bool = False) -
 
     p is a Hann window. Its root ends in a corner, and what is far above a frame's own level, bins that were raised by
     40 dB and more, then steps at the frames' borders. The `smooth` p is the square of the Vorbis window,
-    sin²(π/2 sin²(π (n + ½) / length)) (Vorbis I specification, section 1.3.2): its root ends level, its middle is steeper.
+    sin²(π/2 sin²(π (n + ½) / length)) (Vorbis I specification, section 1.3.2): its root ends level, and is steeper
+    midway.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ import gramophone
 from dsp.errors import InputError
 from dsp.files import shown
 from gramophone import console
+from gramophone.cli_bench import bench_app
 from gramophone.cli_devices import devices, ports
 from gramophone.cli_live import live
 from gramophone.cli_recipes import recipes
@@ -34,7 +35,7 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the order is always the same)
         """Name the commands in the order in which help shows them."""
-        return ["render", "live", "devices", "ports", "style", "score", "recipes", "demo"]
+        return ["render", "live", "devices", "ports", "style", "score", "recipes", "bench", "demo"]
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run, and leave with an exit code."""
@@ -122,6 +123,7 @@ def _options(
 
 
 app.add_typer(style_app, name="style")
+app.add_typer(bench_app, name="bench")
 for command in (render, live, devices, ports, score, recipes, demo):
     app.command(help=console.prose(command.__doc__))(command)
 

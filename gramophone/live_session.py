@@ -13,7 +13,7 @@ from gramophone import console, live_display
 from gramophone.keys import Keys
 
 if TYPE_CHECKING:
-    from realtime.host import Host
+    from realtime.host import EngineError, Host
     from realtime.mapping import CcMap
     from realtime.midi import MidiInput
     from realtime.settings import EngineSettings
@@ -58,7 +58,6 @@ def play(
     """
     from realtime.host import EngineError, Host
     from realtime.settings import VirtualSettings
-    from realtime.stats import FAILED
 
     files = settings.device if isinstance(settings.device, VirtualSettings) else None
     host = Host(settings)
@@ -72,10 +71,7 @@ def play(
                 display.stage("starting the engine")
                 stack.enter_context(host)
         except EngineError as error:
-            # Not the user's to mend: whoever it is reported to will want to know where it happened.
-            print(*getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
-            console.say(f"error: {error}")
-            raise typer.Exit(_EXIT_FAILED) from error
+            raise _failed(error) from error
         try:
             _watch(host, settings, controller)
         except KeyboardInterrupt:
@@ -90,9 +86,7 @@ def play(
         console.written.append(stats)
     out = console.out()
     out.print(live_display.closing(figures))
-    if last.state == FAILED:
-        console.say(f"error: {last.notes[-1] if last.notes else 'the engine cannot go on'}")
-        raise typer.Exit(_EXIT_FAILED)
+    _check_end(last)
     if files is None:
         # Ctrl-C is how one stops playing; there is nothing else to wait for.
         return
@@ -100,6 +94,53 @@ def play(
     if interrupted:
         console.say(f"interrupted after {last.seconds:.1f} s; {shown(files.output)} ends there")
         raise typer.Exit(_EXIT_INTERRUPTED)
+
+
+def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, object]]:
+    """Play from file to file, with nothing to turn or to watch; `settings.device` is a `VirtualSettings`.
+
+    Returns
+    -------
+    the engine as it was at the end, and the figures of the run
+
+    Raises
+    ------
+    InputError
+        Something in `settings` cannot be used.
+    typer.Exit
+        1 where the engine could not go on.
+    """
+    from realtime.host import EngineError, Host
+    from realtime.settings import VirtualSettings
+
+    host = Host(settings)
+    try:
+        with host:
+            host.wait()
+            last = host.snapshot()
+    except EngineError as error:
+        raise _failed(error) from error
+    if isinstance(settings.device, VirtualSettings):
+        console.written.append(settings.device.output)
+    _check_end(last)
+    return last, host.stats()
+
+
+def _failed(error: "EngineError") -> typer.Exit:
+    """Tell of an engine that could not start; return what to leave with."""
+    # Not the user's to mend: whoever it is reported to will want to know where it happened.
+    print(*getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+    console.say(f"error: {error}")
+    return typer.Exit(_EXIT_FAILED)
+
+
+def _check_end(last: "Snapshot") -> None:
+    """Say why the engine could not go on, and leave, if that is how it ended."""
+    from realtime.stats import FAILED
+
+    if last.state == FAILED:
+        console.say(f"error: {last.notes[-1] if last.notes else 'the engine cannot go on'}")
+        raise typer.Exit(_EXIT_FAILED)
 
 
 def _controller(host: "Host", knobs: "CcMap", *, port: str | None, api: str | None) -> "MidiInput | None":

@@ -38,8 +38,10 @@ _FLOOR_DB = -60.0
 _FULL_DB = -45.0
 _CEILING = 10.0 ** (-1.0 / 20.0)
 _RELEASE_SECONDS = 0.08
-# At most by this much the wet signal's loudness is moved towards the input's: 6 dB.
-_MAKEUP = 2.0
+# The wet signal's loudness is moved towards the input's by at most 6 dB up, but a long way down: after a single
+# loud accident the input's running level is too high for a while, and what the style makes of it would be, too.
+_MOST_MAKEUP = 2.0
+_LEAST_MAKEUP = 0.003
 
 
 class StylizerCore(nn.Module):
@@ -148,7 +150,8 @@ class StylizerCore(nn.Module):
         self.silence = _SILENCE_DB
         self.floor = _FLOOR_DB
         self.full = _FULL_DB
-        self.most_makeup = _MAKEUP
+        self.most_makeup = _MOST_MAKEUP
+        self.least_makeup = _LEAST_MAKEUP
         self.quiet = S0
         self.reference = 10.0 ** ((REFERENCE_LUFS + 0.691) / 10.0)
         self.register_buffer("levels", quantile_levels())
@@ -294,12 +297,18 @@ class StylizerCore(nn.Module):
             return 0.0
         relative = decibels - 10.0 * math.log10(self.level) if self.level > 0.0 else 0.0
         if rate > 0.0:
-            # The relative gate of BS.1770 keeps rests from counting as quiet playing; but a player who stays
-            # that quiet is followed in the end.
-            weight = 1.0 if relative > -10.0 else (0.1 if relative > -40.0 else 0.0)
-            self.heard += weight * self.hop_seconds
-            step = max(rate, self.hop_seconds / max(self.heard, self.hop_seconds)) * weight
-            self.level += min(1.0, step) * (loud - self.level)
+            # The relative gate of BS.1770 keeps rests from counting as quiet playing; but a player who stays that
+            # quiet is followed in the end. At first everything counts, and what was first is soon forgotten (the mean's
+            # memory is a third of what has been heard), since it may have been a plug going in; later a peak counts for
+            # no more than 10 dB above the level.
+            self.heard += self.hop_seconds
+            early = self.heard < 5.0
+            weight = 0.5 if early else (0.1 if relative > self.floor else 0.02)
+            if relative > -10.0:
+                weight = 1.0
+            step = min(1.0, max(rate, 3.0 * self.hop_seconds / self.heard)) * weight
+            heard = loud if early else min(loud, 10.0 * self.level)
+            self.level += step * (heard - self.level)
         self.gain = math.sqrt(self.reference / self.level) if self.level > 0.0 else 1.0
         return min(1.0, max(0.0, (relative - self.floor) / (self.full - self.floor))) ** 2
 
@@ -499,8 +508,8 @@ class StylizerCore(nn.Module):
         if learnt > 0.0:
             self.power_in += learnt * (float((power_in * self.loudness_weights).sum()) - self.power_in)
             self.power_out += learnt * (float((power_out * self.loudness_weights).sum()) - self.power_out)
-            ratio = (self.power_in + 0.1 * self.reference) / (self.power_out + 0.1 * self.reference)
-            self.makeup = min(self.most_makeup, max(1.0 / self.most_makeup, math.sqrt(ratio)))
+            ratio = (self.power_in + 1e-6 * self.reference) / (self.power_out + 1e-6 * self.reference)
+            self.makeup = min(self.most_makeup, max(self.least_makeup, math.sqrt(ratio)))
 
     def _emit(self, out: Tensor, dry: Tensor, strength: float, mix: float) -> Tensor:
         """Bring the wet signal to the input's level, limit it, and mix it with the dry one; both [C, hop]."""

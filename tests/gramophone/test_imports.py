@@ -21,6 +21,8 @@ COMMANDS = (
     ["style", "info"],
     ["score"],
     ["recipes"],
+    ["bench"],
+    ["bench", "live"],
     ["demo"],
 )
 

@@ -129,6 +129,14 @@ def test_loudness_follows_the_input_from_the_first_second_and_nothing_blasts(dec
         )
 
 
+def test_after_a_loud_accident_quiet_playing_is_not_made_loud() -> None:
+    pop = np.ones((1, 200), dtype=np.float32)
+    quiet = (10 ** (-40 / 20) * plucked(6.0)).astype(np.float32)
+    out = play(stylizer(), np.concatenate([pop, quiet], axis=1))
+    after = slice(3 * RATE, None)
+    assert loudness(out[:, after].astype(float), RATE) < loudness(quiet[:, after].astype(float), RATE) + 6.0
+
+
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("window", ["low-delay", "full"])
 def test_extreme_input_stays_finite_and_below_the_ceiling(phase: str, window: str) -> None:
