@@ -55,6 +55,9 @@ bench: $(READY) portaudio jack
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.offline
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.memory
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.live
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.soak
+	@$(RUN) gramophone bench live --jack-seconds 600
 
 clean:
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info

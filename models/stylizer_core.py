@@ -99,6 +99,9 @@ class StylizerCore(nn.Module):
     style_largest: Tensor
     style_quantiles: Tensor
     style_lagged: Tensor
+    style_steps: Tensor
+    silent_hop: Tensor
+    newest: Tensor
 
     def __init__(self, styles: list[LiveStyle], layout: Layout, *, channels: int, carrier: int) -> None:
         super().__init__()
@@ -164,6 +167,7 @@ class StylizerCore(nn.Module):
         # The mixture in use, of the same shapes without the first dimension.
         for name in ("mean", "rest", "largest", "quantiles", "lagged"):
             self.register_buffer(f"style_{name}", getattr(self, f"each_{name}")[0].clone())
+        self.register_buffer("style_steps", self.style_quantiles[:, 1:] - self.style_quantiles[:, :-1])
         places, starts, owners, clips = [], [], [], []
         offset = 0
         for number, style in enumerate(styles):
@@ -191,6 +195,8 @@ class StylizerCore(nn.Module):
     def _state(self, channels: int, n_fft: int, bins: int, bands: int) -> None:
         longest = max(self.lags) + 1
         self.register_buffer("frames", torch.zeros(2 * channels, n_fft))
+        self.register_buffer("newest", torch.zeros(channels, self.hop))
+        self.register_buffer("silent_hop", torch.zeros(channels, self.hop))
         self.register_buffer("sum", torch.zeros(channels, n_fft + self.hop))
         self.register_buffer("means", torch.zeros(2, bins))
         self.register_buffer("scales", torch.ones(2, 1))
@@ -211,6 +217,7 @@ class StylizerCore(nn.Module):
     def reset(self) -> None:
         """Forget all sound. The input is expected to be like the style until it has been heard."""
         self.frames.zero_()
+        self.newest.zero_()
         self.sum.zero_()
         self.covariance.copy_(self.style_covariance())
         self.variance.copy_(self.style_rest.square())
@@ -249,9 +256,10 @@ class StylizerCore(nn.Module):
         share = self.weights
         self.style_mean.copy_(torch.tensordot(share, self.each_mean, dims=1))
         self.style_rest.copy_(torch.tensordot(share, self.each_rest, dims=1))
-        self.style_largest.copy_(torch.tensordot(share, self.each_largest, dims=1))
+        self.style_largest.copy_(torch.tensordot(share, self.each_largest, dims=1) + 0.5)
         self.style_quantiles.copy_(torch.tensordot(share, self.each_quantiles, dims=1))
         self.style_lagged.copy_(torch.tensordot(share, self.each_lagged, dims=1))
+        self.style_steps.copy_(self.style_quantiles[:, 1:] - self.style_quantiles[:, :-1])
         self.map.copy_(torch.tensordot(share, self.maps, dims=1))
         covariance = self.style_lagged[:, : self.bands]
         self.spread = float(covariance.diagonal().sum())
@@ -291,7 +299,7 @@ class StylizerCore(nn.Module):
         power : Tensor [B], of the newest frame
         rate : by how much what is learnt moves in a hop; 0 holds it
         """
-        loud = float((power * self.loudness_weights).sum()) + 1e-20
+        loud = float(torch.dot(power, self.loudness_weights)) + 1e-20
         decibels = 10.0 * math.log10(loud)
         if decibels < self.silence:
             return 0.0
@@ -319,13 +327,12 @@ class StylizerCore(nn.Module):
         up by its level and down by the rest, so that it settles where that share of the values lies below.
         """
         inside = ((moved.unsqueeze(1) - self.quantiles[:, :-1]) * self.widths).clamp_(0.0, 1.0)
-        steps = self.style_quantiles[:, 1:] - self.style_quantiles[:, :-1]
-        matched = self.style_quantiles[:, 0] + (inside * steps).sum(dim=1)
+        matched = self.style_quantiles[:, 0] + (inside * self.style_steps).sum(dim=1)
         if rate > 0.0 and self.count % 2 == 0:
             last = self.levels.shape[0] - 1
-            reach = (self.quantiles[:, last - 1] - self.quantiles[:, 1]).clamp_min(0.05) * (4.0 * rate)
+            reach = (self.quantiles[:, last - 1] - self.quantiles[:, 1]).clamp_min(0.05)
             push = self.levels - (moved.unsqueeze(1) < self.quantiles).float()
-            self.quantiles.addcmul_(push, reach.unsqueeze(1))
+            self.quantiles.addcmul_(push, reach.unsqueeze(1), value=4.0 * rate)
             self.quantiles.copy_(self.quantiles.cummax(dim=1)[0])
             self._narrow()
         return matched
@@ -345,11 +352,13 @@ class StylizerCore(nn.Module):
         fixed = torch.mv(difference[:, self.bands :], earlier)
         z = target
         for _ in range(iterations):
-            gradient = (2.0 * torch.mv(now, z) + fixed) / self.top
-            z = z - 0.5 * (gradient + 0.5 * (z - target))
+            gradient = torch.addmv(fixed, now, z, beta=1.0 / self.top, alpha=2.0 / self.top)
+            # z - ½ (gradient + ½ (z - z̃))
+            z = torch.add(torch.lerp(z, target, 0.25), gradient, alpha=-0.5)
         change = z - target
         bound = 0.7 * (float(target.norm()) + 0.3 * math.sqrt(self.spread))
-        return change * min(1.0, bound / (float(change.norm()) + 1e-9))
+        size = float(change.norm())
+        return change * (bound / size) if size > bound else change
 
     def _choose(self, wanted: Tensor) -> Tensor:
         """Phase [B], as complex numbers of magnitude 1, from the carrier.
@@ -379,7 +388,7 @@ class StylizerCore(nn.Module):
             start = min(start, self.clip.shape[0] - self.n_fft)
         spectrum = torch.fft.rfft(self.clip[start : start + self.n_fft] * self.analysis)
         power = torch.view_as_real(spectrum).square().sum(dim=-1)
-        unit: Tensor = spectrum * (power + 1e-18).rsqrt()
+        unit: Tensor = spectrum * power.clamp_min(1e-18).rsqrt()
         return unit
 
     def forward(
@@ -405,35 +414,38 @@ class StylizerCore(nn.Module):
         Tensor [C, hop], the input's samples from `length` - `hop` samples before this block on, stylized
         """
         hop, n_fft, channels = self.hop, self.n_fft, self.channels
-        self.frames[:channels, : n_fft - hop] = self.frames[:channels, hop:].clone()
-        self.frames[:channels, n_fft - hop :] = block
+        # Few, large operations: where there is a choice, a scalar goes in as an operation's own factor, since
+        # multiplying by one apart costs as much as five operations.
+        newest = torch.cat([block, self.newest])
+        self.frames.copy_(torch.cat([self.frames[:, hop:], newest], dim=1))
         dry = self.frames[:channels, n_fft - self.length : n_fft - self.length + hop].clone()
 
         spectra = torch.fft.rfft(self.frames * self.analysis)
         powers = torch.view_as_real(spectra).square().sum(dim=-1)
         power = powers.view(2, channels, -1).mean(dim=1)
         sounding = self._listen(power[0], rate)
-        self.scales[0, 0] = self.gain * self.gain
-        magnitudes = (power * self.scales + 1e-16).sqrt()
-        levels = torch.log1p(magnitudes * (1.0 / self.quiet))
+        # Magnitudes in units of the level S0, as log-magnitudes take them.
+        unit = 1.0 / (self.quiet * self.quiet)
+        self.scales[0, 0] = self.gain * self.gain * unit
+        self.scales[1, 0] = unit
+        magnitudes = (power * self.scales).clamp_min_(1e-10).sqrt_()
+        levels = torch.log1p(magnitudes)
 
         # In the beginning each hop counts as much as all before it; the style stands for the first half second.
         learnt = 0.0
         if rate > 0.0 and sounding > 0.0:
             self.seconds += self.hop_seconds
             learnt = max(rate, self.hop_seconds / self.seconds) * sounding
+            self.means.lerp_(levels, learnt)
         deviations = levels - self.means
-        if learnt > 0.0:
-            self.means.add_(deviations, alpha=learnt)
-            deviations = deviations * (1.0 - learnt)
         inside = deviations @ self.basis
         z_in, z_out = inside[0], inside[1]
-        gap = self.style_mean - levels[1]
         if learnt > 0.0:
-            self.covariance.mul_(1.0 - learnt).addr_(z_in, z_in, alpha=learnt)
+            self.covariance.addr_(z_in, z_in, beta=1.0 - learnt, alpha=learnt)
             past = torch.cat([z_out.unsqueeze(0), self.past[:-1]])
             self.past.copy_(past)
-            self.gram.mul_(1.0 - learnt).addr_(z_out, past[self.lag_rows].reshape(-1), alpha=learnt)
+            self.gram.addr_(z_out, past[self.lag_rows].reshape(-1), beta=1.0 - learnt, alpha=learnt)
+            self._balance(power[0], power[1], learnt)
 
         if self.count % self.solve_every == 0 and learnt > 0.0:
             turn = (self.count // self.solve_every) % self.styles
@@ -442,36 +454,34 @@ class StylizerCore(nn.Module):
             self.rest_gain.clamp_(max=10.0)
         self.count += 1
 
-        moved_in = torch.mv(self.map, z_in)
-        both = torch.stack([z_in, moved_in]) @ self.basis_t
+        both = torch.stack([z_in, torch.mv(self.map, z_in)]) @ self.basis_t
         rest = deviations[0] - both[0]
         if learnt > 0.0:
             self.variance.lerp_(rest.square(), learnt)
-        moved = self._match(both[1] + rest * self.rest_gain, learnt)
+        moved = self._match(torch.addcmul(both[1], rest, self.rest_gain), learnt)
         # How far the whole style is asked for: only as far can the output be expected to have its statistics.
         asked = strength * detail
-        moved = moved + self.offset * asked
+        moved = torch.add(moved, self.offset, alpha=asked)
         wanted = moved @ self.basis
         if iterations > 0 and asked > 0.0:
-            moved = moved + torch.mv(self.basis, self._descend(wanted, iterations)) * asked
+            moved = torch.addmv(moved, self.basis, self._descend(wanted, iterations), alpha=asked)
         if learnt > 0.0:
-            # What the map lacks of the style's mean is added until the output's mean is the style's.
-            self.offset.add_(gap, alpha=learnt * asked).mul_(1.0 - learnt * (1.0 - asked))
+            # What the output's mean lacks of the style's is added until nothing is missing.
+            self.offset.add_(self.style_mean - levels[1], alpha=learnt * asked)
+            if asked < 1.0:
+                self.offset.mul_(1.0 - learnt * (1.0 - asked))
             self.offset.clamp_(-3.0, 3.0)
-        target = torch.minimum((self.style_mean + moved).clamp_min(0.0), self.style_largest + 0.5)
+        target = torch.minimum((self.style_mean + moved).clamp_min_(0.0), self.style_largest)
 
         step = target - levels[0]
         if detail < 1.0:
             smooth = self.envelope @ torch.mv(self.envelope_t, step)
             step = smooth + (step - smooth) * detail
-        wished = torch.expm1((levels[0] + step * strength).clamp_min(0.0)) * self.quiet
-        wished = wished * (1.0 - strength * (1.0 - sounding))
-        self._balance(power[0] * self.scales[0], power[1], learnt)
-        out = self._sound(spectra[:channels], powers[:channels], magnitudes[0], wished, wanted, asked)
-        # The next hop analyses it.
-        self.frames[channels:, : n_fft - hop] = self.frames[channels:, hop:].clone()
-        self.frames[channels:, n_fft - hop :] = out
-        return self._emit(out, dry, strength, mix)
+        wished = torch.expm1(torch.add(levels[0], step, alpha=strength).clamp_min_(0.0))
+        if sounding < 1.0:
+            wished = wished * (1.0 - strength * (1.0 - sounding))
+        self.newest = self._sound(spectra[:channels], powers[:channels], magnitudes[0], wished, wanted, asked)
+        return self._emit(self.newest, dry, strength, mix)
 
     def _sound(
         self,
@@ -489,27 +499,33 @@ class StylizerCore(nn.Module):
         """
         gain = wished / magnitude
         if self.carrier == 0:
-            scaled = spectra * (gain.clamp_max(1000.0) * self.gain)
+            scaled = spectra * gain.clamp_max_(1000.0)
         else:
             most = 10.0 ** ((60.0 - 80.0 * asked) / 20.0)
-            kept = gain.clamp_max(most)
-            missing = (wished.square() - (kept * magnitude).square()).clamp_min(0.0).sqrt()
-            image = (powers.sqrt() * self.gain + 1e-8) / (magnitude + 1e-8)
-            scaled = spectra * (kept * self.gain) + self._choose(wanted) * (missing * image)
-        self.sum[:, : self.n_fft] += torch.fft.irfft(scaled, n=self.n_fft) * self.synthesis
+            kept = gain.clamp_max_(most)
+            missing = torch.addcmul(wished.square(), kept * magnitude, kept * magnitude, value=-1.0)
+            # Relative to what all channels have together, so that the input's own unit and level are in it.
+            # Where the input has nothing at all, the channels share alike.
+            floor = 1e-10 * (self.quiet / self.gain) ** 2
+            image = powers.clamp_min(floor).sqrt_() * (missing.clamp_min_(0.0).sqrt_() / magnitude)
+            scaled = spectra * kept + self._choose(wanted) * image
+        # The input's level, without which all of this is reckoned, comes back here.
+        self.sum[:, : self.n_fft].addcmul_(
+            torch.fft.irfft(scaled, n=self.n_fft), self.synthesis, value=self.gain
+        )
         first = self.n_fft - self.length
         out = self.sum[:, first : first + self.hop].clone()
-        self.sum[:, : self.n_fft] = self.sum[:, self.hop :].clone()
-        self.sum[:, self.n_fft :] = 0.0
+        self.sum.copy_(torch.cat([self.sum[:, self.hop :], self.silent_hop], dim=1))
         return out
 
     def _balance(self, power_in: Tensor, power_out: Tensor, learnt: float) -> None:
         """Learn by how much the output is to be raised to be as loud as the input; powers [B] of the newest frames."""
-        if learnt > 0.0:
-            self.power_in += learnt * (float((power_in * self.loudness_weights).sum()) - self.power_in)
-            self.power_out += learnt * (float((power_out * self.loudness_weights).sum()) - self.power_out)
-            ratio = (self.power_in + 1e-6 * self.reference) / (self.power_out + 1e-6 * self.reference)
-            self.makeup = min(self.most_makeup, max(self.least_makeup, math.sqrt(ratio)))
+        loud_in = float(torch.dot(power_in, self.loudness_weights)) * self.gain * self.gain
+        loud_out = float(torch.dot(power_out, self.loudness_weights))
+        self.power_in += learnt * (loud_in - self.power_in)
+        self.power_out += learnt * (loud_out - self.power_out)
+        ratio = (self.power_in + 1e-6 * self.reference) / (self.power_out + 1e-6 * self.reference)
+        self.makeup = min(self.most_makeup, max(self.least_makeup, math.sqrt(ratio)))
 
     def _emit(self, out: Tensor, dry: Tensor, strength: float, mix: float) -> Tensor:
         """Bring the wet signal to the input's level, limit it, and mix it with the dry one; both [C, hop]."""
@@ -524,7 +540,7 @@ class StylizerCore(nn.Module):
             self.limiter.zero_()
             self.limited = False
             return dry
-        wet = out * (begin + (emitted - begin) * self.ramp)
+        wet = out * torch.linspace(begin + (emitted - begin) / self.hop, emitted, self.hop)
         wet, self.limiter, self.limited = limit_block(wet, self.limiter, self.ceiling, self.release)
         if before == 1.0 and share == 1.0:
             return wet
