@@ -166,9 +166,9 @@ def test_late_now_and_then_in_real_time(tmp_path):
     # A quarter of a second is more than any ring ahead: fade, silence, and back.
     sound = sine(2.5)
     limit = 0.5 * 2 * np.pi * 440 / RATE + 0.75 * np.pi / 2 * (1 / 144 + 1 / 240)
-    # Whatever is late is faded; only where the device reads a block in the very moment in which it is written can it get
-    # some of both (counted as missed). Between threads that a busy machine starves this happens, but not every time;
-    # in simulated time (test_deadlines) never.
+    # Whatever is late is faded; only where the device reads a block in the very moment in which it is written can it
+    # get some of both (counted as missed). Between threads that a busy machine starves this happens, but not every
+    # time; in simulated time (test_deadlines) never.
     for attempt in range(3):
         folder = tmp_path / str(attempt)
         folder.mkdir()
