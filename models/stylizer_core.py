@@ -10,7 +10,7 @@ bins, b bands, C channels, s styles. In each hop:
 3. *Map.* The optimal transport between the two Gaussians, in bands, solved again from the running statistics
    every 0.17 s; one gain a bin for what lies outside the bands; each bin's values moved to the style's quantiles.
 4. *Iterations.* K gradient steps on the output's Gram matrix against the style's, with respect to this frame only.
-5. *Phase.* The input's, the style's own, or noise's: see `CARRIERS` in models.stylizer.
+5. *Phase.* The input's, the style's own, or noise's: see `StylizerSettings` in models.stylizer.
 6. *Synthesis*, overlap-add, a limiter, and the mix with the input delayed by as much.
 
 For the map, with R = C_s^{1/2} known beforehand, the transport of one Gaussian to another (Peyré and Cuturi 2019,
@@ -122,19 +122,9 @@ class StylizerCore(nn.Module):
         self._constants(layout, window, scale)
         self._styles(styles)
         self._state(channels, n_fft, bins, bands)
-        self.limited = False
-        self.count = 0
-        self.level = 0.0
-        self.seconds = 0.0
-        self.heard = 0.0
-        self.gain = 1.0
-        self.makeup = 1.0
-        self.power_in = 0.0
-        self.power_out = 0.0
-        self.emitted = 1.0
+        # How much of the wet signal was in the hop before; whoever resets decides where it stands.
         self.wet = 0.0
-        self.place = 0
-        self.turn = 0
+        self.mix_styles(torch.ones(self.styles))
         self.reset()
 
     def _constants(self, layout: Layout, window: Tensor, scale: float) -> None:
@@ -166,8 +156,8 @@ class StylizerCore(nn.Module):
             self.register_buffer(f"each_{name}", torch.stack([getattr(style, name) for style in styles]))
         # The mixture in use, of the same shapes without the first dimension.
         for name in ("mean", "rest", "largest", "quantiles", "lagged"):
-            self.register_buffer(f"style_{name}", getattr(self, f"each_{name}")[0].clone())
-        self.register_buffer("style_steps", self.style_quantiles[:, 1:] - self.style_quantiles[:, :-1])
+            self.register_buffer(f"style_{name}", torch.zeros_like(getattr(self, f"each_{name}")[0]))
+        self.register_buffer("style_steps", torch.zeros_like(self.style_quantiles[:, 1:]))
         places, starts, owners, clips = [], [], [], []
         offset = 0
         for number, style in enumerate(styles):
@@ -188,16 +178,14 @@ class StylizerCore(nn.Module):
         for style in styles:
             firsts.append(firsts[-1] + style.places.shape[0])
         self.firsts = firsts
-        self.register_buffer("weights", torch.full((len(styles),), 1.0 / len(styles)))
-        self.spread = 0.0
-        self.top = 1.0
+        self.register_buffer("weights", torch.zeros(len(styles)))
 
     def _state(self, channels: int, n_fft: int, bins: int, bands: int) -> None:
         longest = max(self.lags) + 1
         self.register_buffer("frames", torch.zeros(2 * channels, n_fft))
         self.register_buffer("newest", torch.zeros(channels, self.hop))
         self.register_buffer("silent_hop", torch.zeros(channels, self.hop))
-        self.register_buffer("sum", torch.zeros(channels, n_fft + self.hop))
+        self.register_buffer("sum", torch.zeros(channels, n_fft))
         self.register_buffer("means", torch.zeros(2, bins))
         self.register_buffer("scales", torch.ones(2, 1))
         self.register_buffer("covariance", torch.zeros(bands, bands))
@@ -219,7 +207,7 @@ class StylizerCore(nn.Module):
         self.frames.zero_()
         self.newest.zero_()
         self.sum.zero_()
-        self.covariance.copy_(self.style_covariance())
+        self.covariance.copy_(self.style_lagged[:, : self.bands])
         self.variance.copy_(self.style_rest.square())
         self.gram.copy_(self.style_lagged)
         self.means[0] = self.style_mean
@@ -256,6 +244,7 @@ class StylizerCore(nn.Module):
         share = self.weights
         self.style_mean.copy_(torch.tensordot(share, self.each_mean, dims=1))
         self.style_rest.copy_(torch.tensordot(share, self.each_rest, dims=1))
+        # The output may pass the style's largest values by a little, so that their mean can be met.
         self.style_largest.copy_(torch.tensordot(share, self.each_largest, dims=1) + 0.5)
         self.style_quantiles.copy_(torch.tensordot(share, self.each_quantiles, dims=1))
         self.style_lagged.copy_(torch.tensordot(share, self.each_lagged, dims=1))
@@ -268,10 +257,6 @@ class StylizerCore(nn.Module):
         scarcity = -torch.log(share.clamp_min(1e-9)) * (0.3 * self.spread)
         scarcity = torch.where(share > 1e-4, scarcity, torch.full_like(scarcity, 1e9))
         self.bias.copy_(scarcity[self.owners])
-
-    def style_covariance(self) -> Tensor:
-        """Covariance in bands of the mixture of styles, [b, b]."""
-        return self.style_lagged[:, : self.bands]
 
     def _narrow(self) -> None:
         widths = (self.quantiles[:, 1:] - self.quantiles[:, :-1]).clamp_min(1e-4)
@@ -503,16 +488,15 @@ class StylizerCore(nn.Module):
         else:
             most = 10.0 ** ((60.0 - 80.0 * asked) / 20.0)
             kept = gain.clamp_max_(most)
-            missing = torch.addcmul(wished.square(), kept * magnitude, kept * magnitude, value=-1.0)
+            own = kept * magnitude
+            missing = torch.addcmul(wished.square(), own, own, value=-1.0)
             # Relative to what all channels have together, so that the input's own unit and level are in it.
             # Where the input has nothing at all, the channels share alike.
             floor = 1e-10 * (self.quiet / self.gain) ** 2
             image = powers.clamp_min(floor).sqrt_() * (missing.clamp_min_(0.0).sqrt_() / magnitude)
             scaled = spectra * kept + self._choose(wanted) * image
         # The input's level, without which all of this is reckoned, comes back here.
-        self.sum[:, : self.n_fft].addcmul_(
-            torch.fft.irfft(scaled, n=self.n_fft), self.synthesis, value=self.gain
-        )
+        self.sum.addcmul_(torch.fft.irfft(scaled, n=self.n_fft), self.synthesis, value=self.gain)
         first = self.n_fft - self.length
         out = self.sum[:, first : first + self.hop].clone()
         self.sum.copy_(torch.cat([self.sum[:, self.hop :], self.silent_hop], dim=1))
