@@ -200,7 +200,7 @@ def _busy_thread() -> Iterator[None]:
 
 
 def measure(
-    style: Path, folder: Path, seconds: float, stage: Callable[[str], None]
+    style: Path, folder: Path, seconds: float, latency: float | str, stage: Callable[[str], None]
 ) -> tuple[Figures, Figures]:
     """Play through JACK, beside a bare client and under a busy thread; then turn the wheel.
 
@@ -212,6 +212,8 @@ def measure(
         for files that are needed on the way
     seconds
         how long to count drop-outs
+    latency
+        how long the output is kept ahead, as in the engine's settings
     stage
         is told what is being done
 
@@ -231,7 +233,9 @@ def measure(
         stack.enter_context(server(folder))
         name, ports = _source(folder, seconds + _REST + _PATIENCE, stack)
         bare = stack.enter_context(_Client("pass", folder / "pass.log"))
-        host = stack.enter_context(Host(EngineSettings(device=DeviceSettings(), styles=(style,))))
+        host = stack.enter_context(
+            Host(EngineSettings(device=DeviceSettings(), styles=(style,), latency=latency))
+        )
         for channel, port in enumerate(ports):
             for sink in ("gramophone", "bare"):
                 _connect(port, f"{sink}:in_{channel}")

@@ -23,7 +23,9 @@ _IMPULSE_SECONDS = 0.6
 _IMPULSE_AT = 0.25
 
 
-def measure(*, seconds: float, jack_seconds: float, stage: Callable[[str], None]) -> Figures:
+def measure(
+    *, seconds: float, jack_seconds: float, latency: float | str, stage: Callable[[str], None]
+) -> Figures:
     """Measure everything, with the demo's clips: plucked strings in the style of bubbling water.
 
     Parameters
@@ -32,6 +34,8 @@ def measure(*, seconds: float, jack_seconds: float, stage: Callable[[str], None]
         of sound for the cost
     jack_seconds
         of counting drop-outs through JACK; 0 leaves JACK out
+    latency
+        how long the output is kept ahead where cost and drop-outs are measured: "low", "high", or seconds
     stage
         is told what is being done
 
@@ -50,8 +54,8 @@ def measure(*, seconds: float, jack_seconds: float, stage: Callable[[str], None]
                 stage(f"latency at {rate} Hz, hop {hop}")
                 latencies.append(_latency(style, folder, rate=rate, hop=hop))
         stage(f"cost, for {seconds:g} s")
-        cost = _cost(style, folder, seconds)
-        dropouts, message = _through_jack(style, folder, jack_seconds, stage)
+        cost = _cost(style, folder, seconds, latency)
+        dropouts, message = _through_jack(style, folder, jack_seconds, latency, stage)
     return {
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
         "latency": latencies,
@@ -97,7 +101,7 @@ def _latency(style: Path, folder: Path, *, rate: int, hop: int) -> Figures:
     }
 
 
-def _cost(style: Path, folder: Path, seconds: float) -> Figures:
+def _cost(style: Path, folder: Path, seconds: float, latency: float | str) -> Figures:
     """Play stereo at 48 kHz at the pace of time, with all settings at their defaults."""
     rate = RATES[0]
     clip = clips.plucked_strings(rate).T.astype(np.float32)
@@ -107,20 +111,24 @@ def _cost(style: Path, folder: Path, seconds: float) -> Figures:
         for start in range(0, length, len(clip)):
             file.write(clip[: length - start])
     figures = _play(
-        EngineSettings(device=VirtualSettings(input=source, output=sink, overwrite=True), styles=(style,))
+        EngineSettings(
+            device=VirtualSettings(input=source, output=sink, overwrite=True),
+            styles=(style,),
+            latency=latency,
+        )
     )
     hop_ms = 1e3 * _number(figures, "hop") / rate
     return {**figures, "hop_ms": hop_ms, "p99_share_of_hop": _number(figures, "hop_ms_p99") / hop_ms}
 
 
 def _through_jack(
-    style: Path, folder: Path, seconds: float, stage: Callable[[str], None]
+    style: Path, folder: Path, seconds: float, latency: float | str, stage: Callable[[str], None]
 ) -> tuple[Figures, Figures]:
     if not seconds:
         why = "--jack-seconds 0"
     else:
         try:
-            return bench_jack.measure(style, folder, seconds, stage)
+            return bench_jack.measure(style, folder, seconds, latency, stage)
         except bench_jack.UnavailableError as error:
             why = str(error)
     return {"left_out": why}, {"left_out": why}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dsp.files import replacing, shown
-from gramophone import console
+from gramophone import console, live_settings
 
 bench_app = typer.Typer(
     help=console.prose("""Measure how this machine fares.
@@ -36,6 +36,12 @@ def live(
         float,
         typer.Option(metavar="SECONDS", help="How long to count drop-outs through JACK; 0 leaves JACK out."),
     ] = 60.0,
+    latency: Annotated[
+        str,
+        typer.Option(
+            metavar="low|high|SECONDS", help="How long the output is kept ahead, as in `gramophone live`."
+        ),
+    ] = "low",
     stats: Annotated[
         Path | None,
         typer.Option(metavar="FILE.json", help="Write the figures.", show_default=False),
@@ -50,10 +56,11 @@ def live(
 
     $ gramophone bench live
 
-    $ gramophone bench live --jack-seconds 600 --stats figures.json
+    $ gramophone bench live --jack-seconds 600 --latency high --stats figures.json
     """
     console.check_range("--seconds", seconds, 0.5, _DAY, "in seconds")
     console.check_range("--jack-seconds", jack_seconds, 0.0, _DAY, "in seconds; 0 leaves JACK out")
+    ahead = live_settings.latency(latency)
     if stats is not None:
         console.check_output(stats, overwrite=overwrite)
     with console.Display() as display:
@@ -62,7 +69,9 @@ def live(
         from realtime.host import EngineError
 
         try:
-            figures = bench_live.measure(seconds=seconds, jack_seconds=jack_seconds, stage=display.stage)
+            figures = bench_live.measure(
+                seconds=seconds, jack_seconds=jack_seconds, latency=ahead, stage=display.stage
+            )
         except EngineError as error:
             # Not the user's to mend: whoever it is reported to will want to know where it happened.
             print(*getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)

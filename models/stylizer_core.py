@@ -58,7 +58,6 @@ class StylizerCore(nn.Module):
     analysis: Tensor
     synthesis: Tensor
     basis: Tensor
-    basis_t: Tensor
     envelope: Tensor
     envelope_t: Tensor
     loudness_weights: Tensor
@@ -132,7 +131,6 @@ class StylizerCore(nn.Module):
         self.register_buffer("analysis", (window * scale).float())
         self.register_buffer("synthesis", (layout.pair.synthesis / scale).float())
         self.register_buffer("basis", layout.basis.contiguous())
-        self.register_buffer("basis_t", layout.basis.mT.contiguous())
         self.register_buffer("envelope", layout.envelope.contiguous())
         self.register_buffer("envelope_t", layout.envelope.mT.contiguous())
         # White noise of variance v has Σ_bins |X|² = v 2 n Σw² / (Σw)²: so much loudness is in a frame.
@@ -439,7 +437,7 @@ class StylizerCore(nn.Module):
             self.rest_gain.clamp_(max=10.0)
         self.count += 1
 
-        both = torch.stack([z_in, torch.mv(self.map, z_in)]) @ self.basis_t
+        both = torch.stack([z_in, torch.mv(self.map, z_in)]) @ self.basis.mT
         rest = deviations[0] - both[0]
         if learnt > 0.0:
             self.variance.lerp_(rest.square(), learnt)
