@@ -71,6 +71,8 @@ class Stream(Protocol):
         whether it begins amid sound, so that the first input must be faded in
     notes
         what the user should know
+    last_connections
+        what `connections` has returned last, or was seen during `start`
     """
 
     sample_rate: int
@@ -80,6 +82,7 @@ class Stream(Protocol):
     input_name: str
     output_name: str
     notes: list[str]
+    last_connections: Connections | None
     input: InputRing
     output: OutputRing
 

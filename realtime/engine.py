@@ -12,9 +12,10 @@ from multiprocessing import parent_process
 
 import numpy as np
 
+from dsp.errors import InputError
 from plugins.ramp import Ramp
 from realtime.ahead import FADE, WriteAhead, rising
-from realtime.contracts import ChainLike, Stream
+from realtime.contracts import ChainLike, DeviceLostError, Stream
 from realtime.meters import Meters
 from realtime.rings import Frames, History
 from realtime.settings import MUTE, EngineSettings
@@ -98,7 +99,12 @@ class Engine:
         """
         stream, link = self._stream, self._link
         latency = self._settings.latency_seconds()
-        self._buffer = stream.start(latency=latency, algorithmic=self._algorithmic)
+        try:
+            self._buffer = stream.start(latency=latency, algorithmic=self._algorithmic)
+        except (DeviceLostError, InputError):
+            # Whoever opens it next shall find what was connected to it meanwhile.
+            self._tell("connections", stream.last_connections)
+            raise
         self._begin(amid_sound=stream.running_start)
         self._meters = Meters(
             link,

@@ -53,16 +53,17 @@ class JackPorts:
         if not self._client:
             raise OSError("no JACK server")
 
-    def connections(self) -> Connections:
-        """Return what is connected to each port, in alphabetical order."""
-        return {port: sorted(self._connected(name)) for port, name in self._names.items()}
+    def connections(self) -> Connections | None:
+        """Return what is connected to each port, in alphabetical order; None if the ports are gone."""
+        found = {port: self._connected(name) for port, name in self._names.items()}
+        return {port: sorted(others) for port, others in found.items() if others is not None} or None
 
     def restore(self, wanted: Mapping[str, Iterable[str]]) -> None:
         """Connect the ports as they were, as far as the other ends are there, and nothing else."""
         for port, name in self._names.items():
             if port not in wanted:
                 continue
-            present, others = self._connected(name), set(wanted[port])
+            present, others = self._connected(name) or set(), set(wanted[port])
             for other in sorted(others - present):
                 self._change(self._library.jack_connect, name, other)
             for other in sorted(present - others):
@@ -72,9 +73,11 @@ class JackPorts:
         """Let go of the server."""
         self._library.jack_client_close(self._client)
 
-    def _connected(self, name: str) -> set[str]:
+    def _connected(self, name: str) -> set[str] | None:
         port = self._library.jack_port_by_name(self._client, name.encode())
-        found = port and self._library.jack_port_get_all_connections(self._client, port)
+        if not port:
+            return None
+        found = self._library.jack_port_get_all_connections(self._client, port)
         if not found:
             return set()
         names = set()

@@ -19,6 +19,7 @@ from realtime.settings import DeviceSettings, EngineSettings
 # A device that gives nothing for so long is gone.
 SILENT_DEVICE = 1.0
 _FIRST_BLOCKS = 4
+_LOOK = 0.05
 
 
 class DeviceStream:
@@ -50,6 +51,7 @@ class DeviceStream:
         jack = self._jack = source.host_api == JACK
         self._ports: JackPorts | None = None
         self._connect = connect
+        self.last_connections: Connections | None = None
         blocksize = settings.blocksize
         if jack and blocksize:
             self.notes.append("the block size is JACK's own; it is set where its server is started")
@@ -103,6 +105,9 @@ class DeviceStream:
     def start(self, *, latency: float, algorithmic: int) -> int:
         """See `Stream`; the blocks are observed, since not every system tells them in advance."""
         del algorithmic
+        if self._jack:
+            self._open_ports()
+        before = self.connections() or {}
         # Both are there before the first call, and so begin in it.
         self._begin()
         try:
@@ -111,16 +116,28 @@ class DeviceStream:
             raise InputError(
                 f"{self.output_name} does not start ({error.args[0]}); choose another"
             ) from error
+        if self._ports is not None and self._connect:
+            # PortAudio connects to the device. Of what is there now, only that goes, if it was not so before; what a
+            # user has connected since the ports came stays.
+            self._ports.restore(
+                {port: [*self._connect.get(port, ()), *before.get(port, ())] for port in before}
+            )
+        look_at = 0.0
         while self._record.stats.blocks < _FIRST_BLOCKS:
+            # A user may connect ports as soon as they are there; if the first blocks never come, and the stream has
+            # to be opened once more, that shall not be lost.
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + _LOOK
+                self.connections()
             self.wait()
-        if self._jack:
-            self._open_ports()
         self.period = max(self._blocksize, int(self._record.stats.max_blocksize))
         return whole_blocks(latency, sample_rate=self.sample_rate, period=self.period)
 
     def connections(self) -> Connections | None:
         """See `Stream`; JACK's."""
-        return None if self._ports is None else self._ports.connections()
+        if self._ports is not None:
+            self.last_connections = self._ports.connections() or self.last_connections
+        return self.last_connections
 
     def wait(self) -> None:
         """See `Stream`."""
@@ -167,8 +184,6 @@ class DeviceStream:
         names = [f"in_{place}" for place in range(inputs)] + [f"out_{place}" for place in range(outputs)]
         with suppress(OSError, AttributeError):
             self._ports = JackPorts(client, names)
-            if self._connect:
-                self._ports.restore(self._connect)
 
     def _begin(self) -> None:
         self._record: Any = self._mixer.record_ringbuffer(self.input.buffer, channels=self._sources)

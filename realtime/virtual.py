@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dsp.errors import InputError
 from dsp.files import shown
 from realtime.contracts import POLL, ring_frames, whole_blocks
+from realtime.jack_ports import Connections
 from realtime.priority import raise_priority
 from realtime.rings import InputRing, OutputRing
 from realtime.settings import VIRTUAL_BLOCKSIZE, EngineSettings, VirtualSettings
@@ -131,6 +132,7 @@ class VirtualStream:
     """
 
     device_latency = 0
+    last_connections: Connections | None = None
 
     def __init__(self, settings: EngineSettings, *, start: int = 0) -> None:
         files = settings.device
