@@ -54,7 +54,7 @@ typecheck: $(READY)
 bench: $(READY) portaudio jack
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.offline
-	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.memory
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.full_tracks
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.live
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.soak
 	@$(RUN) gramophone bench live --jack-seconds 600

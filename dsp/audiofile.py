@@ -1,12 +1,17 @@
 """Audio files: what libsndfile reads comes in as float64, and goes out whole or not at all."""
 
+from __future__ import annotations
+
+import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedIOBase, BytesIO
+from io import BufferedIOBase, BufferedReader, BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -15,40 +20,20 @@ from numpy.typing import NDArray
 
 from dsp.errors import InputError
 from dsp.files import replacing, shown
+from dsp.formats import check_limits, check_subtype
+from dsp.formats import output_format as output_format
+from dsp.spool import Block, Held, Source, Spool
+
+if TYPE_CHECKING:
+    from dsp.tags import Tags
 
 Samples = NDArray[np.float64]
 
 # Peak below which a signal counts as silence: -90 dBFS, about one step of 16-bit audio.
 SILENCE_PEAK = 10.0 ** (-90.0 / 20.0)
 
-_FORMATS = {
-    ".wav": ("WAV", "PCM_24"),
-    ".flac": ("FLAC", "PCM_24"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-    ".aif": ("AIFF", "PCM_24"),
-    ".aiff": ("AIFF", "PCM_24"),
-}
 _INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _BYTES_PER_SAMPLE = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
-
-_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-_OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
-
-# What each encoder takes, where libsndfile itself takes more: the most channels, ranges of rates, and the
-# same in words.
-_LIMITS: dict[str, tuple[int, Sequence[Sequence[int]], str]] = {
-    "MP3": (2, [_MP3_RATES], f"MP3 takes 1 or 2 channels at {', '.join(map(str, _MP3_RATES))} Hz"),
-    "OPUS": (255, [_OPUS_RATES], f"Opus takes up to 255 channels at {', '.join(map(str, _OPUS_RATES))} Hz"),
-    "OGG": (255, [range(1, 200_001)], "Ogg Vorbis takes up to 255 channels at 1 to 200000 Hz"),
-    # The header of a FLAC frame has 16 bits for the rate, in Hz or in tens of Hz.
-    "FLAC": (
-        8,
-        [range(1, 65_536), range(10, 655_351, 10)],
-        "FLAC takes up to 8 channels at 1 to 65535 Hz, or a multiple of 10 up to 655350 Hz",
-    ),
-}
-_NO_LIMITS = (1024, [range(1, 2**31)], "a sound file takes up to 1024 channels at 1 to 2147483647 Hz")
 
 # The sizes in the header of a WAV or AIFF file have 32 bits; a little is kept for the header itself.
 _LARGEST_32_BIT = 2**32 - 2**16
@@ -72,6 +57,16 @@ class Audio:
     """
 
     samples: Samples
+    sample_rate: int
+    format: str
+    subtype: str
+
+
+@dataclass(frozen=True)
+class Track:
+    """A decoded file of any length, on disk: its sound, Hz, and the rest as in :class:`Audio`."""
+
+    sound: Spool
     sample_rate: int
     format: str
     subtype: str
@@ -146,6 +141,26 @@ def read_audio(path: str | os.PathLike[str]) -> Audio:
         If the file is missing, a folder, unreadable, not audio, damaged, without samples, or holds values
         that are not finite.
     """
+    with _opened(path) as file:
+        return _read(file, shown(path))
+
+
+def read_track(path: str | os.PathLike[str], spool: str | os.PathLike[str]) -> Track:
+    """Read a sound file of any length onto a spool, which replaces what may be there. Raises as `read_audio`."""
+    with _opened(path) as file:
+        decoded = _Decoder(file, shown(path))
+        sound = Spool.gather(spool, decoded)
+    return Track(sound, decoded.sample_rate, decoded.format, decoded.subtype)
+
+
+def sound_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a sound file's bytes, hexadecimal. Raises as `read_audio` if there is no such file."""
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
     path = Path(path)
     try:
         # Asked before opening: to open a pipe that nobody writes to would wait forever.
@@ -155,7 +170,7 @@ def read_audio(path: str | os.PathLike[str]) -> Audio:
         if not stat.S_ISREG(mode):
             raise InputError(f"{shown(path)} is not a regular file; save the sound to a file first")
         with path.open("rb") as file:
-            return _read(file, shown(path))
+            yield file
     except FileNotFoundError as error:
         raise InputError(f"{shown(path)} does not exist; check the name") from error
     except OSError as error:
@@ -175,62 +190,63 @@ def read_audio_bytes(data: bytes, *, name: str) -> Audio:
 
 
 def _read(file: BufferedIOBase, name: str) -> Audio:
-    if file.seek(0, os.SEEK_END) == 0:
-        raise InputError(f"{name} is empty; give a sound file")
-    file.seek(0)
-    # In blocks to the end of the data: a damaged header may promise more than any memory holds.
-    blocks: list[Samples] = []
-    try:
-        with _callbacks(file) as stream, soundfile.SoundFile(stream, "r") as sound:
-            while True:
-                block = sound.read(_BLOCK, dtype="float64", always_2d=True)
-                if not len(block):
-                    break
-                blocks.append(block.T)
-            rate, kind, subtype = int(sound.samplerate), str(sound.format), str(sound.subtype)
-    except soundfile.LibsndfileError as error:
-        if blocks:
-            raise InputError(f"{name} is damaged ({_reason(error)}); export it again") from error
-        advice = "convert it to WAV, FLAC, OGG or MP3"
-        raise InputError(f"{name} is not a readable sound file ({_reason(error)}); {advice}") from error
-    if not blocks:
-        raise InputError(f"{name} holds no samples; give a sound file with sound in it")
-    samples = np.concatenate(blocks, axis=1)
-    if not np.isfinite(samples).all():
-        raise InputError(
-            f"{name} holds values that are not finite numbers (NaN or infinity); export it again"
-        )
-    return Audio(samples, rate, kind, subtype)
+    decoded = _Decoder(file, name)
+    samples = np.concatenate(list(decoded), axis=1)
+    return Audio(samples, decoded.sample_rate, decoded.format, decoded.subtype)
+
+
+class _Decoder:
+    """The samples of an open file, block by block [channels, n] float64, to the end of the data.
+
+    A damaged header may promise more than any memory holds: what it says of the length is not asked for. Rate,
+    format and subtype are known once the blocks have been gone through.
+    """
+
+    sample_rate: int
+    format: str
+    subtype: str
+
+    def __init__(self, file: BufferedIOBase, name: str) -> None:
+        self._file, self._name = file, name
+
+    def __iter__(self) -> Iterator[Samples]:
+        name = self._name
+        if self._file.seek(0, os.SEEK_END) == 0:
+            raise InputError(f"{name} is empty; give a sound file")
+        self._file.seek(0)
+        found = False
+        try:
+            with _callbacks(self._file) as stream, soundfile.SoundFile(stream, "r") as sound:
+                self.sample_rate = int(sound.samplerate)
+                self.format, self.subtype = str(sound.format), str(sound.subtype)
+                while len(block := sound.read(_BLOCK, dtype="float64", always_2d=True)):
+                    found = True
+                    if not np.isfinite(block).all():
+                        raise InputError(
+                            f"{name} holds values that are not finite numbers (NaN or infinity); export it again"
+                        )
+                    yield block.T
+        except soundfile.LibsndfileError as error:
+            if found:
+                raise InputError(f"{name} is damaged ({_reason(error)}); export it again") from error
+            advice = "convert it to WAV, FLAC, OGG or MP3"
+            raise InputError(f"{name} is not a readable sound file ({_reason(error)}); {advice}") from error
+        if not found:
+            raise InputError(f"{name} holds no samples; give a sound file with sound in it")
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
     return " ".join(str(error.error_string).split()).rstrip(".")
 
 
-def output_format(path: str | os.PathLike[str]) -> tuple[str, str]:
-    """Return libsndfile's format and the default subtype for the extension of `path`.
-
-    Raises
-    ------
-    InputError
-        If the extension is none of wav, flac, ogg, mp3, aif, aiff, or this libsndfile lacks the format.
-    """
-    try:
-        kind, subtype = _FORMATS[Path(path).suffix.lower()]
-    except KeyError:
-        known = ", ".join(_FORMATS)
-        raise InputError(f"{shown(path)}: the extension must be one of {known}; rename the output") from None
-    if kind not in soundfile.available_formats():
-        raise InputError(f"{shown(path)}: this version of libsndfile has no {kind}; use .flac or .wav")
-    return kind, subtype
-
-
 def write_audio(
     path: str | os.PathLike[str],
-    samples: Samples,
+    samples: Samples | Spool,
     sample_rate: int,
     *,
     subtype: str | None = None,
+    format: str | None = None,
+    tags: Tags | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a sound file; the extension says which kind.
@@ -241,13 +257,18 @@ def write_audio(
         Ends in wav, flac, ogg, mp3, aif or aiff. A WAV file too large for its 32-bit header is written as
         RF64, which readers of WAV take as well.
     samples
-        [channels, samples], full scale -1 to 1. What goes beyond is clipped, except in the subtypes FLOAT
-        and DOUBLE, which hold it. Integers are rounded, without dither: samples that came from a file of
+        [channels, samples], or a track on disk, full scale -1 to 1. What goes beyond is clipped, except in the
+        subtypes FLOAT and DOUBLE, which hold it. Integers are rounded, without dither: samples that came from a file of
         as many bits or fewer are written back exactly.
     sample_rate
         Hz.
     subtype
         libsndfile's name; by default PCM_24 (wav, flac, aiff), VORBIS (ogg) or MPEG_LAYER_III (mp3).
+    format
+        As for `output_format`, where the extension does not say which kind.
+    tags
+        Of another file, to be written into this one, as far as it can hold them. If writing them fails, the file
+        is written without, and `fault` set.
     overwrite
         Whether an existing file may be replaced. Either way it stays as it is until the new one is complete.
 
@@ -257,20 +278,50 @@ def write_audio(
         If the file cannot be written (also when the disk becomes full on the way; nothing is left behind),
         the format does not take the subtype, rate or channels, or samples are missing or not finite.
     """
-    kind, default = output_format(path)
+    kind, default = output_format(path, format=format)
     name = shown(path)
     subtype = default if subtype is None else subtype.upper()
-    if not soundfile.check_format(kind, subtype):
-        known = ", ".join(soundfile.available_subtypes(kind))
-        raise InputError(f"{name}: {kind} has no subtype {subtype}; use one of {known}")
-    _check_samples(samples, sample_rate, name)
-    _check_limits(kind, subtype, samples.shape[0], sample_rate, name)
-    if kind in ("WAV", "AIFF") and samples.size * _BYTES_PER_SAMPLE.get(subtype, 2) > _LARGEST_32_BIT:
+    check_subtype(name, kind, subtype)
+    source = _source(samples, sample_rate, name)
+    check_limits(kind, subtype, source.channels, sample_rate, name)
+    size = source.channels * source.length * _BYTES_PER_SAMPLE.get(subtype, 2)
+    if kind in ("WAV", "AIFF") and size > _LARGEST_32_BIT:
         if kind == "AIFF" or not soundfile.check_format("RF64", subtype):
             raise InputError(f"{name}: {kind} with {subtype} holds at most 4 GiB; use .flac or a PCM .wav")
         kind = "RF64"
-    with replacing(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
-        _write(file, samples, sample_rate, kind, subtype, name)
+    with replacing(path, overwrite=overwrite) as temporary:
+        with temporary.open("wb") as file:
+            _write(file, source, sample_rate, kind, subtype, name)
+        if tags is not None:
+            from dsp.tags import write_tags
+
+            try:
+                write_tags(temporary, tags, kind=kind)
+            except Exception as error:
+                # Such as a cover too large for the format: the sound is worth more than its tags.
+                tags.fault = f"they do not fit ({' '.join(str(error).split()) or type(error).__name__})"
+                with temporary.open("wb") as file:
+                    _write(file, source, sample_rate, kind, subtype, name)
+
+
+def check_encodable(
+    path: str | os.PathLike[str],
+    channels: int,
+    sample_rate: int,
+    *,
+    subtype: str | None = None,
+    format: str | None = None,
+) -> None:
+    """Raise the InputError that `write_audio` would raise for channels, rate, subtype or format; write nothing there.
+
+    Only an encoder knows for certain what it takes, so it is given a little sound, in a folder of its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="gramophone-") as folder:
+        probe = Path(folder, Path(path).name)
+        try:
+            write_audio(probe, np.zeros((channels, 1)), sample_rate, subtype=subtype, format=format)
+        except InputError as error:
+            raise InputError(str(error).replace(shown(probe), shown(path))) from error
 
 
 def encode_flac(samples: Samples, sample_rate: int) -> bytes:
@@ -281,45 +332,48 @@ def encode_flac(samples: Samples, sample_rate: int) -> bytes:
     InputError
         If there are more than 8 channels, no samples, values that are not finite, or a rate above 655350 Hz.
     """
-    _check_samples(samples, sample_rate, "FLAC")
-    _check_limits("FLAC", "PCM_24", samples.shape[0], sample_rate, "FLAC")
+    source = _source(samples, sample_rate, "FLAC")
+    check_limits("FLAC", "PCM_24", source.channels, sample_rate, "FLAC")
     file = BytesIO()
-    _write(file, samples, sample_rate, "FLAC", "PCM_24", "FLAC")
+    _write(file, source, sample_rate, "FLAC", "PCM_24", "FLAC")
     return file.getvalue()
 
 
-def _check_samples(samples: Samples, sample_rate: int, name: str) -> None:
-    if samples.ndim != 2:
-        raise ValueError(f"samples must be [channels, samples], not of shape {samples.shape}")
-    if not samples.size:
+def _source(samples: Samples | Spool, sample_rate: int, name: str) -> Source:
+    """What is to be written, looked at before a file is begun; of a track on disk, all but its samples."""
+    if isinstance(samples, np.ndarray):
+        if samples.ndim != 2:
+            raise ValueError(f"samples must be [channels, samples], not of shape {samples.shape}")
+        _check_finite(samples, name)
+    source = Held(samples) if isinstance(samples, np.ndarray) else samples
+    if not source.channels * source.length:
         raise InputError(f"{name}: there are no samples to write; give at least one")
+    if sample_rate < 1:
+        raise InputError(f"{name}: a sample rate of {sample_rate} Hz is impossible; give a positive one")
+    return source
+
+
+def _check_finite(samples: Block, name: str) -> None:
     if not np.isfinite(samples).all():
         raise InputError(
             f"{name}: the samples to write are not all finite (NaN or infinity); check the input"
         )
-    if sample_rate < 1:
-        raise InputError(f"{name}: a sample rate of {sample_rate} Hz is impossible; give a positive one")
-
-
-def _check_limits(kind: str, subtype: str, channels: int, sample_rate: int, name: str) -> None:
-    most, rates, rule = _LIMITS.get("OPUS" if subtype == "OPUS" else kind, _NO_LIMITS)
-    if channels > most or not any(sample_rate in some for some in rates):
-        way_out = "" if kind in ("WAV", "AIFF") else "; use .wav for others"
-        raise InputError(f"{name}: {channels} channels at {sample_rate} Hz do not fit: {rule}{way_out}")
 
 
 def _write(
-    file: BufferedIOBase, samples: Samples, sample_rate: int, kind: str, subtype: str, name: str
+    file: BufferedIOBase, source: Source, sample_rate: int, kind: str, subtype: str, name: str
 ) -> None:
     try:
         with (
             _callbacks(file) as stream,
             soundfile.SoundFile(
-                stream, "w", samplerate=sample_rate, channels=samples.shape[0], format=kind, subtype=subtype
+                stream, "w", samplerate=sample_rate, channels=source.channels, format=kind, subtype=subtype
             ) as sound,
         ):
-            for start in range(0, samples.shape[1], _BLOCK):
-                sound.write(_quantised(samples[:, start : start + _BLOCK].T, subtype))
+            for start in range(0, source.length, _BLOCK):
+                block = source.read(start, min(start + _BLOCK, source.length))
+                _check_finite(block, name)
+                sound.write(_quantised(block.T.astype(np.float64, copy=False), subtype))
                 stream.raise_error()
     except soundfile.LibsndfileError as error:
         raise InputError(f"cannot write {name} as {kind}: {_reason(error)}; use .wav or .flac") from error
@@ -358,6 +412,24 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
     padded = np.concatenate([samples, np.zeros((channels, extra))], axis=1)
     out = soxr.resample(np.ascontiguousarray(padded.T), from_rate, to_rate, quality="VHQ")
     return np.ascontiguousarray(out[:length].T, dtype=np.float64)
+
+
+def resample_track(source: Spool, from_rate: int, to_rate: int, path: str | os.PathLike[str]) -> Spool:
+    """As :func:`resample`, of a track of any length onto a new spool at `path`; the track itself at the same rate."""
+    if from_rate == to_rate:
+        return source
+    length = -(-source.length * to_rate // from_rate)
+    out = Spool.create(path, channels=source.channels, length=length)
+    stream = soxr.ResampleStream(from_rate, to_rate, source.channels, dtype="float64", quality="VHQ")
+    total = source.length + 2 + 2 * from_rate // to_rate
+    place = 0
+    for start in range(0, total, _BLOCK):
+        stop = min(start + _BLOCK, total)
+        frames = np.ascontiguousarray(source.read(start, stop).T, dtype=np.float64)
+        piece = stream.resample_chunk(frames, last=stop == total)
+        out.write(place, piece.T)
+        place += len(piece)
+    return out
 
 
 def is_silent(samples: Samples) -> bool:

@@ -76,7 +76,7 @@ def _create_temporary(target: Path) -> Path:
             return temporary
 
 
-def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
+def publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
     """Give the finished temporary file its name; FileExistsError if, without overwrite, it is taken."""
     # Some file systems report a full disk only now, when the data really goes there.
     with temporary.open("rb+") as stream:
@@ -127,7 +127,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path
         yield temporary
         if permissions is not None:
             temporary.chmod(permissions)
-        _publish(temporary, target, overwrite=overwrite)
+        publish(temporary, target, overwrite=overwrite)
     except FileExistsError as error:
         raise _exists_error(path) from error
     except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from dsp.frames import Framing, power
 from dsp.stft import istft, stft
 
 
@@ -63,4 +64,52 @@ def griffin_lim(
         samples = istft(magnitude * unit_phase(ahead), n_fft, hop, length)
         if on_step is not None:
             on_step(step)
+    return samples
+
+
+def griffin_lim_block(
+    magnitude: Tensor, phase: Tensor, framing: Framing, first: int, *, iterations: int, momentum: float = 0.99
+) -> Tensor:
+    """:func:`griffin_lim` on a block of the frames of a longer sound.
+
+    An iteration carries what a frame says no further than to the frames that share samples with it. So what is
+    `block_context` frames away from the block's borders, or from the sound's own ends, comes out as if the sound were
+    rebuilt as a whole; what is nearer to a border of the block does not.
+
+    Parameters
+    ----------
+    magnitude : Tensor [channels, frames, bins], in the scale of :class:`dsp.frames.Framing`
+    phase : Tensor of the same shape, complex, of any modulus; where it is zero, the sound starts out as zero
+    framing : of the whole sound
+    first : which of its frames is the block's first
+    iterations, momentum : see :func:`griffin_lim`
+
+    Returns
+    -------
+    Tensor [channels, samples of the frames' span]
+    """
+    samples = _sound(phase, magnitude, framing, first)
+    before: Tensor | None = None
+    for _ in range(iterations):
+        consistent = framing.analyse(samples)
+        ahead = consistent
+        if before is not None:
+            ahead = before.mul_(-momentum).add_(consistent, alpha=1.0 + momentum)
+        before = consistent
+        samples = _sound(ahead, magnitude, framing, first)
+    return samples
+
+
+def block_context(framing: Framing, iterations: int) -> int:
+    """Frames around a block that :func:`griffin_lim_block` needs for its core to come out exactly."""
+    return framing.reach * (iterations + 1)
+
+
+def _sound(phase: Tensor, magnitude: Tensor, framing: Framing, first: int) -> Tensor:
+    """The sound of magnitudes [channels, frames, bins] with these phases; silence beyond the ends of the whole one."""
+    modulus = power(phase).clamp_min_(1e-24).rsqrt_()
+    samples = framing.synthesise(phase * modulus.mul_(magnitude), first)
+    start = framing.span(first, first + 1)[0]
+    samples[:, : max(0, -start)] = 0.0
+    samples[:, max(0, framing.length - start) :] = 0.0
     return samples

@@ -157,7 +157,8 @@ class _Client:
         return UnavailableError(f"the JACK client {self._role!r} does not run: {said}")
 
 
-def _connect(source: str, sink: str) -> None:
+def connect(source: str, sink: str) -> None:
+    """Connect two ports as soon as both are there; UnavailableError if they do not come."""
     end = time.monotonic() + _PATIENCE
     while subprocess.run(["jack_connect", source, sink], capture_output=True, check=False).returncode:
         if time.monotonic() > end:
@@ -165,7 +166,7 @@ def _connect(source: str, sink: str) -> None:
         time.sleep(0.1)
 
 
-def _source(folder: Path, seconds: float, stack: ExitStack) -> tuple[str, tuple[str, str]]:
+def player(folder: Path, seconds: float, stack: ExitStack) -> tuple[str, tuple[str, str]]:
     """Start what plays; return its name and its ports."""
     synthesiser = shutil.which("fluidsynth")
     fonts = [font for place in _SOUND_FONTS for font in sorted(Path(place).glob("*.sf[23]"))]
@@ -231,14 +232,14 @@ def measure(
     with ExitStack() as stack:
         stage("starting a JACK server")
         stack.enter_context(server(folder))
-        name, ports = _source(folder, seconds + _REST + _PATIENCE, stack)
+        name, ports = player(folder, seconds + _REST + _PATIENCE, stack)
         bare = stack.enter_context(_Client("pass", folder / "pass.log"))
         host = stack.enter_context(
             Host(EngineSettings(device=DeviceSettings(), styles=(style,), latency=latency))
         )
         for channel, port in enumerate(ports):
             for sink in ("gramophone", "bare"):
-                _connect(port, f"{sink}:in_{channel}")
+                connect(port, f"{sink}:in_{channel}")
         time.sleep(_SETTLE)
         stage(f"{name} through JACK for {seconds:g} s")
         dropouts: Figures = {"source": name, **_count(host, bare, seconds)}
@@ -318,8 +319,8 @@ def _message(host: Host, port: str, folder: Path) -> Figures:
     with _Client("probe", folder / "probe.log") as probe:
         controller = MidiInput(turn, wanted=CONTROLLER_PORT, api="jack")
         try:
-            _connect(port, "probe:in_0")
-            _connect("gramophone:out_0", "probe:in_1")
+            connect(port, "probe:in_0")
+            connect("gramophone:out_0", "probe:in_1")
             time.sleep(_SETTLE)
             seen = host.snapshot()
             delays = probe.ask(seen.total_latency)

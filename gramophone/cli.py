@@ -16,14 +16,19 @@ import gramophone
 from dsp.errors import InputError
 from dsp.files import shown
 from gramophone import console
+from gramophone.cli_batch import batch
 from gramophone.cli_bench import bench_app
+from gramophone.cli_bounce import bounce
 from gramophone.cli_devices import devices, ports
+from gramophone.cli_learn import learn
 from gramophone.cli_live import live
 from gramophone.cli_recipes import recipes
 from gramophone.cli_render import render
 from gramophone.cli_score import score
 from gramophone.cli_style import style_app
+from gramophone.cli_texture import texture
 from gramophone.demo import demo
+from gramophone.option_lists import BatchCommand
 
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -35,7 +40,21 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the order is always the same)
         """Name the commands in the order in which help shows them."""
-        return ["render", "live", "devices", "ports", "style", "score", "recipes", "bench", "demo"]
+        return [
+            "render",
+            "batch",
+            "texture",
+            "live",
+            "learn",
+            "bounce",
+            "devices",
+            "ports",
+            "style",
+            "score",
+            "recipes",
+            "bench",
+            "demo",
+        ]
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run, and leave with an exit code."""
@@ -124,8 +143,9 @@ def _options(
 
 app.add_typer(style_app, name="style")
 app.add_typer(bench_app, name="bench")
-for command in (render, live, devices, ports, score, recipes, demo):
+for command in (render, texture, live, learn, bounce, devices, ports, score, recipes, demo):
     app.command(help=console.prose(command.__doc__))(command)
+app.command(help=console.prose(batch.__doc__), cls=BatchCommand)(batch)
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

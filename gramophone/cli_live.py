@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dsp.errors import InputError
-from gramophone import console
+from gramophone import console, live_options
 
 _STEREO = 2
 _DEVICES, _STYLIZER, _CONTROL = "Devices", "Stylizer", "Control"
@@ -28,8 +28,13 @@ def _list_devices(wanted: bool) -> None:
 
 def live(
     styles: Annotated[
-        list[Path], typer.Argument(metavar="STYLE...", help="Up to four styles: sound files or .style files.")
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="[STYLE...]",
+            help="Up to four styles: sound files or .style files. Default: those of the last time.",
+            show_default=False,
+        ),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option(
@@ -177,6 +182,17 @@ def live(
             rich_help_panel=_DEVICES,
         ),
     ] = None,
+    desk: live_options.Desk = False,
+    desk_host: live_options.DeskHost = "127.0.0.1",
+    desk_port: live_options.DeskPort = 8520,
+    desk_token: live_options.DeskToken = None,
+    osc: live_options.Osc = None,
+    osc_to: live_options.OscTo = None,
+    midi_map: live_options.MidiMap = None,
+    style_folder: live_options.Styles = None,
+    capture_channels: live_options.CaptureChannels = None,
+    takes: live_options.Takes = None,
+    safe: live_options.Safe = False,
     virtual_input: Annotated[
         Path | None,
         typer.Option(
@@ -207,6 +223,16 @@ def live(
             metavar="SECONDS", help="Stop after this time.", show_default=False, rich_help_panel=_RUN
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Record what comes in, what is heard and every move, for `gramophone bounce`. A folder that exists "
+            "gets a new take put into it.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     stats: Annotated[
         Path | None,
         typer.Option(
@@ -227,22 +253,24 @@ def live(
 
     $ gramophone live rain.wav
 
+    $ gramophone live rain.wav --desk
+
     $ gramophone live rain.wav choir.style -i scarlett -o scarlett --cc 1=strength --set mix=80%
 
     $ gramophone live rain.wav --virtual-input song.wav --virtual-output played.wav
 
     `gramophone devices` lists what follows -i and -o, `gramophone ports` what follows --midi.
     """
-    from gramophone import live_session, live_settings
+    from gramophone import live_controls, live_session, live_settings
     from realtime.devices import choose_pair, may_howl
     from realtime.devices import list_devices as look
-    from realtime.mapping import CcMap
     from realtime.midi import NONE
     from realtime.settings import MUTE, DeviceSettings, EngineSettings
 
-    knobs = CcMap(cc or (), live_settings.parameters())
-    values = live_settings.initial_values(settings or ())
-    silent = values.pop(MUTE.id, 0.0) > 0.0 if muted is None else muted
+    played = live_controls.remembered(safe=safe, files=virtual_input is not None)
+    styles = live_controls.styles_or_remembered(styles or (), played)
+    values = {**played.values, **live_settings.initial_values(settings or ())}
+    silent = values.pop(MUTE.id, 0.0) > 0.0 or safe if muted is None else muted
     inputs = live_settings.input_channels(input_channels)
     if channels is None and inputs is not None and len(inputs) > 1:
         channels = len(inputs)
@@ -259,6 +287,18 @@ def live(
         )
     if stats is not None:
         live_settings.check_stats(stats, overwrite=overwrite, others=(*styles, virtual_input, virtual_output))
+    controls = live_controls.Controls(
+        port=midi,
+        midi_api=midi_api,
+        cc=tuple(cc or ()),
+        map_path=live_controls.map_path(midi_map, safe=safe),
+        osc=osc,
+        osc_to=osc_to,
+        desk=live_controls.desk_settings(desk, desk_host, desk_port, desk_token),
+        folder=live_controls.folder_or_remembered(style_folder, played),
+        takes=takes,
+        remember=files is None,
+    )
     engine = EngineSettings(
         device=files or DeviceSettings(),
         styles=tuple(styles),
@@ -268,6 +308,7 @@ def live(
         blocksize=blocksize,
         latency=live_settings.latency(latency),
         input_channels=inputs,
+        capture_channels=live_settings.input_channels(capture_channels, "--capture-channels"),
         parameters=values,
         duration=duration,
         muted=silent,
@@ -275,7 +316,7 @@ def live(
     if files is not None:
         most = live_settings.file_channels(files.input)
         # Files are played for a result that can be had again; a controller joins in only if it is asked for.
-        midi = midi or NONE
+        controls = replace(controls, port=midi or NONE)
     else:
         entry, out = choose_pair(look(), source, sink)
         most = min(_STEREO, out.outputs)
@@ -285,4 +326,4 @@ def live(
             console.warn(_HOWL)
     if channels is None:
         engine = replace(engine, channels=most)
-    live_session.play(engine, knobs, port=midi, midi_api=midi_api, stats=stats, overwrite=overwrite)
+    live_session.play(engine, controls, stats=stats, overwrite=overwrite, record=record)

@@ -1,6 +1,5 @@
 """``gramophone render``: two sounds in, a stylised track out."""
 
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,27 +8,22 @@ import typer
 
 from dsp.errors import InputError
 from dsp.files import shown
-from gramophone import console, pages, scores
+from gramophone import console, pages, scores, transfers
 
 if TYPE_CHECKING:
-    from dsp.audiofile import Audio
-    from offline.render import Rendering
     from offline.report import Row
 
-_DEVICES = ("auto", "cpu", "cuda")
-_LARGEST_SEED = 2**63 - 1
-# Subtypes that hold more than the default 24 bits: with strength 0 they are kept, or the samples would
-# change.
-_WIDE = frozenset({"PCM_32", "FLOAT", "DOUBLE"})
+DEVICES = ("auto", "cpu", "cuda")
+LARGEST_SEED = 2**63 - 1
 
 
 def render(
-    content: Annotated[
-        Path, typer.Argument(metavar="CONTENT", help="The sound to be played: wav, flac, ogg, mp3, aiff.")
+    content_name: Annotated[
+        str, typer.Argument(metavar="CONTENT", help="The sound to be played: wav, flac, ogg, mp3, aiff.")
     ],
-    style: Annotated[Path, typer.Argument(metavar="STYLE", help="The style: a sound file or a .style.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension says the format.")
+    style_name: Annotated[str, typer.Argument(metavar="STYLE", help="The style: a sound file or a .style.")],
+    output_name: Annotated[
+        str, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension says the format.")
     ],
     recipe: Annotated[
         str,
@@ -56,6 +50,46 @@ def render(
             show_default=False,
         ),
     ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="wav|flac|ogg|mp3|aiff",
+            help="The format, where OUT's extension does not say it.",
+            show_default=False,
+        ),
+    ] = None,
+    subtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How samples are stored, such as PCM_16 or FLOAT. Default: the format's.",
+            show_default=False,
+        ),
+    ] = None,
+    local: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Take the content's statistics over windows of this length, so that each part of it, quiet or "
+            "loud, takes the style's full range. Default: over the whole track, so that a quiet verse stays quiet.",
+            show_default=False,
+        ),
+    ] = None,
+    loudness: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LUFS",
+            help="Loudness of the result, such as -14; peaks stay below -1 dBFS. Default: the content's.",
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with work that was interrupted; it waits in the folder OUT.work until then.",
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     settings: Annotated[
         list[str] | None,
@@ -70,7 +104,8 @@ def render(
     """Play CONTENT in the style of STYLE.
 
     The two may differ in length, rate and channels. The result has the content's length, rate, channels and
-    loudness, and never clips. WAV, FLAC and AIFF are written with 24 bits.
+    loudness, and never clips, and its tags. WAV, FLAC and AIFF are written with 24 bits, if --subtype says nothing
+    else. All three may be addresses, such as s3://bucket/song.wav or https://host/rain.wav.
 
     $ gramophone render song.wav rain.wav -o song-in-rain.wav
 
@@ -79,83 +114,122 @@ def render(
 
     `gramophone recipes` lists the recipes, `gramophone recipes NAME` the settings for --set.
     """
-    from dsp.audiofile import read_audio
+    from dsp.addresses import as_local, shown_address
+    from dsp.tags import read_tags
     from offline.recipes import get_recipe
 
     console.check_range("--strength", strength, 0.0, 1.0, "from the content to all the way")
-    console.check_range("--seed", seed, 0, _LARGEST_SEED, "any whole number")
-    if device not in _DEVICES:
-        raise InputError(f"--device {device} is unknown; give one of {', '.join(_DEVICES)}")
-    changes: dict[str, object] = dict(map(_key_value, settings or ()))
+    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    if device not in DEVICES:
+        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
+    changes: dict[str, object] = dict(map(key_value, settings or ()))
     if steps is not None:
         changes["steps"] = steps
+    if local is not None:
+        console.check_range("--local", local, 0.5, 3600.0, "seconds over which statistics are taken")
+    if loudness is not None:
+        console.check_range("--loudness", loudness, -70.0, 0.0, "LUFS; streaming services play at -14")
     chosen = get_recipe(recipe, changes)
-    _check_paths(content, style, output, report, overwrite=overwrite)
-    audio = read_audio(content)
-    _check_fits(output, audio)
-    start = time.perf_counter()
-    with console.Display() as display:
-        display.stage("loading")
-        from models.style import load_style
-        from offline.render import check_content
-        from offline.render import render as compute
-
-        check_content(audio.samples, audio.sample_rate, name=shown(content))
-        example = load_style(style)
-        rendering = compute(
-            audio.samples,
-            audio.sample_rate,
-            example,
-            recipe=chosen,
-            strength=strength,
-            seed=seed,
-            device=device,
-            progress=display,
+    if resume and as_local(output_name) is None:
+        raise InputError(
+            f"{shown_address(output_name)}: --resume needs an output on this machine: unfinished work waits beside it"
         )
-        seconds = time.perf_counter() - start
-        display.stage(f"writing {output.name}")
-        _write(output, rendering, audio, overwrite=overwrite)
+    with transfers.local_files((content_name, style_name), output_name, overwrite=overwrite) as (
+        inputs,
+        output,
+    ):
+        content, style = inputs
+        _check_paths(content, style, output, report, format=format, overwrite=overwrite)
+        tags = read_tags(content)
+        for caution in chosen.cautions():
+            console.warn(caution)
+        start = time.perf_counter()
         rows: list[Row] = []
-        if report is not None:
-            rows = scores.measure(
-                audio.samples,
-                example.samples,
-                {chosen.name: rendering.samples},
-                audio.sample_rate,
-                style_rate=example.sample_rate,
-                baselines=True,
-                stage=display.stage,
+        with console.Display() as display:
+            display.stage("loading")
+            from models.style import load_style
+            from offline.render_file import FileJob, rendered_file
+
+            example = load_style(style)
+            job = FileJob(
+                content,
+                example,
+                output,
+                chosen,
+                strength=strength,
+                seed=seed,
+                device=device,
+                local=local,
+                loudness=loudness,
+                subtype=None if subtype is None else subtype.upper(),
+                format=format,
+                tags=tags,
+                overwrite=overwrite,
             )
-            display.stage(f"writing {report.name}")
-            names = (content.stem, output.stem)
-            pages.write(report, rendering, audio.samples, example, rows, names=names, overwrite=overwrite)
-            console.written.append(report)
-    duration = audio.samples.shape[1] / audio.sample_rate
+            with rendered_file(
+                job, resume=resume, progress=display, stage=display.stage, note=console.say
+            ) as (track, rendering):
+                seconds = time.perf_counter() - start
+                if as_local(output_name) is not None:
+                    console.written.append(output)
+                if report is not None:
+                    samples = track.sound.read(0, track.sound.length).astype(float)
+                    whole = rendering.loaded()
+                    rows = scores.measure(
+                        samples,
+                        example.samples,
+                        {chosen.name: whole.samples},
+                        track.sample_rate,
+                        style_rate=example.sample_rate,
+                        baselines=True,
+                        stage=display.stage,
+                    )
+                    display.stage(f"writing {report.name}")
+                    names = (content.stem, output.stem)
+                    pages.write(report, whole, samples, example, rows, names=names, overwrite=overwrite)
+                    console.written.append(report)
+    if lost := tags.lost_in(output, format=format):
+        console.warn(f"tags that {shown_address(output_name)} does not have: {', '.join(lost)}")
+    duration = track.sound.length / track.sample_rate
+    pace = f"{duration:.1f} s in {seconds:.1f} s (real-time factor {seconds / duration:.2f})"
     out = console.out()
-    out.print(
-        f"{shown(output)}: {duration:.1f} s in {seconds:.1f} s (real-time factor {seconds / duration:.2f})",
-        markup=False,
-    )
+    out.print(f"{shown_address(output_name)}: {pace}", markup=False)
+    if rendering.resumed:
+        out.print(f"went on after: {', '.join(rendering.resumed)}", markup=False)
+    if loudness is not None:
+        out.print(_loudness(rendering.level.reached, loudness), markup=False)
     if report is not None:
         out.print(scores.table(rows))
         out.print(f"report: {shown(report)}", markup=False)
 
 
-def _key_value(text: str) -> tuple[str, str]:
+def _loudness(reached: float, wanted: float) -> str:
+    if reached > wanted - 0.1:
+        return f"loudness: {reached:.1f} LUFS"
+    return (
+        f"loudness: {reached:.1f} LUFS instead of {wanted:g}: any more would flatten the peaks, "
+        "which stay below -1 dBFS"
+    )
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """Return key and value of what was given with ``--set``."""
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         raise InputError(f"--set {text!r} is not a setting; write --set key=value")
     return key.strip(), value.strip()
 
 
-def _check_paths(content: Path, style: Path, output: Path, report: Path | None, *, overwrite: bool) -> None:
+def _check_paths(
+    content: Path, style: Path, output: Path, report: Path | None, *, format: str | None, overwrite: bool
+) -> None:
     """Find every fault of the four names before any work is done."""
-    from dsp.audiofile import output_format
+    from dsp.formats import output_format
 
     for path in (content, style):
         if not path.exists():
             raise InputError(f"{shown(path)} does not exist; check the name")
-    output_format(output)
+    output_format(output, format=format)
     console.check_output(output, overwrite=overwrite, inputs=(content, style))
     if report is None:
         return
@@ -165,32 +239,3 @@ def _check_paths(content: Path, style: Path, output: Path, report: Path | None, 
         raise InputError(f"{shown(report)} is the name of the output already; give the report another name")
     console.check_output(report, overwrite=overwrite, inputs=(content, style))
     pages.check_installed()
-
-
-def _check_fits(output: Path, audio: "Audio") -> None:
-    """Raise InputError if the output's format does not take the content's channels and rate.
-
-    Only an encoder knows for certain what it takes, so it is given a little sound, in a folder of its own.
-    """
-    from dsp.audiofile import write_audio
-
-    with tempfile.TemporaryDirectory() as folder:
-        probe = Path(folder, output.name)
-        try:
-            write_audio(probe, audio.samples[:, :1] * 0.0, audio.sample_rate)
-        except InputError as error:
-            raise InputError(str(error).replace(shown(probe), shown(output))) from error
-
-
-def _write(output: Path, rendering: "Rendering", audio: "Audio", *, overwrite: bool) -> None:
-    """Write a rendering; with strength 0 in the content's own subtype, if 24 bits would not hold it."""
-    import soundfile
-
-    from dsp.audiofile import output_format, write_audio
-
-    subtype = None
-    if rendering.strength == 0.0 and audio.subtype in _WIDE:
-        kind, _ = output_format(output)
-        subtype = audio.subtype if soundfile.check_format(kind, audio.subtype) else None
-    write_audio(output, rendering.samples, rendering.sample_rate, subtype=subtype, overwrite=overwrite)
-    console.written.append(output)

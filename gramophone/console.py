@@ -3,10 +3,14 @@
 import inspect
 import math
 import re
+import signal
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -99,24 +103,32 @@ class Display:
 
     def __call__(self, progress: "RenderProgress") -> None:
         """Show a step of a rendering."""
-        now = time.monotonic()
-        if self._start is None or progress.fraction < self._fraction:
-            # Each rendering tells its time left from its own beginning.
-            self._start = now
-        self._fraction = progress.fraction
-        elapsed = now - self._start
         details = [f"step {progress.step}/{progress.steps}"] if progress.steps > 1 else []
         if progress.loss is not None and math.isfinite(progress.loss):
             details.append(f"style loss {progress.loss:.3g}")
-        if progress.fraction > 0.02 and elapsed > 1.0:
-            details.append(f"{_clock(elapsed * (1.0 / progress.fraction - 1.0))} left")
+        self._show(progress.stage, progress.fraction, details)
+
+    def part(self, name: str, done: float, total: float | None) -> None:
+        """Show how much of some work has been done; in which units does not matter."""
+        if total:
+            self._show(name, min(1.0, done / total), [])
+        else:
+            self.stage(name)
+
+    def _show(self, name: str, fraction: float, details: list[str]) -> None:
+        now = time.monotonic()
+        if self._start is None or fraction < self._fraction:
+            # Each rendering tells its time left from its own beginning.
+            self._start = now
+        self._fraction = fraction
+        elapsed = now - self._start
+        if fraction > 0.02 and elapsed > 1.0:
+            details.append(f"{_clock(elapsed * (1.0 / fraction - 1.0))} left")
         detail = ", ".join(details)
         if self._bar is not None:
-            self._bar.update(
-                self._task, description=progress.stage, total=1.0, completed=progress.fraction, detail=detail
-            )
+            self._bar.update(self._task, description=name, total=1.0, completed=fraction, detail=detail)
         else:
-            self._line(f"{progress.stage}: {detail}" if detail else progress.stage)
+            self._line(f"{name}: {detail}" if detail else name)
 
     def _line(self, text: str) -> None:
         now = time.monotonic()
@@ -129,6 +141,27 @@ def _clock(seconds: float) -> str:
     whole = max(0, round(seconds))
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Yield what says whether Ctrl-C was pressed, in place of an exception; a second Ctrl-C raises it all the same.
+
+    Where objects of other libraries come and go all the time, the exception would now and then be raised in one of
+    their finalisers, and be lost there.
+    """
+    pressed = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(_signal: int, _frame: FrameType | None) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check_output(path: Path, *, overwrite: bool, inputs: tuple[Path, ...] = ()) -> None:

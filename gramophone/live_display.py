@@ -65,8 +65,8 @@ def budget(snapshot: "Snapshot") -> Table:
     return grid
 
 
-def granted(snapshot: "Snapshot", *, styles: str, output: str, midi: str) -> Table:
-    """Lay out what is played with: styles, devices, rate, block, controller."""
+def granted(snapshot: "Snapshot", *, styles: str, output: str, midi: str, **more: str) -> Table:
+    """Lay out what is played with: styles, devices, rate, block, controller, and what `more` names."""
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     rate = f"{snapshot.sample_rate} Hz, {len(snapshot.output_peak)} channels"
     block = f"blocks of {snapshot.blocksize}" if snapshot.blocksize else "blocks as the device likes"
@@ -77,6 +77,7 @@ def granted(snapshot: "Snapshot", *, styles: str, output: str, midi: str) -> Tab
         "output": f"{output}{', muted' if snapshot.muted else ''}",
         "sound": f"{rate}, {block}{hop}",
         "MIDI": midi,
+        **more,
     }
     for name, value in rows.items():
         grid.add_row(f"[bold]{name}[/bold]", escape(value))
@@ -175,7 +176,7 @@ class StatusDisplay:
         if snapshot.state != "running":
             lines.append(Text(snapshot.state.upper(), style="bold red"))
         if self._keys:
-            keys = "up/down strength   b bypass   f freeze   m mute   q quit"
+            keys = "up/down strength   b bypass   f freeze   m mute   n next style   r record   q quit"
             lines.append(Text(keys, style="dim"))
         return Group(*lines)
 

@@ -13,8 +13,9 @@ from gramophone import console, live_display
 from gramophone.keys import Keys
 
 if TYPE_CHECKING:
+    from gramophone.live_controls import Controls, Hands
+    from gramophone.live_record import SessionRecorder
     from realtime.host import EngineError, Host
-    from realtime.mapping import CcMap
     from realtime.midi import MidiInput
     from realtime.settings import EngineSettings
     from realtime.stats import Snapshot
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # Seconds between two looks at the engine and the keys.
 _LOOK = 0.05
 _STRENGTH_STEP = 0.05
-_SWITCHES = {"b": "bypass", "f": "freeze", "m": "mute"}
+_PRESSES = {"b": "bypass", "f": "freeze", "m": "mute", "n": "next_style", "r": "record", "d": "panic"}
 _STEPS = {"up": _STRENGTH_STEP, "down": -_STRENGTH_STEP}
 
 _EXIT_FAILED = 1
@@ -31,31 +32,32 @@ _EXIT_INTERRUPTED = 130
 
 def play(
     settings: "EngineSettings",
-    knobs: "CcMap",
+    controls: "Controls",
     *,
-    port: str | None,
-    midi_api: str | None,
     stats: Path | None,
     overwrite: bool,
+    record: Path | None = None,
 ) -> None:
     """Play until the end of the file or of the time, until the engine gives up, or until Ctrl-C or q.
 
     Parameters
     ----------
-    knobs
-        what the controller turns
-    port, midi_api
-        as for ``MidiInput``; "none" goes without a controller
+    controls
+        what it is played with
     stats
         where the figures of the run go, if anywhere; `overwrite` is for this file
+    record
+        where what is played is recorded, if anywhere; see `realtime.recorder.take_folder`
 
     Raises
     ------
     InputError
-        Something in `settings`, or the MIDI port, cannot be used.
+        Something in `settings` or `controls` cannot be used.
     typer.Exit
         1 where the engine could not go on, 130 where a file was interrupted.
     """
+    from gramophone.live_controls import Hands
+    from gramophone.live_record import SessionRecorder
     from realtime.host import EngineError, Host
     from realtime.settings import VirtualSettings
 
@@ -63,17 +65,18 @@ def play(
     host = Host(settings)
     interrupted = False
     with ExitStack() as stack:
-        controller = _controller(host, knobs, port=port, api=midi_api)
-        if controller is not None:
-            stack.callback(controller.close)
+        # What is wrong with a port or an address is told before the engine loads anything.
+        hands = stack.enter_context(Hands(host, settings, controls))
+        recorder = SessionRecorder(host, record)
         try:
             with console.Display() as display:
                 display.stage("starting the engine")
                 stack.enter_context(host)
+                stack.enter_context(recorder)
         except EngineError as error:
             raise _failed(error) from error
         try:
-            _watch(host, settings, controller)
+            _watch(host, settings, hands, recorder)
         except KeyboardInterrupt:
             interrupted = True
         last = host.snapshot()
@@ -143,23 +146,11 @@ def _check_end(last: "Snapshot") -> None:
         raise typer.Exit(_EXIT_FAILED)
 
 
-def _controller(host: "Host", knobs: "CcMap", *, port: str | None, api: str | None) -> "MidiInput | None":
-    """Open the controller that turns the host's parameters; None where none is wanted."""
-    from realtime.midi import NONE, MidiInput
-
-    if port == NONE:
-        return None
-
-    def turn(message: list[int]) -> None:
-        for identity, value in knobs.receive(message):
-            host.set(identity, value)
-
-    return MidiInput(turn, wanted=port, api=api)
-
-
-def _watch(host: "Host", settings: "EngineSettings", controller: "MidiInput | None") -> None:
+def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "SessionRecorder") -> None:
     """Show what the engine does, and do what the keys ask for, until either of them ends it."""
     from realtime.settings import VirtualSettings
+
+    controller: MidiInput | None = hands.controller
 
     def midi() -> str:
         return "none" if controller is None else str(controller)
@@ -175,15 +166,22 @@ def _watch(host: "Host", settings: "EngineSettings", controller: "MidiInput | No
             # While it is written the output has another name.
             output=shown(files.output) if files else before.output_name,
             midi=port,
+            **recorder.rows(),
         )
     )
+    for name, address in hands.addresses().items():
+        # Whole, however narrow the terminal is: it is there to be opened.
+        out.print(f"{name:<8}{address}", markup=False)
     out.print(live_display.budget(before))
     for note in before.notes:
         console.say(note)
     with Keys() as keys, live_display.StatusDisplay(host.parameters, keys=keys.available) as display:
         while not host.wait(_LOOK):
-            if not all(_obey(host, key) for key in keys.pressed()):
+            if not all(_obey(hands, key) for key in keys.pressed()):
                 return
+            for line in (*hands.news(), *recorder.news()):
+                console.say(line)
+            hands.remember()
             now = host.snapshot()
             lines, back = news.look(now)
             for line in lines:
@@ -197,12 +195,13 @@ def _watch(host: "Host", settings: "EngineSettings", controller: "MidiInput | No
             display.update(now, midi=port)
 
 
-def _obey(host: "Host", key: str) -> bool:
+def _obey(hands: "Hands", key: str) -> bool:
     """Do what a key is for; return whether to play on."""
-    if key in _SWITCHES:
-        host.set(_SWITCHES[key], 1.0 - host.get(_SWITCHES[key]))
+    surface = hands.performance.surface
+    if key in _PRESSES and surface.can(_PRESSES[key]):
+        surface.press(_PRESSES[key], True)
     elif key in _STEPS:
-        host.set("strength", host.get("strength") + _STEPS[key])
+        surface.set("strength", surface.get("strength") + _STEPS[key])
     return key != "q"
 
 

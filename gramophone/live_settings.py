@@ -55,15 +55,13 @@ def latency(written: str) -> float | str:
         ) from None
 
 
-def input_channels(written: str | None) -> tuple[int, ...] | None:
-    """Return --input-channels, counted from 1."""
+def input_channels(written: str | None, option: str = "--input-channels") -> tuple[int, ...] | None:
+    """Return the device's channels that an option names, counted from 1."""
     if written is None:
         return None
     parts = [part.strip() for part in written.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise InputError(
-            f"--input-channels {written!r} are no channels; give their numbers from 1, such as 1,2"
-        )
+        raise InputError(f"{option} {written!r} are no channels; give their numbers from 1, such as 1,2")
     return tuple(map(int, parts))
 
 

@@ -61,28 +61,36 @@ def band_statistics(frames: Tensor, basis: Tensor) -> BandStatistics:
     return BandStatistics(mean, inside.covariance, rest.square().mean(dim=-1).sqrt())
 
 
-def transport_in_bands(
+def matrix_in_bands(
     content: Tensor, style: BandStatistics, basis: Tensor, *, regularisation: float = 1e-3
 ) -> Tensor:
-    """Move a spectrogram [bins, frames] by a full map between bands and one gain a bin for what is left.
+    """A full map between bands and one gain a bin for what is left, as one matrix [bins, bins]:
 
-        y = m_s + U A Uᵀ (x - m_c) + P (g ⊙ P (x - m_c)),    P = I - U Uᵀ,    g = rest_s / rest_c (at most 10)
+        U A Uᵀ + P diag(g) P,    P = I - U Uᵀ,    g = rest_s / rest_c (at most 10)
+
+    Gains that differ from bin to bin turn some of the rest back into the bands: the second P takes it out.
 
     Parameters
     ----------
-    content : Tensor [bins, frames]
-    style : the style's, in the same basis
+    content : Tensor [bins, bins], covariance, float64
+    style : the style's statistics, in the same basis
     basis : Tensor [bins, bands], from :func:`band_basis`
     regularisation : see :func:`models.transport.transport_matrix`
     """
-    ours = band_statistics(content, basis)
-    matrix = transport_matrix(ours.covariance, style.covariance, regularisation=regularisation)
-    centred = content.double() - ours.mean[:, None]
-    inside = basis.mT @ centred
-    rest = centred - basis @ inside
-    gain = (style.rest / ours.rest.clamp_min(1e-9)).clamp_max(10.0)
-    # Gains that differ from bin to bin turn some of the rest back into the bands: taken out, it stays outside them.
-    rest = gain[:, None] * rest
-    rest = rest - basis @ (basis.mT @ rest)
-    moved = style.mean[:, None] + basis @ (matrix @ inside) + rest
+    inside = basis.mT @ content @ basis
+    matrix = transport_matrix(inside, style.covariance, regularisation=regularisation)
+    outside = torch.eye(len(content), dtype=content.dtype, device=content.device) - basis @ basis.mT
+    rest = (outside @ content @ outside).diagonal().clamp_min(0.0).sqrt()
+    gain = (style.rest / rest.clamp_min(1e-9)).clamp_max(10.0)
+    mapped: Tensor = basis @ matrix @ basis.mT + (outside * gain) @ outside
+    return mapped
+
+
+def transport_in_bands(
+    content: Tensor, style: BandStatistics, basis: Tensor, *, regularisation: float = 1e-3
+) -> Tensor:
+    """Move a spectrogram [bins, frames] by :func:`matrix_in_bands` to a style's mean and statistics."""
+    ours = statistics(content)
+    matrix = matrix_in_bands(ours.covariance, style, basis, regularisation=regularisation)
+    moved = style.mean[:, None] + matrix @ (content.double() - ours.mean[:, None])
     return moved.to(content.dtype)

@@ -29,6 +29,11 @@ class FeatureNetwork:
     relu: bool = False
     padding: int = 0
 
+    def to(self, device: torch.device) -> FeatureNetwork:
+        """The same network on a device."""
+        bias = None if self.bias is None else self.bias.to(device)
+        return FeatureNetwork(self.weight.to(device), bias, self.relu, self.padding)
+
     @property
     def kernel(self) -> int:
         """Frames that one feature sees."""

@@ -88,7 +88,7 @@ class Style:
 
     def at(self, sample_rate: int) -> NDArray[np.float64]:
         """The clip [channels, samples] at another rate and at the reference level (see dsp.level)."""
-        return at_reference(resample(self.samples, self.sample_rate, sample_rate), sample_rate)
+        return clip_at(self.samples, self.sample_rate, sample_rate)
 
     def info(self) -> dict[str, str]:
         """What is worth showing, as text."""
@@ -108,10 +108,14 @@ class Style:
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a ``.style`` file; see docs/style-file.md. The clip is kept with 24 bits."""
-        # Samples beyond full scale (float files) would be cut by FLAC: the clip is stored lower, the gain noted.
-        peak = float(np.abs(self.samples).max())
-        gain = max(1.0, peak * (1.0 + 2.0**-20))
-        flac = np.frombuffer(encode_flac(self.samples / gain, self.sample_rate), dtype=np.uint8)
+        data = self.encode()
+        with replacing(path, overwrite=overwrite) as beside:
+            beside.write_bytes(data)
+
+    def encode(self) -> bytes:
+        """Return what a ``.style`` file of this style holds; :func:`decode_style` reads it."""
+        data, gain = _encode_clip(self.samples, self.sample_rate)
+        flac = np.frombuffer(data, dtype=np.uint8)
         description = {
             "version": VERSION,
             "name": self.name,
@@ -128,9 +132,35 @@ class Style:
         }
         # One entry, since the library keeps several in no fixed order: the same clip shall give the same bytes.
         metadata = {FORMAT: json.dumps(description, sort_keys=True)}
-        data = save({key: value.contiguous() for key, value in tensors.items()}, metadata)
-        with replacing(path, overwrite=overwrite) as beside:
-            beside.write_bytes(data)
+        encoded: bytes = save({key: value.contiguous() for key, value in tensors.items()}, metadata)
+        return encoded
+
+
+def clip_at(samples: NDArray[np.float64], own_rate: int, sample_rate: int) -> NDArray[np.float64]:
+    """Return a clip [channels, samples] at another rate and at the reference level (see dsp.level)."""
+    return at_reference(resample(samples, own_rate, sample_rate), sample_rate)
+
+
+def _encode_clip(samples: NDArray[np.float64], sample_rate: int) -> tuple[bytes, float]:
+    """Return a clip as FLAC, and the gain by which what that holds is to be multiplied."""
+    # Samples beyond full scale (float files) would be cut by FLAC: the clip is stored lower, the gain noted.
+    gain = max(1.0, float(np.abs(samples).max()) * (1.0 + 2.0**-20))
+    return encode_flac(samples / gain, sample_rate), gain
+
+
+def kept_clip(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> NDArray[np.float64]:
+    """Return a clip [channels, samples] as it will be in a file: what sounds now, sounds the same when it is loaded.
+
+    Raises
+    ------
+    InputError
+        It is silent or not finite.
+    """
+    if not np.isfinite(samples).all() or is_silent(samples):
+        raise InputError(f"{name} is silent: it has no style to take")
+    data, gain = _encode_clip(samples, sample_rate)
+    kept: NDArray[np.float64] = read_audio_bytes(data, name=name).samples * gain
+    return kept
 
 
 def _bands(samples: NDArray[np.float64], sample_rate: int) -> BandStatistics:
@@ -159,10 +189,11 @@ def load_style(path: str | os.PathLike[str]) -> Style:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{shown(path)} cannot be read: {error.strerror}; check the name") from None
-    return _parse(data, shown(path))
+    return decode_style(data, name=shown(path))
 
 
-def _parse(data: bytes, name: str) -> Style:
+def decode_style(data: bytes, *, name: str) -> Style:
+    """Return what the bytes of a ``.style`` file hold; InputError, which calls it `name`, if it is no style."""
     foreign = InputError(f"{name} is not a Gramophone style, or is damaged: make it again from its clip")
     try:
         tensors = load(data)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
-from models.live_style import WINDOWS, live_style, make_layout
+from models.core_state import core_state, restore_core
+from models.live_style import MOST_PLACES, Layout, live_style
+from models.slots import Bytes, SlotWriter, most_bytes, most_samples, pack
 from models.style import Style
 from models.stylizer_core import StylizerCore
+from models.stylizer_settings import MAX_ITERATIONS, PHASES, StylizerSettings, stylizer_layout
+
+__all__ = ["MAX_ITERATIONS", "MAX_STYLES", "PHASES", "Stylizer", "StylizerSettings"]
 
 MAX_STYLES = 4
-PHASES = ("input", "style", "noise")
-MAX_ITERATIONS = 32
 _MOST_AUTOMATIC = 8
 # Knobs move from end to end in this time, so that none is heard as a step.
 _RAMP_SECONDS = 0.03
@@ -37,32 +39,6 @@ _DEFAULTS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class StylizerSettings:
-    """What cannot change while playing.
-
-    Attributes
-    ----------
-    window : "low-delay" (11 ms at 44.1 and 48 kHz) or "full" (46 and 43 ms, finer in frequency)
-    hop : samples, a power of two; None for the window's own. The low-delay window's delay is two hops
-    iterations : Gram-descent steps in each hop, 0 to 32; None for as many as the time left allows
-    phase : "style" carries the result on the style's own phase, "input" on the input's, "noise" on noise's
-    """
-
-    window: str = "low-delay"
-    hop: int | None = None
-    iterations: int | None = 1
-    phase: str = "style"
-
-    def __post_init__(self) -> None:
-        if self.window not in WINDOWS:
-            raise InputError(f"window {self.window!r} is unknown; give one of {', '.join(WINDOWS)}")
-        if self.phase not in PHASES:
-            raise InputError(f"phase {self.phase!r} is unknown; give one of {', '.join(PHASES)}")
-        if self.iterations is not None and not 0 <= self.iterations <= MAX_ITERATIONS:
-            raise InputError(f"{self.iterations} iterations are out of range; give 0 to {MAX_ITERATIONS}")
-
-
 class Stylizer:
     """Style transfer on a stream; the same samples come out whatever blocks the stream is fed in.
 
@@ -72,6 +48,8 @@ class Stylizer:
     sample_rate : Hz, any; styles made at another rate are computed again from their clips
     channels : of what is fed; all share one spectrum and keep their balance
     settings : see :class:`StylizerSettings`
+    slots : how many styles there can be; each slot then has room for a clip of 30 s, and its style can be replaced.
+        None is for these styles and no others, and takes only the memory that they need
 
     Raises
     ------
@@ -86,37 +64,49 @@ class Stylizer:
         sample_rate: int,
         channels: int,
         settings: StylizerSettings | None = None,
+        slots: int | None = None,
     ) -> None:
         settings = settings or StylizerSettings()
         if not 1 <= len(styles) <= MAX_STYLES:
             raise InputError(f"{len(styles)} styles cannot be played at once; give 1 to {MAX_STYLES}")
-        try:
-            # On its own phase the input's soft bins are raised far more than a carrier ever is.
-            layout = make_layout(
-                sample_rate, window=settings.window, hop=settings.hop, smooth=settings.phase == "input"
-            )
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        layout = stylizer_layout(sample_rate, settings)
         self.hop = layout.hop
         self.latency_samples = layout.pair.latency
-        self._styles = len(styles)
+        self._layout = layout
+        self._slots = slots or len(styles)
+        self._filled = [False] * self._slots
         self._hop_seconds = layout.hop / sample_rate
         self._automatic = settings.iterations is None
         self._iterations = settings.iterations or 0
         self._first_iterations = self._iterations
         # Tensors made in inference mode are spared all bookkeeping for gradients: a sixth of a hop's time.
         with torch.inference_mode():
+            made = [live_style(style, layout) for style in styles]
+            places, samples = MOST_PLACES, most_samples(sample_rate)
+            if slots is None:
+                places = max(style.places.shape[0] for style in made)
+                samples = max(style.clip.shape[0] for style in made)
             self._core = _compiled(
                 StylizerCore(
-                    [live_style(style, layout) for style in styles],
                     layout,
                     channels=channels,
                     carrier=PHASES.index(settings.phase),
+                    slots=self._slots,
+                    places=places,
+                    samples=samples,
                 )
             )
+        self._writer = SlotWriter(self._core, layout)
+        self._replacing: int | None = None
         self._knobs = dict(_DEFAULTS)
         self._now = {name: self._knobs[name] for name in _RAMPED}
-        self._weights = [1.0] * self._styles
+        self._weights = [0.0] * self._slots
+        most = most_bytes(layout.bins, layout.basis.shape[1], len(layout.lags), max(samples, layout.n_fft))
+        for slot, style in enumerate(made):
+            packed = pack(style, layout, most=most)
+            # TorchScript compiles what it runs in the first two runs; no later one shall take longer than another.
+            for _ in range(3):
+                self.replace(slot, packed)
         self._step = self._hop_seconds / _RAMP_SECONDS
         self._in = np.zeros((channels, self.hop), dtype=np.float32)
         self._out = np.zeros((channels, self.hop), dtype=np.float32)
@@ -159,7 +149,7 @@ class Stylizer:
         self._now = {name: self._knobs[name] for name in _RAMPED}
         self._held = False
         self._iterations = self._first_iterations
-        self._filled = 0
+        self._filling = 0
         self._in.fill(0.0)
         self._out.fill(0.0)
         with torch.inference_mode():
@@ -177,16 +167,16 @@ class Stylizer:
         done, count = 0, block.shape[-1]
         while done < count:
             # Of the hop computed last, all but the first sample go out while the next one fills.
-            take = min(count - done, self.hop - self._filled)
-            self._in[:, self._filled : self._filled + take] = block[:, done : done + take]
-            complete = self._filled + take == self.hop
+            take = min(count - done, self.hop - self._filling)
+            self._in[:, self._filling : self._filling + take] = block[:, done : done + take]
+            complete = self._filling + take == self.hop
             ready = take - 1 if complete else take
-            first = self._filled + 1
+            first = self._filling + 1
             out[:, done : done + ready] = self._out[:, first : first + ready]
-            self._filled += take
+            self._filling += take
             if complete:
                 self._hop()
-                self._filled = 0
+                self._filling = 0
                 out[:, done + ready] = self._out[:, 0]
             done += take
         return out
@@ -232,7 +222,9 @@ class Stylizer:
         return min(1.0, self._hop_seconds / max(self._knobs["adapt"], 0.1))
 
     def _wanted_weights(self) -> list[float]:
-        return [self._knobs[f"style_{number + 1}"] for number in range(self._styles)]
+        return [
+            self._knobs[f"style_{slot + 1}"] if filled else 0.0 for slot, filled in enumerate(self._filled)
+        ]
 
     def _mix_styles(self) -> None:
         wanted = self._wanted_weights()
@@ -243,12 +235,101 @@ class Stylizer:
             ]
             self._core.mix_styles(torch.tensor(self._weights))
 
+    @property
+    def layout(self) -> Layout:
+        """How sound becomes frames; a style that is packed for a slot must be made for the same."""
+        return self._layout
+
+    @property
+    def filled(self) -> tuple[bool, ...]:
+        """Which slots have a style."""
+        return tuple(self._filled)
+
+    def begin(self, slot: int, packed: Bytes) -> bool:
+        """Empty a slot; see `models.slots.StyleSlots`."""
+        if self._core.share(slot) > 0.0:
+            return False
+        self._empty(slot, packed)
+        return True
+
+    def _empty(self, slot: int, packed: Bytes) -> None:
+        with torch.inference_mode():
+            heard = self._core.share(slot) > 0.0
+            self._writer.begin(slot, packed)
+            self._replacing = slot
+            self._filled[slot] = False
+            self._weights[slot] = 0.0
+            if heard:
+                self._core.mix_styles(torch.tensor(self._weights))
+
+    def step(self) -> bool:
+        """Write the next piece to a slot; see `models.slots.StyleSlots`."""
+        with torch.inference_mode():
+            done = self._writer.step()
+            if done and self._replacing is not None:
+                self._filled[self._replacing] = True
+                self._replacing = None
+                # Where nothing has any weight, it is one of those that are heard alike.
+                if not any(self._weights):
+                    self._core.mix_styles(torch.tensor(self._weights))
+        return done
+
+    def replace(self, slot: int, packed: Bytes) -> None:
+        """Write a whole style to a slot; see `models.slots.StyleSlots`."""
+        self._empty(slot, packed)
+        while not self.step():
+            pass
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all that is kept from hop to hop, knobs and weights included, but not the styles."""
+        numbers = [
+            *self._knobs.values(),
+            *self._now.values(),
+            *self._weights,
+            *self._filled,
+            self._held,
+            self._iterations,
+            self._filling,
+        ]
+        own: dict[str, NDArray[Any]] = {
+            "in": self._in.copy(),
+            "out": self._out.copy(),
+            "numbers": np.array(numbers, dtype=np.float64),
+        }
+        with torch.inference_mode():
+            return own | core_state(self._core)
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state of a stylizer that was made in the same way, with the same styles in the same slots.
+
+        Raises
+        ------
+        KeyError, ValueError
+            It is that of something else, or other slots were filled.
+        """
+        numbers = iter(state["numbers"].tolist())
+        knobs = {name: next(numbers) for name in self._knobs}
+        now = {name: next(numbers) for name in self._now}
+        weights = [next(numbers) for _ in self._weights]
+        if [bool(next(numbers)) for _ in self._filled] != self._filled:
+            raise ValueError("other slots were filled")
+        held, iterations, filling = numbers
+        if state["in"].shape != self._in.shape or state["out"].shape != self._out.shape:
+            raise ValueError("there were other channels, or another hop")
+        with torch.inference_mode():
+            restore_core(self._core, state, torch.tensor(weights))
+        self._in[:], self._out[:] = state["in"], state["out"]
+        self._knobs, self._now, self._weights = knobs, now, weights
+        self._held, self._iterations, self._filling = bool(held), int(iterations), int(filling)
+
     def _warm_up(self) -> None:
         """Run some hops of noise, so that the first one that is heard takes no longer than any other."""
         rng = np.random.default_rng(0)
         for _ in range(int(self._core.solve_every) + 4):
             self._in[:] = 0.1 * rng.standard_normal(self._in.shape, dtype=np.float32)
             self._held = False
+            with torch.inference_mode():
+                self._core.mix_styles(torch.from_numpy(rng.random(self._slots, dtype=np.float32)))
             self._hop()
 
 

@@ -30,7 +30,9 @@ from torch import Tensor, nn
 from dsp.level import REFERENCE_LUFS, k_weights
 from dsp.limiter import limit_block, limiter_state
 from dsp.stft import S0
-from models.live_style import Layout, LiveStyle, quantile_levels
+from models.carrier import Carrier
+from models.live_style import Layout, quantile_levels
+from models.style_bank import StyleBank
 
 # Frames below this level, full scale, say nothing; nor do those this far below the input's running level.
 _SILENCE_DB = -75.0
@@ -49,10 +51,11 @@ class StylizerCore(nn.Module):
 
     Parameters
     ----------
-    styles : as many as can be mixed
-    layout : theirs
+    layout : of the styles
     channels : of the input
-    carrier : 0 keeps the input's phase, 1 takes the style's, 2 noise's
+    carrier : whose phase is taken, see :mod:`models.carrier`
+    slots : how many styles can be mixed; they are empty at first, see :mod:`models.slots`
+    places, samples : the most that a slot can hold
     """
 
     analysis: Tensor
@@ -64,13 +67,6 @@ class StylizerCore(nn.Module):
     levels: Tensor
     ramp: Tensor
     ceiling: Tensor
-    places: Tensor
-    places_norm: Tensor
-    starts: Tensor
-    owners: Tensor
-    bias: Tensor
-    clip: Tensor
-    weights: Tensor
     frames: Tensor
     sum: Tensor
     means: Tensor
@@ -87,22 +83,12 @@ class StylizerCore(nn.Module):
     widths: Tensor
     limiter: Tensor
     lag_rows: Tensor
-    each_mean: Tensor
-    each_rest: Tensor
-    each_largest: Tensor
-    each_quantiles: Tensor
-    each_root: Tensor
-    each_lagged: Tensor
-    style_mean: Tensor
-    style_rest: Tensor
-    style_largest: Tensor
-    style_quantiles: Tensor
-    style_lagged: Tensor
-    style_steps: Tensor
     silent_hop: Tensor
     newest: Tensor
 
-    def __init__(self, styles: list[LiveStyle], layout: Layout, *, channels: int, carrier: int) -> None:
+    def __init__(
+        self, layout: Layout, *, channels: int, carrier: int, slots: int, places: int, samples: int
+    ) -> None:
         super().__init__()
         n_fft, bins, bands = layout.n_fft, layout.bins, layout.basis.shape[1]
         self.hop = layout.hop
@@ -111,7 +97,7 @@ class StylizerCore(nn.Module):
         self.bands = bands
         self.length = layout.pair.length
         self.carrier = carrier
-        self.styles = len(styles)
+        self.slots = slots
         self.hop_seconds = layout.hop / layout.sample_rate
         self.release = _RELEASE_SECONDS * layout.sample_rate
         self.solve_every = max(2, round(0.17 / self.hop_seconds))
@@ -119,11 +105,20 @@ class StylizerCore(nn.Module):
         window = layout.pair.analysis
         scale = 2.0 / float(window.sum())
         self._constants(layout, window, scale)
-        self._styles(styles)
+        self.bank = StyleBank(layout, slots=slots)
+        self.voice = Carrier(
+            layout, kind=carrier, slots=slots, places=places, samples=samples, window=self.analysis.clone()
+        )
         self._state(channels, n_fft, bins, bands)
         # How much of the wet signal was in the hop before; whoever resets decides where it stands.
         self.wet = 0.0
-        self.mix_styles(torch.ones(self.styles))
+        # Slots whose map was solved before they were heard, or never; and whether there may be such that are heard.
+        self.stale = [0] * slots
+        self.pending = False
+        self.known = [0.0] * slots
+        self.common = 1.0
+        self.turn = 0
+        self.mix_styles(torch.ones(slots))
         self.reset()
 
     def _constants(self, layout: Layout, window: Tensor, scale: float) -> None:
@@ -149,35 +144,6 @@ class StylizerCore(nn.Module):
         self.register_buffer("ramp", torch.arange(1, self.hop + 1, dtype=torch.float32) / self.hop)
         self.register_buffer("ceiling", torch.tensor(_CEILING))
 
-    def _styles(self, styles: list[LiveStyle]) -> None:
-        for name in ("mean", "rest", "largest", "quantiles", "root", "lagged"):
-            self.register_buffer(f"each_{name}", torch.stack([getattr(style, name) for style in styles]))
-        # The mixture in use, of the same shapes without the first dimension.
-        for name in ("mean", "rest", "largest", "quantiles", "lagged"):
-            self.register_buffer(f"style_{name}", torch.zeros_like(getattr(self, f"each_{name}")[0]))
-        self.register_buffer("style_steps", torch.zeros_like(self.style_quantiles[:, 1:]))
-        places, starts, owners, clips = [], [], [], []
-        offset = 0
-        for number, style in enumerate(styles):
-            places.append(style.places)
-            starts.append(offset + torch.arange(style.places.shape[0]) * style.stride)
-            owners.append(torch.full((style.places.shape[0],), number))
-            clips.append(style.clip)
-            offset += style.clip.shape[0]
-        self.register_buffer("places", torch.cat(places))
-        self.register_buffer("places_norm", torch.cat(places).square().sum(dim=-1))
-        self.register_buffer("starts", torch.cat(starts))
-        self.register_buffer("owners", torch.cat(owners))
-        self.register_buffer("bias", torch.zeros(self.places.shape[0]))
-        noise = torch.randn(2**17, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("clip", noise if self.carrier == 2 else torch.cat(clips))
-        self.strides = [style.stride for style in styles]
-        firsts = [0]
-        for style in styles:
-            firsts.append(firsts[-1] + style.places.shape[0])
-        self.firsts = firsts
-        self.register_buffer("weights", torch.zeros(len(styles)))
-
     def _state(self, channels: int, n_fft: int, bins: int, bands: int) -> None:
         longest = max(self.lags) + 1
         self.register_buffer("frames", torch.zeros(2 * channels, n_fft))
@@ -190,7 +156,7 @@ class StylizerCore(nn.Module):
         self.register_buffer("variance", torch.zeros(bins))
         self.register_buffer("gram", torch.zeros(bands, bands * len(self.lags)))
         self.register_buffer("past", torch.zeros(longest, bands))
-        self.register_buffer("maps", torch.zeros(self.styles, bands, bands))
+        self.register_buffer("maps", torch.zeros(self.slots, bands, bands))
         self.register_buffer("map", torch.zeros(bands, bands))
         self.register_buffer("rest_gain", torch.ones(bins))
         self.register_buffer("offset", torch.zeros(bins))
@@ -205,17 +171,17 @@ class StylizerCore(nn.Module):
         self.frames.zero_()
         self.newest.zero_()
         self.sum.zero_()
-        self.covariance.copy_(self.style_lagged[:, : self.bands])
-        self.variance.copy_(self.style_rest.square())
-        self.gram.copy_(self.style_lagged)
-        self.means[0] = self.style_mean
-        self.means[1] = self.style_mean
+        self.covariance.copy_(self.bank.lagged[:, : self.bands])
+        self.variance.copy_(self.bank.rest.square())
+        self.gram.copy_(self.bank.lagged)
+        self.means[0] = self.bank.mean
+        self.means[1] = self.bank.mean
         self.past.zero_()
         self.map.copy_(torch.eye(self.bands))
-        self.maps.copy_(torch.eye(self.bands).expand(self.styles, self.bands, self.bands))
+        self.maps.copy_(torch.eye(self.bands).expand(self.slots, self.bands, self.bands))
         self.rest_gain.fill_(1.0)
         self.offset.zero_()
-        self.quantiles.copy_(self.style_quantiles)
+        self.quantiles.copy_(self.bank.quantiles)
         self._narrow()
         self.limiter.zero_()
         self.limited = False
@@ -228,41 +194,130 @@ class StylizerCore(nn.Module):
         self.power_in = self.reference
         self.power_out = self.reference
         self.emitted = 0.0
-        self.place = self.firsts[0]
-        self.turn = 0
+        self.turn = self.bank.next_used(self.slots - 1)
+        self.voice.reset(self.turn)
+        # The first map is solved at the first hop of all, when nothing is known yet.
+        self.turn = self.slots - 1
+        for slot in range(self.slots):
+            self.stale[slot] = 0
+        self._know(1.0)
 
     @torch.jit.export
     def mix_styles(self, weights: Tensor) -> None:
-        """Make the mixture of styles in use that of `weights` [s], which need not add up to 1."""
-        total = float(weights.sum())
-        if total <= 0.0:
-            weights = torch.ones_like(weights)
-            total = float(weights.shape[0])
-        self.weights.copy_(weights / total)
-        share = self.weights
-        self.style_mean.copy_(torch.tensordot(share, self.each_mean, dims=1))
-        self.style_rest.copy_(torch.tensordot(share, self.each_rest, dims=1))
-        # The output may pass the style's largest values by a little, so that their mean can be met.
-        self.style_largest.copy_(torch.tensordot(share, self.each_largest, dims=1) + 0.5)
-        self.style_quantiles.copy_(torch.tensordot(share, self.each_quantiles, dims=1))
-        self.style_lagged.copy_(torch.tensordot(share, self.each_lagged, dims=1))
-        self.style_steps.copy_(self.style_quantiles[:, 1:] - self.style_quantiles[:, :-1])
-        self.map.copy_(torch.tensordot(share, self.maps, dims=1))
-        covariance = self.style_lagged[:, : self.bands]
-        self.spread = float(covariance.diagonal().sum())
-        self.top = float(torch.linalg.eigvalsh((covariance + covariance.mT) / 2)[-1]) + 1e-9
-        # A style with a small share is chosen only where its frames fit that much better.
-        scarcity = -torch.log(share.clamp_min(1e-9)) * (0.3 * self.spread)
-        scarcity = torch.where(share > 1e-4, scarcity, torch.full_like(scarcity, 1e9))
-        self.bias.copy_(scarcity[self.owners])
+        """Make the mixture of styles in use that of `weights` [slots], which need not add up to 1."""
+        bank = self.bank
+        for slot in range(self.slots):
+            # Without a share its map was not kept up; it is solved again when the slot is heard.
+            if bank.shares[slot] <= 0.0:
+                self.stale[slot] = 1
+        self.pending = True
+        bank.mix(weights)
+        bank.mix_maps(self.maps, self.map)
+        self._weigh_rest()
+        self._forget_others()
+
+    def _forget_others(self) -> None:
+        """Forget of what was learnt as much as it belongs to styles that have lost their share.
+
+        What the output lacks, and how it is distributed, was learnt with other styles. As much of it as their shares
+        and the present ones do not have in common makes way for what is expected of the present mixture, as in the
+        beginning; of a style that takes over alone, all.
+        """
+        bank = self.bank
+        common = 0.0
+        for slot in range(self.slots):
+            common += min(self.known[slot], bank.shares[slot])
+        if common < self.common - 1e-6:
+            lost = 1.0 - common / self.common
+            self.offset.mul_(1.0 - lost)
+            self.quantiles.lerp_(bank.quantiles, lost)
+            self._narrow()
+            self.gram.lerp_(bank.lagged, lost)
+            self.means[1].lerp_(bank.mean, lost)
+        self.common = common
+        if common < 1e-3:
+            self._know(1.0)
+
+    def _know(self, step: float) -> None:
+        """Take note that what is learnt belongs to the present shares, by a part `step` more than before."""
+        self.common = 0.0
+        for slot in range(self.slots):
+            share = self.bank.shares[slot]
+            self.known[slot] += step * (share - self.known[slot])
+            self.common += min(self.known[slot], share)
+
+    @torch.jit.export
+    def fractions(self) -> list[float]:
+        """To which shares belongs what is learnt, and how much they have in common with the present ones."""
+        values = [self.common]
+        return values + self.known
+
+    @torch.jit.export
+    def set_fractions(self, values: list[float]) -> None:
+        """Take what :meth:`fractions` gave."""
+        self.common = values[0]
+        self.known = values[1:]
+
+    @torch.jit.export
+    def close_slot(self, slot: int) -> None:
+        """Take a style out of the mixture, so that its slot can be written to; see :mod:`models.slots`."""
+        self.bank.close(slot)
+        self.known[slot] = 0.0
+
+    @torch.jit.export
+    def open_slot(self, slot: int, top: float, count: int, stride: int, length: int) -> None:
+        """Say that a slot has been written; the arguments are those of `StyleBank.open` and `Carrier.open`."""
+        self.bank.open(slot, top)
+        self.voice.open(slot, count, stride, length)
+        self.stale[slot] = 1
+
+    @torch.jit.export
+    def share(self, slot: int) -> float:
+        """How much of a slot is in the mixture in use."""
+        share: float = self.bank.shares[slot]
+        return share
+
+    @torch.jit.export
+    def whole_numbers(self) -> list[int]:
+        """All that is kept from hop to hop in whole numbers; :meth:`set_whole_numbers` takes it."""
+        voice = self.voice
+        numbers = [self.count, self.turn, voice.slot, voice.place, voice.turn, int(self.limited)]
+        return numbers + self.stale
+
+    @torch.jit.export
+    def set_whole_numbers(self, numbers: list[int]) -> None:
+        """Take what :meth:`whole_numbers` gave."""
+        voice = self.voice
+        self.count, self.turn = numbers[0], numbers[1]
+        voice.slot, voice.place, voice.turn = numbers[2], numbers[3], numbers[4]
+        self.limited = numbers[5] != 0
+        self.stale = numbers[6:]
+        self.pending = True
+
+    def _weigh_rest(self) -> None:
+        torch.div(self.bank.rest, self.variance.sqrt() + 1e-6, out=self.rest_gain)
+        self.rest_gain.clamp_(max=10.0)
+
+    def _due(self, learnt: float) -> int:
+        """Return the slot whose map is to be solved in this hop; -1 if none is."""
+        if self.pending:
+            for slot in range(self.slots):
+                # One at a time, whatever comes in at once.
+                if self.stale[slot] == 1 and self.bank.shares[slot] > 0.0:
+                    return slot
+            self.pending = False
+        if self.count % self.solve_every == 0 and learnt > 0.0:
+            self.turn = self.bank.next_used(self.turn)
+            return self.turn
+        return -1
 
     def _narrow(self) -> None:
         widths = (self.quantiles[:, 1:] - self.quantiles[:, :-1]).clamp_min(1e-4)
         self.widths.copy_(widths.reciprocal())
 
-    def _solve(self, number: int) -> None:
-        """Solve the map to one of the styles from the running covariance; the formula is in the module's text."""
-        root = self.each_root[number]
+    def _solve(self, slot: int) -> None:
+        """Solve the map to the style in a slot from the running covariance; the formula is in the module's text."""
+        root = self.bank.each_root[slot]
         content = self.covariance.double()
         extra = 1e-3 * float(content.diagonal().mean()) + 1e-9
         eye = torch.eye(self.bands, dtype=torch.float64)
@@ -271,8 +326,9 @@ class StylizerCore(nn.Module):
         values, vectors = torch.linalg.eigh((inner + inner.mT) / 2)
         # R C R holds products of variances; what is below the product of what was added is rounding.
         half = root @ vectors * values.clamp_min(extra * extra).rsqrt().sqrt()
-        self.maps[number] = (half @ half.mT).float()
-        self.map.copy_(torch.tensordot(self.weights, self.maps, dims=1))
+        self.maps[slot] = (half @ half.mT).float()
+        self.stale[slot] = 0
+        self.bank.mix_maps(self.maps, self.map)
 
     def _listen(self, power: Tensor, rate: float) -> float:
         """Follow the input's loudness; returns 0 where this frame is silence, up to 1 where it sounds in full.
@@ -310,7 +366,7 @@ class StylizerCore(nn.Module):
         up by its level and down by the rest, so that it settles where that share of the values lies below.
         """
         inside = ((moved.unsqueeze(1) - self.quantiles[:, :-1]) * self.widths).clamp_(0.0, 1.0)
-        matched = self.style_quantiles[:, 0] + (inside * self.style_steps).sum(dim=1)
+        matched = self.bank.quantiles[:, 0] + (inside * self.bank.steps).sum(dim=1)
         if rate > 0.0 and self.count % 2 == 0:
             last = self.levels.shape[0] - 1
             reach = (self.quantiles[:, last - 1] - self.quantiles[:, 1]).clamp_min(0.05)
@@ -329,50 +385,19 @@ class StylizerCore(nn.Module):
         what the map asks for. The change is bounded: where the output cannot follow (a bin in which the style is
         always silent) the steps would otherwise grow without end.
         """
-        difference = self.gram - self.style_lagged
+        difference = self.gram - self.bank.lagged
         now = difference[:, : self.bands]
         earlier = self.past[self.lag_rows[1:] - 1].reshape(-1)
         fixed = torch.mv(difference[:, self.bands :], earlier)
         z = target
         for _ in range(iterations):
-            gradient = torch.addmv(fixed, now, z, beta=1.0 / self.top, alpha=2.0 / self.top)
+            gradient = torch.addmv(fixed, now, z, beta=1.0 / self.bank.top, alpha=2.0 / self.bank.top)
             # z - ½ (gradient + ½ (z - z̃))
             z = torch.add(torch.lerp(z, target, 0.25), gradient, alpha=-0.5)
         change = z - target
-        bound = 0.7 * (float(target.norm()) + 0.3 * math.sqrt(self.spread))
+        bound = 0.7 * (float(target.norm()) + 0.3 * math.sqrt(self.bank.spread))
         size = float(change.norm())
         return change * (bound / size) if size > bound else change
-
-    def _choose(self, wanted: Tensor) -> Tensor:
-        """Phase [B], as complex numbers of magnitude 1, from the carrier.
-
-        The style's clip plays on from where it is, unless another place resembles the wanted band vector [b] so much
-        better that a jump pays: then the grain comes from there. Overlap-add makes each jump a crossfade.
-        """
-        if self.carrier == 2:
-            self.place = (self.place + self.hop) % (self.clip.shape[0] - self.n_fft)
-            start = self.place
-        else:
-            scores = torch.addmv(self.places_norm + self.bias, self.places, wanted, alpha=-2.0)
-            best = int(scores.argmin())
-            # `turn` is how many samples past the place's own start we are.
-            here = self.place
-            style = int(self.owners[here])
-            self.turn += self.hop
-            while self.turn >= self.strides[style]:
-                self.turn -= self.strides[style]
-                here += 1
-            over = here >= self.firsts[style + 1]
-            if over or float(scores[best]) < float(scores[here]) - 1.5 * self.spread:
-                here = best
-                self.turn = 0
-            self.place = here
-            start = int(self.starts[here]) + self.turn
-            start = min(start, self.clip.shape[0] - self.n_fft)
-        spectrum = torch.fft.rfft(self.clip[start : start + self.n_fft] * self.analysis)
-        power = torch.view_as_real(spectrum).square().sum(dim=-1)
-        unit: Tensor = spectrum * power.clamp_min(1e-18).rsqrt()
-        return unit
 
     def forward(
         self,
@@ -430,11 +455,11 @@ class StylizerCore(nn.Module):
             self.gram.addr_(z_out, past[self.lag_rows].reshape(-1), beta=1.0 - learnt, alpha=learnt)
             self._balance(power[0], power[1], learnt)
 
-        if self.count % self.solve_every == 0 and learnt > 0.0:
-            turn = (self.count // self.solve_every) % self.styles
-            self._solve(turn)
-            torch.div(self.style_rest, self.variance.sqrt() + 1e-6, out=self.rest_gain)
-            self.rest_gain.clamp_(max=10.0)
+        due = self._due(learnt)
+        if due >= 0:
+            self._solve(due)
+            self._know(min(1.0, learnt * self.solve_every))
+            self._weigh_rest()
         self.count += 1
 
         both = torch.stack([z_in, torch.mv(self.map, z_in)]) @ self.basis.mT
@@ -450,11 +475,11 @@ class StylizerCore(nn.Module):
             moved = torch.addmv(moved, self.basis, self._descend(wanted, iterations), alpha=asked)
         if learnt > 0.0:
             # What the output's mean lacks of the style's is added until nothing is missing.
-            self.offset.add_(self.style_mean - levels[1], alpha=learnt * asked)
+            self.offset.add_(self.bank.mean - levels[1], alpha=learnt * asked)
             if asked < 1.0:
                 self.offset.mul_(1.0 - learnt * (1.0 - asked))
             self.offset.clamp_(-3.0, 3.0)
-        target = torch.minimum((self.style_mean + moved).clamp_min_(0.0), self.style_largest)
+        target = torch.minimum((self.bank.mean + moved).clamp_min_(0.0), self.bank.largest)
 
         step = target - levels[0]
         if detail < 1.0:
@@ -492,7 +517,7 @@ class StylizerCore(nn.Module):
             # Where the input has nothing at all, the channels share alike.
             floor = 1e-10 * (self.quiet / self.gain) ** 2
             image = powers.clamp_min(floor).sqrt_() * (missing.clamp_min_(0.0).sqrt_() / magnitude)
-            scaled = spectra * kept + self._choose(wanted) * image
+            scaled = spectra * kept + self.voice.choose(wanted, self.bank.shares, self.bank.spread) * image
         # The input's level, without which all of this is reckoned, comes back here.
         self.sum.addcmul_(torch.fft.irfft(scaled, n=self.n_fft), self.synthesis, value=self.gain)
         first = self.n_fft - self.length

@@ -19,7 +19,7 @@ is the orthogonal polar factor of (C_c^{1/2} K C_s^{1/2})ᵀ (orthogonal Procrus
   Mean and covariance are met as exactly; only the choice among the maps that meet them changes.
 
 Log-magnitudes are not Gaussian: they are never negative, and have an upper end that a Gaussian's tail runs past,
-where the exponential turns it into blasts. :func:`match_distribution` mends that bin by bin.
+where the exponential turns it into blasts. Whoever applies the map mends that bin by bin: `offline.closed_form.Curves`.
 """
 
 from __future__ import annotations
@@ -81,8 +81,11 @@ def transport_matrix(
         symmetric = inverse_root @ middle @ inverse_root
         return (symmetric + symmetric.mT) / 2
     style_root, _ = _roots(style + extra * eye, extra)
-    left, _, right = torch.linalg.svd(style_root @ coupling.mT @ root)
-    matrix: Tensor = style_root @ (left @ right) @ inverse_root
+    inner = style_root @ coupling.mT @ root
+    # The polar factor M (Mᵀ M)^{-1/2}, in half the time of a singular value decomposition.
+    square = inner.mT @ inner
+    _, shrink = _roots((square + square.mT) / 2, 1e-28 * float(square.diagonal().mean()))
+    matrix: Tensor = style_root @ (inner @ shrink) @ inverse_root
     return matrix
 
 
@@ -110,13 +113,13 @@ def energy_coupling(
 
     Parameters
     ----------
-    content, style : Tensor [bins, frames], log-magnitude spectrograms
+    content, style : Tensor [bins], mean power of each bin, see :func:`bin_power`
     energy, bands : weights; 0 leaves the term out
     count : bands
     highest : Hz, of the last bin
     """
     size = content.shape[0]
-    powers = [expand(s).double().square().mean(dim=-1) for s in (content, style)]
+    powers = (content, style)
     coupling = torch.eye(size, dtype=torch.float64, device=content.device)
     edges = mel_edges(size, count, highest=highest)
     places = torch.arange(size, dtype=torch.float64)
@@ -131,13 +134,18 @@ def energy_coupling(
     return coupling
 
 
+def bin_power(frames: Tensor) -> Tensor:
+    """Mean power [bins], float64, over the frames of a log-magnitude spectrogram [bins, frames]."""
+    return expand(frames).double().square().mean(dim=-1)
+
+
 def transport(
     content: Tensor, style: Tensor, *, coupling: Tensor | None = None, regularisation: float = 1e-3
 ) -> Tensor:
     """Move a spectrogram [bins, frames] to the mean and covariance of another; bin by bin, all of them.
 
     See :func:`transport_matrix` for the parameters. Values may come out below zero or above anything that the
-    style holds: see :func:`match_distribution`.
+    style holds.
     """
     ours, theirs = statistics(content), statistics(style)
     matrix = transport_matrix(
@@ -145,30 +153,3 @@ def transport(
     )
     moved = theirs.mean[:, None] + matrix @ (content.double() - ours.mean[:, None])
     return moved.to(content.dtype)
-
-
-def match_distribution(moved: Tensor, style: Tensor, *, amount: float = 1.0) -> Tensor:
-    """Give each bin's values the distribution that the style has there, in the order in which they are.
-
-    Parameters
-    ----------
-    moved : Tensor [bins, frames]
-    style : Tensor [bins, frames of its own]
-    amount : 0 to 1, how far each value goes towards the style's quantile; whatever it is, values end up between 0
-        and the largest that the style has in that bin
-
-    Returns
-    -------
-    Tensor [bins, frames]
-    """
-    frames, available = moved.shape[-1], style.shape[-1]
-    # The quantile of the middle of each of `frames` equal parts, linear between the style's own.
-    parts = (torch.arange(frames, dtype=torch.float64, device=moved.device) + 0.5) / frames
-    place = (parts * available - 0.5).clamp(0, available - 1)
-    below = place.floor().long()
-    above = (below + 1).clamp_max(available - 1)
-    ordered = style.sort(dim=-1).values
-    quantiles = torch.lerp(ordered[:, below], ordered[:, above], (place - below).to(ordered))
-    matched = torch.empty_like(moved).scatter_(-1, moved.argsort(dim=-1, stable=True), quantiles)
-    bounded = torch.minimum(moved.clamp_min(0.0), ordered[:, -1:])
-    return torch.lerp(bounded, matched, amount)

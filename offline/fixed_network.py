@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-import scipy.optimize
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.features import FeatureNetwork, random_network
 from models.gram import dipani_loss, ulyanov_loss
+from offline.lbfgs import OnStep, minimise
 from offline.recipes import FixedNetwork
-
-OnStep = Callable[[int, float], None]
+from offline.start import soft_noise
 
 
 def optimise_fixed(
@@ -41,20 +38,12 @@ def optimise_fixed(
         padding=settings.padding,
         init=settings.init,
         generator=generator,
-    )
-    network = FeatureNetwork(
-        network.weight.to(content.device),
-        None if network.bias is None else network.bias.to(content.device),
-        network.relu,
-        network.padding,
-    )
-    if settings.start == "noise":
-        start = 1e-3 * torch.randn(content.shape, generator=generator).to(content.device)
-    else:
-        start = content.clone()
+    ).to(content.device)
+    from_noise = settings.start == "noise"
+    start = soft_noise(content, generator=generator) if from_noise else content.clone()
     loss = _loss(network, content, style, settings)
     if settings.optimizer == "lbfgs":
-        return _lbfgs(start, loss, steps=settings.steps, on_step=on_step)
+        return minimise(start, loss, steps=settings.steps, on_step=on_step)
     return _adam(start, loss, settings, on_step=on_step)
 
 
@@ -69,37 +58,6 @@ def _loss(
             network(spectrogram), content_features, style_features, alpha=settings.content_weight
         )
     return lambda spectrogram: dipani_loss(network(spectrogram), style_features, weight=settings.style_weight)
-
-
-def _lbfgs(start: Tensor, loss: Callable[[Tensor], Tensor], *, steps: int, on_step: OnStep) -> Tensor:
-    """SciPy's L-BFGS-B without bounds: the optimiser that the 2016 recipe was published with."""
-    last = 0.0
-
-    def evaluate(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        nonlocal last
-        x = torch.from_numpy(flat).to(start).reshape(start.shape).requires_grad_()
-        value = loss(x)
-        (slope,) = torch.autograd.grad(value, x)
-        last = float(value.detach())
-        return last, slope.double().cpu().numpy().ravel()
-
-    done = 0
-
-    def count(_: NDArray[np.float64]) -> None:
-        nonlocal done
-        done += 1
-        on_step(done, last)
-
-    result = scipy.optimize.minimize(
-        evaluate,
-        start.double().cpu().numpy().ravel(),
-        method="L-BFGS-B",
-        jac=True,
-        callback=count,
-        # No limit on evaluations, and no early end: the recipe counts iterations.
-        options={"maxiter": steps, "maxfun": 20 * steps, "ftol": 0.0, "gtol": 0.0},
-    )
-    return torch.from_numpy(result.x).to(start).reshape(start.shape)
 
 
 def _adam(

@@ -1,49 +1,51 @@
-"""Rendering: a content and a style in, a stylised track of the content's length, rate, channels and loudness out."""
+"""Rendering: a content and a style in, a stylised track of the content's length, rate, channels and loudness out.
+
+There is one way through, for tracks on disk (:func:`render_track`), in memory that does not grow with them; an array
+(:func:`render`) is put on disk first. The published recipes alone hold what they work on in memory.
+"""
 
 from __future__ import annotations
 
-import time
+import dataclasses
+import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dsp.audiofile import is_silent, resample
+from dsp.audiofile import SILENCE_PEAK, resample_track
 from dsp.errors import InputError
-from dsp.level import at_reference
-from dsp.phase import griffin_lim, random_phase, unit_phase
-from dsp.stft import compress, expand, log_spectrogram, power_mean, spread, stft
+from dsp.mastering import loudness_of
+from dsp.spool import Held, Source, Spool
+from dsp.stft import log_spectrogram
 from models.style import Style
-from offline.closed_form import sounding, transport_frames
-from offline.fixed_network import optimise_fixed
+from offline.journal import Journal, LossPoint, Progress
 from offline.optimize import optimise_sound
-from offline.recipes import FixedNetwork, Gramophone, Recipe, Transport, get_recipe
-from offline.strength import at_strength
+from offline.published import SHARES as PUBLISHED_SHARES
+from offline.published import render_published
+from offline.recipes import Gramophone, Recipe, Transport, get_recipe
+from offline.strength import Mastered, strengthened
+from offline.tracks import PIECE, to_reference, transport_track
+from offline.workplace import Workplace
+
+__all__ = [
+    "Journal",
+    "LossPoint",
+    "Progress",
+    "Rendering",
+    "TrackRendering",
+    "check_content",
+    "choose_device",
+    "render",
+    "render_track",
+    "work_key",
+]
 
 Samples = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a render has come."""
-
-    stage: str
-    step: int
-    steps: int
-    loss: float | None
-    fraction: float
-
-
-@dataclass(frozen=True)
-class LossPoint:
-    """Style loss at one step of one stage."""
-
-    stage: str
-    step: int
-    loss: float
+Listener = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -60,42 +62,32 @@ class Rendering:
     seconds: dict[str, float]
 
 
-@dataclass
-class Journal:
-    """Keeps the losses and the time of each stage, and tells a listener how far the work has come.
+@dataclass(frozen=True)
+class TrackRendering:
+    """What a render of a track gives back: its sound on disk, in the folder of the work, and how it came about.
 
-    `shares` are the stages in order with the share of the whole time that each is expected to take.
+    Attributes
+    ----------
+    level : how loud it was to be, and came out
+    resumed : the stages that had been finished before
     """
 
-    shares: Mapping[str, float]
-    listener: Callable[[Progress], None] | None
-    losses: list[LossPoint] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    _stage: str = ""
-    _since: float = 0.0
+    sound: Spool
+    sample_rate: int
+    recipe: Recipe
+    strength: float
+    seed: int
+    device: str
+    losses: list[LossPoint]
+    seconds: dict[str, float]
+    level: Mastered
+    resumed: list[str]
 
-    def begin(self, stage: str) -> None:
-        """Close the stage before and open the next."""
-        self.end()
-        self._stage, self._since = stage, time.perf_counter()
-        self.step(0, 1)
-
-    def end(self) -> None:
-        """Close the open stage."""
-        if self._stage:
-            spent = time.perf_counter() - self._since
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + spent
-            self._stage = ""
-
-    def step(self, step: int, steps: int, loss: float | None = None) -> None:
-        """Note one step of the open stage."""
-        if loss is not None:
-            self.losses.append(LossPoint(self._stage, step, loss))
-        if self.listener is not None:
-            names = list(self.shares)
-            before = sum(self.shares[name] for name in names[: names.index(self._stage)])
-            done = before + self.shares[self._stage] * step / max(steps, 1)
-            self.listener(Progress(self._stage, step, steps, loss, done / sum(self.shares.values())))
+    def loaded(self) -> Rendering:
+        """The same with its samples in memory."""
+        samples = self.sound.read(0, self.sound.length).astype(np.float64)
+        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(Rendering) if f.name != "samples"}
+        return Rendering(samples=samples, **kept)
 
 
 def choose_device(name: str) -> torch.device:
@@ -108,19 +100,33 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if present and name != "cpu" else "cpu")
 
 
-def check_content(samples: Samples, sample_rate: int, *, name: str = "the content") -> None:
-    """InputError where there is nothing to stylise: too short, silent, or not finite."""
-    if samples.ndim != 2 or samples.shape[0] < 1:
-        raise InputError(f"{name} must be an array [channels, samples], not of shape {samples.shape}")
+def check_content(content: Samples | Source, sample_rate: int, *, name: str = "the content") -> None:
+    """InputError where there is nothing to stylise: too short, silent, or not finite.
+
+    Parameters
+    ----------
+    content : array [channels, samples], or a track on disk
+    sample_rate : Hz
+    name : what the message calls it
+    """
+    if isinstance(content, np.ndarray):
+        if content.ndim != 2 or content.shape[0] < 1:
+            raise InputError(f"{name} must be an array [channels, samples], not of shape {content.shape}")
+        content = Held(content)
     shortest = 2048 / 44100
-    if samples.shape[-1] < shortest * sample_rate:
+    if content.length < shortest * sample_rate:
         raise InputError(
-            f"{name} is shorter than one frame ({samples.shape[-1] / sample_rate * 1000:.0f} ms; "
+            f"{name} is shorter than one frame ({content.length / sample_rate * 1000:.0f} ms; "
             f"at least {shortest * 1000:.0f} ms are needed): use a longer sound"
         )
-    if not np.isfinite(samples).all():
+    peak = 0.0
+    for start in range(0, content.length, PIECE):
+        piece = content.read(start, min(start + PIECE, content.length))
+        # A maximum over what is not a number is not one either.
+        peak = max(peak, highest) if np.isfinite(highest := float(np.abs(piece).max())) else np.inf
+    if not np.isfinite(peak):
         raise InputError(f"{name} holds samples that are not numbers (NaN or infinite): export it again")
-    if is_silent(samples):
+    if peak < SILENCE_PEAK:
         raise InputError(f"{name} is silent: there is nothing to stylise")
 
 
@@ -135,7 +141,8 @@ def render(
     seed: int = 0,
     device: str = "auto",
     settings: Mapping[str, object] | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    local: float | None = None,
+    progress: Listener | None = None,
 ) -> Rendering:
     """Play a content in a style.
 
@@ -150,6 +157,7 @@ def render(
     seed : all randomness comes from it; the same seed gives the same samples on the same machine
     device : auto, cpu or cuda
     settings : settings of the recipe to replace, by key
+    local : see :func:`render_track`
     progress : called after every step
 
     Raises
@@ -159,132 +167,216 @@ def render(
     """
     changes = {**(settings or {}), **({} if steps is None else {"steps": steps})}
     recipe = (get_recipe(recipe) if isinstance(recipe, str) else recipe).replace(changes)
-    if not 0.0 <= strength <= 1.0:
-        raise InputError(f"strength must be from 0 (the content) to 1 (the style), not {strength:g}")
     content = np.atleast_2d(np.asarray(content, dtype=np.float64))
     check_content(content, sample_rate)
-    where = choose_device(device)
+    _check(recipe, strength, local)
     if strength == 0.0:
-        return Rendering(content.copy(), sample_rate, recipe, strength, seed, str(where), [], {})
-    generator = torch.Generator().manual_seed(seed)
-    journal = Journal(_SHARES[type(recipe.values)], progress)
-    if isinstance(recipe.values, FixedNetwork):
-        samples = _published(content, sample_rate, style, recipe.values, generator, where, journal)
+        return Rendering(
+            content.copy(), sample_rate, recipe, strength, seed, str(choose_device(device)), [], {}
+        )
+    with tempfile.TemporaryDirectory(prefix="gramophone-") as name:
+        work = Workplace(Path(name), {})
+        track = Spool.create(work.folder / "source.spool", channels=content.shape[0], length=content.shape[1])
+        track.write(0, content)
+        return render_track(
+            track,
+            sample_rate,
+            style,
+            work,
+            recipe=recipe,
+            strength=strength,
+            seed=seed,
+            device=device,
+            local=local,
+            progress=progress,
+        ).loaded()
+
+
+def render_track(
+    content: Spool,
+    sample_rate: int,
+    style: Style,
+    work: Workplace,
+    *,
+    recipe: Recipe,
+    strength: float = 1.0,
+    seed: int = 0,
+    device: str = "auto",
+    local: float | None = None,
+    loudness: float | None = None,
+    progress: Listener | None = None,
+) -> TrackRendering:
+    """Play a track of any length in a style.
+
+    Parameters
+    ----------
+    content : the track, which :func:`check_content` has found nothing wrong with
+    sample_rate : Hz, of the content
+    style : the style
+    work : where all that lies between is kept, the result included; stages that are finished there are taken from it
+    recipe : with its settings
+    strength : 0 (the content) to 1
+    seed, device, progress : see :func:`render`
+    local : seconds over which the content's statistics are taken, so that they move with the music; None takes the
+        whole track as a whole, so that what is quiet in it stays quiet
+    loudness : LUFS that the result shall have, as far as its peaks allow; None is the content's
+
+    Raises
+    ------
+    InputError
+        A value out of its range; no CUDA; a disk that is full.
+    """
+    _check(recipe, strength, local)
+    where = choose_device(device)
+    journal = Journal(_SHARES.get(type(recipe.values), PUBLISHED_SHARES), progress)
+    resumed = work.stages
+    if strength == 0.0:
+        stylised = content
+    elif isinstance(recipe.values, Transport):
+        example = torch.from_numpy(style.at(recipe.values.sample_rate)).float().to(where)
+        style_log = log_spectrogram(example, recipe.values.n_fft, recipe.values.hop)
+        generator = torch.Generator().manual_seed(seed)
+        stylised = _transported(
+            content, sample_rate, style_log, recipe.values, work, generator, local, journal
+        )
     else:
-        samples = _transported(content, sample_rate, style, recipe.values, generator, where, journal)
+        samples = render_published(
+            content,
+            sample_rate,
+            style,
+            recipe.values,
+            recipe=recipe.name,
+            generator=torch.Generator().manual_seed(seed),
+            device=where,
+            journal=journal,
+        )
+        stylised = Spool.create(
+            work.folder / "stylised.spool", channels=content.channels, length=content.length
+        )
+        stylised.write(0, samples)
     journal.begin("level")
-    samples = at_strength(content, samples, sample_rate, strength)
+    if strength == 0.0 and loudness is None:
+        out, level = content, Mastered(np.nan, np.nan)
+    else:
+        target = loudness_of(content, sample_rate) if loudness is None else loudness
+        out = Spool.create(work.folder / "out.spool", channels=content.channels, length=content.length)
+        level = strengthened(
+            content,
+            stylised,
+            out,
+            sample_rate,
+            strength,
+            target=target,
+            folder=work.folder,
+            on_step=journal.step,
+        )
     journal.step(1, 1)
     journal.end()
-    return Rendering(
-        samples, sample_rate, recipe, strength, seed, str(where), journal.losses, journal.seconds
+    return TrackRendering(
+        out,
+        sample_rate,
+        recipe,
+        strength,
+        seed,
+        str(where),
+        journal.losses,
+        journal.seconds,
+        level,
+        resumed,
     )
+
+
+def work_key(
+    content: str, style: Style, recipe: Recipe, *, seed: int, device: str, local: float | None
+) -> dict[str, object]:
+    """What decides about the stages of a render, for its :class:`offline.workplace.Workplace`.
+
+    Strength and loudness are not in it: they come after all stages that are kept.
+
+    Parameters
+    ----------
+    content : a hash of the content
+    style, recipe, seed, device, local : as for :func:`render_track`
+    """
+    return {
+        "content": content,
+        "style": style.source_hash,
+        "recipe": recipe.name,
+        "settings": recipe.settings(),
+        "seed": seed,
+        "device": str(choose_device(device)),
+        "local": local,
+        "layout": 1,
+    }
 
 
 # Each recipe's stages, with the share of the time that each takes.
 _SHARES: dict[type, dict[str, float]] = {
     Transport: {"transport": 90.0, "level": 10.0},
     Gramophone: {"transport": 8.0, "sound": 91.0, "level": 1.0},
-    FixedNetwork: {"analysis": 1.0, "spectrogram": 90.0, "phase": 8.0, "level": 1.0},
 }
 
 
-def _fit(samples: Samples, length: int) -> Samples:
-    """Cut or fill with silence to a length."""
-    return np.pad(samples, ((0, 0), (0, max(0, length - samples.shape[-1]))))[:, :length]
-
-
-def _published(
-    content: Samples,
-    sample_rate: int,
-    style: Style,
-    settings: FixedNetwork,
-    generator: torch.Generator,
-    device: torch.device,
-    journal: Journal,
-) -> Samples:
-    """A published recipe, in mono at its own rate, as it was published."""
-    journal.begin("analysis")
-    mono = resample(content.mean(axis=0, keepdims=True), sample_rate, settings.sample_rate)
-    example = resample(style.samples.mean(axis=0, keepdims=True), style.sample_rate, settings.sample_rate)
-    clips = (torch.from_numpy(x).float().to(device) for x in (mono, example))
-    content_log, style_log = (log_spectrogram(x, settings.n_fft, settings.hop) for x in clips)
-
-    journal.begin("spectrogram")
-    target = optimise_fixed(
-        content_log,
-        style_log,
-        settings,
-        generator=generator,
-        on_step=lambda step, loss: journal.step(step, settings.steps, loss),
-    )
-
-    journal.begin("phase")
-    iterations = settings.phase_iterations
-    magnitude = expand(target)
-    samples = griffin_lim(
-        magnitude,
-        random_phase(tuple(magnitude.shape), generator=generator).to(device),
-        n_fft=settings.n_fft,
-        hop=settings.hop,
-        length=mono.shape[-1],
-        iterations=iterations,
-        momentum=0.0,
-        on_step=lambda step: journal.step(step, iterations),
-    )
-    out = resample(samples[None].double().cpu().numpy(), settings.sample_rate, sample_rate)
-    return np.repeat(_fit(out, content.shape[-1]), content.shape[0], axis=0)
+def _check(recipe: Recipe, strength: float, local: float | None) -> None:
+    if not 0.0 <= strength <= 1.0:
+        raise InputError(f"strength must be from 0 (the content) to 1 (the style), not {strength:g}")
+    if local is None:
+        return
+    if not isinstance(recipe.values, Transport):
+        raise InputError(f"recipe {recipe.name} knows no local statistics; use transport or gramophone")
+    if not 0.5 <= local <= 3600.0:
+        raise InputError(f"local statistics need 0.5 to 3600 seconds, not {local:g}")
 
 
 def _transported(
-    content: Samples,
+    content: Spool,
     sample_rate: int,
-    style: Style,
+    style_log: torch.Tensor,
     settings: Transport,
+    work: Workplace,
     generator: torch.Generator,
-    device: torch.device,
+    local: float | None,
     journal: Journal,
-) -> Samples:
-    """The closed form, its phase, and for the default recipe the sound itself."""
+) -> Spool:
+    """The closed form, its phase, and for the default recipe the sound itself, at the content's rate and length."""
     journal.begin("transport")
-    n_fft, hop = settings.n_fft, settings.hop
-    ours = at_reference(resample(content, sample_rate, settings.sample_rate), settings.sample_rate)
-    sound, example = (torch.from_numpy(x).float().to(device) for x in (ours, style.at(settings.sample_rate)))
-    content_log, style_log = (log_spectrogram(x, n_fft, hop) for x in (sound, example))
-    sounds = sounding(content_log)
-    # Of each round, the map is one step and every iteration of its phase another.
-    steps = 1 + settings.phase_iterations
-    for turn in range(settings.rounds):
-        # What no signal can have is lost on the way through the phase; another round sees what is missing.
-        spectrum = stft(sound, n_fft, hop)
-        current = compress(power_mean(spectrum))
-        target = transport_frames(current, style_log, settings, coupled=turn == 0) * sounds
-        done = turn * steps + 1
-        journal.step(done, settings.rounds * steps)
-        sound = griffin_lim(
-            spread(expand(target), spectrum),
-            unit_phase(spectrum),
-            n_fft=n_fft,
-            hop=hop,
-            length=ours.shape[-1],
-            iterations=settings.phase_iterations,
-            on_step=partial(_count, journal, done, settings.rounds * steps),
-        )
-        level = at_reference(sound.double().cpu().numpy(), settings.sample_rate)
-        sound = torch.from_numpy(level).float().to(device)
-    if isinstance(settings, Gramophone):
-        journal.begin("sound")
-        sound = optimise_sound(
-            sound,
-            content_log,
-            style_log,
-            settings,
-            generator=generator,
-            on_step=lambda step, loss: journal.step(step, settings.steps, loss),
-        )
-    out = resample(sound.double().cpu().numpy(), settings.sample_rate, sample_rate)
-    return _fit(out, content.shape[-1])
+    sound = work.find("sound")
+    if sound is None:
+        reference = work.find("content") or _reference(content, sample_rate, settings.sample_rate, work)
+        sound = transport_track(reference, style_log, settings, work, local=local, on_step=journal.step)
+        if isinstance(settings, Gramophone):
+            journal.begin("sound")
+            out = Spool.create(work.folder / "out.spool", channels=content.channels, length=sound.length)
+            steps = settings.steps
+            optimise_sound(
+                sound,
+                out,
+                reference,
+                style_log,
+                settings,
+                generator=generator,
+                on_step=lambda step, loss: journal.step(step, steps, loss),
+                folder=work.folder,
+            )
+            sound = out
+        sound = work.keep("sound", sound)
+        for stage in work.stages:
+            if stage != "sound":
+                work.drop(stage)
+    stylised = resample_track(sound, settings.sample_rate, sample_rate, work.folder / "stylised.spool")
+    # There and back again, it may have become longer by a sample or two.
+    return dataclasses.replace(stylised, length=content.length)
 
 
-def _count(journal: Journal, before: int, steps: int, step: int) -> None:
-    journal.step(before + step, steps)
+def _reference(content: Spool, sample_rate: int, to_rate: int, work: Workplace) -> Spool:
+    """A content at the recipe's rate and the reference level."""
+    path = work.folder / "reference.spool"
+    reference = resample_track(content, sample_rate, to_rate, path)
+    if reference is content:
+        pieces = (
+            content.read(start, min(start + PIECE, content.length))
+            for start in range(0, content.length, PIECE)
+        )
+        reference = Spool.gather(path, pieces)
+    to_reference(reference, loudness_of(reference, to_rate))
+    return work.keep("content", reference)

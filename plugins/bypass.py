@@ -1,9 +1,13 @@
 """Between an effect and its own input: in time with each other, and no click in going from one to the other."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from plugins.ramp import Fade
+from plugins.state import State, numbers, put
 
 Block = NDArray[np.float32]
 
@@ -30,6 +34,15 @@ class Delay:
     def reset(self) -> None:
         """Forget what came in."""
         self._line[:, : self._samples] = 0.0
+        self._end = self._samples
+
+    def state(self) -> State:
+        """Return what is under way, [channels, samples]; see :mod:`plugins.state`."""
+        return {"line": self._line[:, self._end - self._samples : self._end].copy()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there; prepared as then."""
+        put(self._line[:, : self._samples], state, "line")
         self._end = self._samples
 
     def process(self, block: Block) -> Block:
@@ -83,6 +96,26 @@ class Bypass:
         self._wait = 0
         self._last[:] = 0.0
 
+    def state(self) -> State:
+        """Return the switch and all that is under way; see :mod:`plugins.state`."""
+        return {
+            "switch": numbers(self.bypassed, self._joined, self._wait),
+            "last": self._last.copy(),
+            "step": self._step.copy(),
+            **self._delay.state(),
+            **self._fade.state(),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there; prepared as then."""
+        put(self._last, state, "last")
+        put(self._step, state, "step")
+        self._delay.restore(state)
+        self._fade.restore(state)
+        bypassed, joined, wait = state["switch"].tolist()
+        self.bypassed = bool(bypassed)
+        self._joined, self._wait = int(joined), int(wait)
+
     def process(self, block: Block, wet: Block | None) -> Block:
         """Return the next samples [channels, n]; a loan until the next call.
 
@@ -108,6 +141,8 @@ class Bypass:
             out = np.subtract(wet, dry, out=self._mixed[:, :count])
             out *= share
             out += dry
+            # Where the fade is over it is the wet sound itself, and not what is left of it by rounding.
+            np.copyto(out, wet, where=share == 1.0)
         if self._joined < self._join_length:
             decay = self._join[self._joined : self._joined + count]
             out = np.add(out, self._step * decay, out=self._mixed[:, :count])

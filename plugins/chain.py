@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.errors import InputError
 from plugins.bypass import Bypass
 from plugins.naming import chain_parameters, slot_names, whole_bypass
 from plugins.parameter import Parameter
 from plugins.plugin import Plugin
+from plugins.state import State, part, within
+
+if TYPE_CHECKING:
+    from models.slots import StyleSlots
 
 Block = NDArray[np.float32]
 
@@ -48,6 +54,7 @@ class Chain:
         names = slot_names([(plugin.name, plugin.parameters) for plugin in self.plugins], defaults)
         self.parameters: tuple[Parameter, ...] = chain_parameters(names)
         # Each id leads to a plugin's knob or to a switch.
+        self._keys = tuple(name.key for name in names)
         self._knobs: dict[str, tuple[Plugin, str]] = {}
         self._switches = {whole_bypass().id: self._whole}
         for plugin, bypass, name in zip(self.plugins, self._bypasses, names, strict=True):
@@ -102,6 +109,34 @@ class Chain:
             bypass.reset()
         self._whole.reset()
 
+    def state(self) -> State:
+        """Return copies of all that the chain remembers, switches and targets included; see `Plugin.state`."""
+        state = within(whole_bypass().id, self._whole.state())
+        for key, plugin, bypass in zip(self._keys, self.plugins, self._bypasses, strict=True):
+            state |= within(key, plugin.state())
+            state |= within(f"{key}_bypass", bypass.state())
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state of the same chain, prepared in the same way; not while playing.
+
+        The same input, with the same knobs turned between the same samples, then gives the same output, bit for bit.
+
+        Raises
+        ------
+        InputError
+            it is that of another chain, or damaged
+        """
+        try:
+            self._whole.restore(part(whole_bypass().id, state))
+            for key, plugin, bypass in zip(self._keys, self.plugins, self._bypasses, strict=True):
+                plugin.restore(part(key, state))
+                bypass.restore(part(f"{key}_bypass", state))
+        except (KeyError, ValueError, IndexError) as error:
+            raise InputError(
+                f"this state is not one of this chain ({error}); use the settings that it was recorded with"
+            ) from error
+
     def set(self, id: str, value: float) -> None:
         """Give a knob a new target, clamped to its range; KeyError if there is no such knob."""
         if id in self._switches:
@@ -116,6 +151,12 @@ class Chain:
             return float(self._switches[id].bypassed)
         plugin, own = self._knobs[id]
         return plugin.get(own)
+
+    @property
+    def style_slots(self) -> StyleSlots | None:
+        """The slots for styles of the first plugin that has any; None where there are none. After `prepare`."""
+        found = (plugin.style_slots for plugin in self.plugins)
+        return next((slots for slots in found if slots is not None), None)
 
     @property
     def latency_samples(self) -> int:

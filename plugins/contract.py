@@ -140,6 +140,7 @@ def _check_sound(name: str, plugin: Plugin, sample_rate: int, block: int, channe
     if (later := plugin.latency_samples) != latency:
         raise ContractError(f"{where}: latency_samples has changed from {latency} to {later}")
     _check_latency(where, plugin, noise, latency, block)
+    _check_state(name, where, plugin, noise, block)
 
 
 def _check_latency(where: str, plugin: Plugin, noise: Block, latency: int, block: int) -> None:
@@ -161,6 +162,27 @@ def _check_latency(where: str, plugin: Plugin, noise: Block, latency: int, block
             raise ContractError(
                 f"{where}: latency_samples is {latency}, but an impulse comes {measured} samples late"
             )
+    for parameter in plugin.parameters:
+        plugin.set(parameter.id, parameter.default)
+    plugin.reset()
+
+
+def _check_state(name: str, where: str, plugin: Plugin, noise: Block, block: int) -> None:
+    """Go back to a state in the middle of a sound, and compare what follows."""
+    half = noise.shape[1] // 2
+    for parameter in plugin.parameters:
+        _turn(name, plugin, parameter.id, 0.5 * (parameter.low + parameter.high))
+    _play(where, plugin, noise[:, :half], [block])
+    state = _or_refuse(name, "state", plugin.state)
+    first = _play(where, plugin, noise[:, half:], [block])
+    _or_refuse(name, "restore", partial(plugin.restore, state))
+    again = _play(where, plugin, noise[:, half:], [block])
+    # Whoever keeps the default says that there is nothing to remember but knobs, and cannot be held to more.
+    inherited = type(plugin).state.__qualname__ == "Plugin.state"
+    if not inherited and not np.array_equal(first, again):
+        raise ContractError(
+            f"{where}: after restore the same input gives another output; state must hold all that it remembers"
+        )
     for parameter in plugin.parameters:
         plugin.set(parameter.id, parameter.default)
     plugin.reset()

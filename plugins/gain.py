@@ -1,7 +1,7 @@
 """Gain: a volume knob."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from plugins.knobs import GAIN
 from plugins.plugin import Plugin, register
 from plugins.ramp import Ramp
+from plugins.state import State
 
 RAMP_SECONDS = 0.020
 
@@ -41,6 +42,15 @@ class Gain(Plugin):
         super().set(id, value)
         decibels = self.get("gain")
         self._factor = 10.0 ** (decibels / 20.0) if decibels > GAIN[0].low else 0.0
+
+    def state(self) -> State:
+        """Return what it remembers; see `Plugin.state`."""
+        return super().state() | self._ramp.state()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there; see `Plugin.restore`."""
+        super().restore(state)
+        self._ramp.restore(state)
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take and return one block; see `Plugin.process`."""

@@ -112,3 +112,14 @@ LIMITER = (
         description="How quickly the volume comes back after a peak: short is loud, long is unobtrusive.",
     ),
 )
+
+#: The one parameter that belongs to no plugin, but to what is behind the chain.
+MUTE = Parameter(
+    id="mute",
+    name="Mute",
+    low=0.0,
+    high=1.0,
+    default=0.0,
+    curve="toggle",
+    description="Silence, whatever comes in and whatever is done to it.",
+)

@@ -1,7 +1,7 @@
 """The limiter as a plugin: the last one of a chain, for ears and loudspeakers."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from dsp.limiter import limit_block, limiter_state
 from plugins.knobs import LIMITER
 from plugins.plugin import Plugin, register
 from plugins.ramp import Ramp
+from plugins.state import State
 
 RAMP_SECONDS = 0.020
 
@@ -61,6 +62,16 @@ class Limiter(Plugin):
         self._target = _linear(self.get("ceiling"))
         self._resting = torch.tensor(self._target)
         self._release = self.get("release") * 1e-3 * self._sample_rate
+
+    def state(self) -> State:
+        """Return what it remembers; see `Plugin.state`."""
+        return super().state() | self._ceiling.state() | {"reduction": self._state.numpy().copy()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there; see `Plugin.restore`."""
+        super().restore(state)
+        self._ceiling.restore(state)
+        self._state = limiter_state().fill_(float(state["reduction"][0]))
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take and return one block; see `Plugin.process`."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from models.style import Style
     from models.stylizer import StylizerSettings
     from plugins.chain import Chain
+    from plugins.plugin import Plugin
 
 # The stylizer holds its own sound at -1 dBFS. What it lets through untouched at strength 0 must stay so up to full
 # scale; only what the gain lifts beyond that is the last limiter's.
@@ -32,9 +33,15 @@ def live_chain(styles: Sequence[Style], settings: StylizerSettings | None = None
     InputError
         if there is no style, or more than four
     """
+    from plugins.stylizer import StylizerPlugin
+
+    return chain_around(StylizerPlugin(styles, settings))
+
+
+def chain_around(stylizer: Plugin) -> Chain:
+    """Return the live chain with something else in the stylizer's place, which has its name and its knobs."""
     from plugins.chain import Chain
     from plugins.gain import Gain
     from plugins.limiter import Limiter
-    from plugins.stylizer import StylizerPlugin
 
-    return Chain([StylizerPlugin(styles, settings), Gain(), Limiter()], defaults=_DEFAULTS)
+    return Chain([stylizer, Gain(), Limiter()], defaults=_DEFAULTS)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plugins.contract import check_contract
 from plugins.parameter import ContractError, Parameter
+from plugins.state import State, numbers
+
+if TYPE_CHECKING:
+    from models.slots import StyleSlots
 
 __all__ = ["ContractError", "Plugin", "register", "registered"]
 
@@ -73,6 +77,31 @@ class Plugin(ABC):
     @abstractmethod
     def reset(self) -> None:
         """Forget all sound that came in; knobs stay, and stand at their targets at once."""
+
+    def state(self) -> State:
+        """Return copies of all that it remembers, targets of knobs included; after `prepare`, between two blocks.
+
+        The arrays have the same names, shapes and types each time, and together at most a megabyte. To override where
+        there is more to remember than knobs; then, after :meth:`restore` of it, the same input with the same
+        turns of knobs gives the same output, bit for bit.
+        """
+        return {"targets": numbers(*self._targets.values())}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state of the same plugin, prepared in the same way.
+
+        Raises
+        ------
+        KeyError, ValueError
+            it is that of something else
+        """
+        for id, value in zip(self._targets, state["targets"].tolist(), strict=True):
+            self.set(id, value)
+
+    @property
+    def style_slots(self) -> StyleSlots | None:
+        """Slots whose styles can be replaced while playing; None where there are none. After `prepare`."""
+        return None
 
     @property
     def latency_samples(self) -> int:

@@ -1,9 +1,13 @@
 """Values that never jump: ramps for knobs, fades for switches; the same samples in whatever blocks they are taken."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from plugins.state import State, numbers
 
 Values = NDArray[np.float32]
 
@@ -41,6 +45,15 @@ class Ramp:
         """Stand at `value` at once."""
         self._start = self._target = value
         self._place = self._length
+
+    def state(self) -> State:
+        """Return where it stands and where it goes; see :mod:`plugins.state`."""
+        return {"ramp": numbers(self._start, self._target, self._place)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there; prepared as then."""
+        start, target, place = state["ramp"].tolist()
+        self._start, self._target, self._place = start, target, min(int(place), self._length)
 
     def next(self, target: float, count: int) -> float | Values:
         """Return the next `count` values on the way to `target`: a single number once it is there.
@@ -99,6 +112,15 @@ class Fade:
         """Stand at one end at once."""
         self._on = on
         self._place = self._length
+
+    def state(self) -> State:
+        """Return where it stands and where it goes; see :mod:`plugins.state`."""
+        return {"fade": numbers(self._on, self._place)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there; prepared as then."""
+        on, place = state["fade"].tolist()
+        self._on, self._place = bool(on), min(int(place), self._length)
 
     def next(self, count: int, *, on: bool) -> float | Values:
         """Return the next `count` values on the way to 1 or 0: a single 1.0 or 0.0 once it is there.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
+from models.slots import StyleSlots
 from models.style import Style
 from models.stylizer import Stylizer, StylizerSettings
 from plugins.knobs import MAX_STYLES, STYLIZER
 from plugins.plugin import Plugin, register
+from plugins.state import State
 
 
 @register
@@ -56,7 +58,11 @@ class StylizerPlugin(Plugin):
         """Solve for the styles at this rate; see `Plugin.prepare`. Takes a noticeable part of a second."""
         del block
         self._stylizer = Stylizer(
-            self._styles, sample_rate=sample_rate, channels=channels, settings=self._settings
+            self._styles,
+            sample_rate=sample_rate,
+            channels=channels,
+            settings=self._settings,
+            slots=MAX_STYLES,
         )
         for parameter in self.parameters:
             self._stylizer.set(parameter.id, self.get(parameter.id))
@@ -75,6 +81,20 @@ class StylizerPlugin(Plugin):
         super().set(id, value)
         if self._stylizer is not None:
             self._stylizer.set(id, self.get(id))
+
+    def state(self) -> State:
+        """Return what it remembers, but not the styles; see `Plugin.state`."""
+        return super().state() | self._prepared().state()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there, with the same styles in the same slots; see `Plugin.restore`."""
+        super().restore(state)
+        self._prepared().restore(state)
+
+    @property
+    def style_slots(self) -> StyleSlots:
+        """The slots of the styles; see `Plugin.style_slots`."""
+        return self._prepared()
 
     @property
     def latency_samples(self) -> int:

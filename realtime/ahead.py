@@ -18,13 +18,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from plugins import gate
+from plugins.gate import Gate
 from realtime.rings import Frames, History, OutputRing
 
-# Seconds: of the join, of the crossfade back to wet, of the fade into and out of silence, of muting.
+# Seconds: of the join, of the crossfade back to wet, of the fade into and out of silence.
 JOIN = 0.003
 CROSSFADE = 0.005
 FADE = 0.005
-GATE = 0.010
 
 
 def rising(count: int) -> Frames:
@@ -89,7 +90,7 @@ class WriteAhead:
         self._dry_from = start - self._fade.size
         # Before this frame the ring holds sound at full level.
         self._known = self.frontier
-        self._gate = _Gate(round(GATE * sample_rate), opened=not muted)
+        self._gate = Gate(round(gate.SECONDS * sample_rate), opened=not muted)
 
     def open_gate(self, *, opened: bool) -> None:
         """Let the output through, or silence it, from where it can still be changed; takes 10 ms."""
@@ -223,34 +224,3 @@ class _Offset:
         if first < last:
             block[:, first - start : last - start] += self.samples[:, first - self.at : last - self.at]
         return block
-
-
-class _Gate:
-    """A straight fade of the output, open to shut and back, by frame."""
-
-    def __init__(self, length: int, *, opened: bool) -> None:
-        self._length = length
-        self._from = float(opened)
-        self._at = 0
-        self.opened = opened
-        #: the frame from which on it stands still
-        self.done = 0
-
-    def turn(self, *, opened: bool, at: int) -> None:
-        if opened == self.opened:
-            return
-        self._from = float(self._values(at - 1, 1)[0])
-        self._at = at
-        self.opened = opened
-        self.done = at + self._length
-
-    def apply(self, start: int, block: Frames) -> Frames:
-        if start >= self.done:
-            return block if self.opened else np.zeros_like(block)
-        return block * self._values(start, block.shape[1])
-
-    def _values(self, start: int, count: int) -> Frames:
-        way = np.arange(start - self._at + 1, start - self._at + 1 + count) / self._length
-        way = np.maximum(way, 0.0)
-        values = self._from + way if self.opened else self._from - way
-        return np.clip(values, 0.0, 1.0).astype(np.float32)

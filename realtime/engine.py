@@ -15,11 +15,13 @@ import numpy as np
 from dsp.errors import InputError
 from plugins.ramp import Ramp
 from realtime.ahead import FADE, WriteAhead, rising
-from realtime.contracts import ChainLike, DeviceLostError, Stream
+from realtime.changes import Event
+from realtime.contracts import POLL, ChainLike, DeviceLostError, Stream
 from realtime.meters import Meters
 from realtime.rings import Frames, History
 from realtime.settings import MUTE, EngineSettings
 from realtime.shared import Cell, Link, Order
+from realtime.witness import Witness
 
 # The most samples that the chain gets at once.
 MAX_BLOCK = 1024
@@ -83,6 +85,7 @@ class Engine:
         self._begun = 0
         self._housekeeping_at = self._connections_at = 0.0
         self._stop_at: int | None = None
+        self._witness = Witness(link.board, chain, stream, fast=settings.fast)
 
     def run(self, running: Callable[[], None]) -> None:
         """Play until the host says stop or is gone, or the stream ends.
@@ -106,6 +109,7 @@ class Engine:
             self._tell("connections", stream.last_connections)
             raise
         self._begin(amid_sound=stream.running_start)
+        self._witness.begin(self._fed, self._values.tolist())
         self._meters = Meters(
             link,
             sample_rate=self._rate,
@@ -131,15 +135,22 @@ class Engine:
                 self._keep_house()
             if not self._take() and self._fed == self._input.position:
                 # Flows that have ended bring nothing more.
-                if stream.flowing or stream.finished:
+                if self._witness.ahead_of_reader:
+                    time.sleep(POLL)
+                elif stream.flowing or stream.finished:
                     stream.wait()
                 else:
                     self._start_again()
                 continue
             self._follow_parameters()
+            self._witness.heard()
             self._ahead.lay()
+            self._witness.publish()
             count = self._step()
+            self._witness.look(self._fed)
             self._meters.work(time.perf_counter() - began, count)
+        self._witness.heard()
+        self._witness.publish()
         self._report()
 
     def _begin(self, *, amid_sound: bool) -> None:
@@ -170,15 +181,18 @@ class Engine:
         count: int = ring.position - self._input.position
         if not count:
             return 0
-        block = np.ascontiguousarray(ring.take(count).T)
-        finite = np.isfinite(block)
+        taken = np.ascontiguousarray(ring.take(count).T)
+        # Behind the engine's own channels come those that are only captured.
+        block, further = taken[: self._settings.channels], taken[self._settings.channels :]
+        finite = np.isfinite(taken)
         if not finite.all():
-            self._link.status[Cell.NON_FINITE] += block.size - int(finite.sum())
-            block[~finite] = 0.0
+            self._link.status[Cell.NON_FINITE] += taken.size - int(finite.sum())
+            taken[~finite] = 0.0
         if self._faded < self._fade.size:
             fade = self._fade[self._faded : self._faded + count]
-            block[:, : fade.size] *= fade
+            taken[:, : fade.size] *= fade
             self._faded += fade.size
+        self._witness.took(block, further)
         self._input.push(block)
         gain = self._dry_gain.next(self._gain(), count)
         # The plain sound passes bit by bit; where it is lifted, full scale is its end.
@@ -199,6 +213,7 @@ class Engine:
         self._meters.chain(time.perf_counter() - began, count)
         self._fed += count
         heard = self._ahead.place(wet, count)
+        self._witness.missed(self._fed - count, self._ahead.deadlines_missed)
         self._meters.sound(block, heard)
         if getattr(self._chain, "limiter_active", False):
             self._meters.limiter(count)
@@ -217,6 +232,7 @@ class Engine:
             self._chain.reset()
         except Exception as error:
             self._note(f"a plugin failed ({type(error).__name__}: {error}); the dry signal stands in")
+        self._witness.event(self._fed + block.shape[1], Event.RESET)
         # What the chain had in hand is lost: for as long as it is late, it gives nothing.
         self._ahead.settle(block.shape[1] + self._algorithmic)
         return None
@@ -226,6 +242,7 @@ class Engine:
         size = self._fade.size
         start = self._input.position - size
         self._ahead.skip(start - self._fed)
+        self._witness.event(start, Event.SKIP, start - self._fed)
         old = self._input.get(self._fed, self._fed + size)
         new = self._input.get(start, start + size)
         self._fed = start
@@ -237,6 +254,7 @@ class Engine:
         changed = np.flatnonzero(self._parameters != self._values)
         for place in changed.tolist():
             value = self._values[place] = self._parameters[place]
+            self._witness.changed(self._fed, place, float(value))
             name = self._ids[place]
             if name == MUTE.id:
                 self._ahead.open_gate(opened=not value and self._stop_at is None)
@@ -266,6 +284,7 @@ class Engine:
         orphan = parent is not None and not parent.is_alive()
         if self._stop_at is None and (orphan or self._link.orders[Order.STOP]):
             self._ahead.open_gate(opened=False)
+            self._witness.changed(self._fed, self._ids.index(MUTE.id), 1.0)
             self._stop_at = (self._ahead.silenced_from or 0) + stream.period
         if time.monotonic() >= self._connections_at:
             self._connections_at = time.monotonic() + _CONNECTIONS
@@ -278,9 +297,11 @@ class Engine:
         self._missed_before += ahead.deadlines_missed
         self._empty_before += ahead.ring_empty
         self._played_before += self._stream.input.position - self._begun
+        self._witness.heard()
         self._stream.realign()
         self._chain.reset()
         self._begin(amid_sound=True)
+        self._witness.begin(self._fed, None)
         self._note("the engine stood still for more than a second")
 
     def _report(self) -> None:

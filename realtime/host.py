@@ -17,13 +17,18 @@ from dsp.errors import InputError
 from dsp.files import replacing
 from plugins.live import LIVE_PARAMETERS
 from plugins.parameter import Parameter
+from realtime.board import Board
+from realtime.changes import Change, ChangeReader
 from realtime.settings import MUTE, EngineSettings, VirtualSettings
+from realtime.stage import Stage
 from realtime.stats import Snapshot, figures, take_snapshot
 from realtime.supervisor import Supervisor
 from realtime.wavfile import seal
 
 if TYPE_CHECKING:
+    from realtime.chain_state import ChainState
     from realtime.process import BuildChain
+    from realtime.taps import Taps
 
 
 _PIECE = 0.5
@@ -74,6 +79,10 @@ class Host:
         if settings.muted:
             self.set(MUTE.id, 1.0)
         self._context = context
+        self._board = Board.new(context, settings)
+        self._changes = self.change_reader()
+        self._asking = threading.Lock()
+        self._stage = Stage(context, settings, self._board, get=self.get, put=self.set)
         self._supervisor: Supervisor | None = None
         self._files = ExitStack()
         self._output: Path | None = None
@@ -108,7 +117,9 @@ class Host:
             )
             settings = replace(settings, device=replace(settings.device, output=self._output))
         ids = [parameter.id for parameter in self.parameters]
-        self._supervisor = Supervisor(self._context, settings, self._cells, ids, self._build_chain)
+        self._supervisor = Supervisor(
+            self._context, settings, self._cells, ids, self._build_chain, self._board
+        )
         try:
             self._supervisor.start()
             if not self._supervisor.has_played and self._supervisor.failure is not None:
@@ -127,6 +138,7 @@ class Host:
         InputError
             the output file cannot be given its name
         """
+        self._stage.stop()
         if self._supervisor is not None:
             self._supervisor.stop()
         with self._closing:
@@ -156,6 +168,39 @@ class Host:
         except KeyError:
             known = ", ".join(self._places)
             raise InputError(f"there is no parameter {id!r}; choose from {known}") from None
+
+    @property
+    def settings(self) -> EngineSettings:
+        """What the engine was started with."""
+        return self._settings
+
+    @property
+    def board(self) -> Board:
+        """What the engine writes down, for whoever reads it in another process."""
+        return self._board
+
+    @property
+    def taps(self) -> Taps:
+        """The last 40 s of what came in and of what was heard; see `realtime.taps`."""
+        return self._board.taps
+
+    @property
+    def stage(self) -> Stage:
+        """Styles that are loaded, switched, mixed and captured while playing; see `realtime.stage`."""
+        return self._stage
+
+    def changes(self) -> list[Change]:
+        """Return what has changed in the engine since the last call, the oldest first. For one caller."""
+        return self._changes.read()
+
+    def change_reader(self) -> ChangeReader:
+        """Return a reader of the log of changes with a place of its own, which is now."""
+        return ChangeReader(self._board.changes, [parameter.id for parameter in self.parameters])
+
+    def request_state(self, *, timeout: float = 1.0) -> ChainState | None:
+        """Return the chain's state after some block from now on; None if none comes within `timeout` seconds."""
+        with self._asking:
+            return self._board.state.request(timeout=timeout)
 
     def snapshot(self) -> Snapshot:
         """Return what the engine does now: cheap, meant for ten times a second."""

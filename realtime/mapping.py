@@ -1,12 +1,14 @@
 """Which MIDI controller turns which parameter, and what becomes of its messages.
 
-A controller's position, 0 to 1, is laid along the parameter's own curve. Controllers of the same parameter do not
-know of each other: the last one moved has its way.
+A controller's position, 0 to 1, is bent as its assignment says and then laid along the parameter's own curve.
+Controllers of the same parameter do not know of each other: the last one moved has its way, or, with soft takeover,
+the last one that was led to where the parameter stood.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dsp.errors import InputError
@@ -17,6 +19,19 @@ _CONTROL_CHANGE = 0xB0
 FIRST_RESERVED = 120
 # MIDI 1.0: controllers 0 to 31 may have their finer seven bits in 32 to 63, in the same order.
 _FINE = 32
+
+# How a controller's way, 0 to 1, is bent, and the way back.
+BENDS: Mapping[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    "linear": (lambda x: x, lambda y: y),
+    # Fine at the lower end, fine at the upper end, fine at both.
+    "slow": (lambda x: x * x, math.sqrt),
+    "fast": (lambda x: 1.0 - (1.0 - x) ** 2, lambda y: 1.0 - math.sqrt(1.0 - y)),
+    "s": (lambda x: x * x * (3.0 - 2.0 * x), lambda y: 0.5 - math.sin(math.asin(1.0 - 2.0 * y) / 3.0)),
+}
+# Soft takeover: a controller this near to the parameter (two steps of seven bits) has found it.
+_NEAR = 2.0 / 127.0
+# Positions that differ by no more are the same, after a way through the parameter's curve and back.
+_SAME = 1e-6
 
 # What these controllers are for by the MIDI standard, or by the habit of keyboards, is near what they do here. A
 # parameter that the chain does not have is left out.
@@ -47,6 +62,12 @@ class Assignment:
         What it turns.
     low, high
         Values at the controller's two ends; low > high turns it round.
+    bend
+        One of `BENDS`: "linear", "slow" (starts slowly), "fast" (starts fast), "s" (slow at both ends).
+    channel
+        0 to 15, or None for all.
+    takeover
+        Whether the parameter waits until the controller is led to where it stands. Switches never wait.
     """
 
     controller: int
@@ -54,6 +75,9 @@ class Assignment:
     parameter: Parameter
     low: float
     high: float
+    bend: str = "linear"
+    channel: int | None = None
+    takeover: bool = True
 
     def value(self, position: float) -> float:
         """Return the parameter's value with the controller at `position`, 0 to 1."""
@@ -61,7 +85,13 @@ class Assignment:
         # Not by way of the positions where these would round.
         if position in (0.0, 1.0):
             return self.high if position else self.low
-        return self.parameter.from_unit(start + (end - start) * position)
+        return self.parameter.from_unit(start + (end - start) * BENDS[self.bend][0](position))
+
+    def position(self, value: float) -> float:
+        """Return the controller's position at which :meth:`value` gives `value`; beyond the range, its nearer end."""
+        start, end = self.parameter.to_unit(self.low), self.parameter.to_unit(self.high)
+        way = (self.parameter.to_unit(value) - start) / (end - start)
+        return BENDS[self.bend][1](min(max(way, 0.0), 1.0))
 
     def __str__(self) -> str:
         number = f"CC {self.controller}" if self.fine is None else f"CC {self.controller}+{self.fine}"
@@ -152,14 +182,33 @@ class CcMap:
                 item for text in known if (item := parse_assignment(text, by_id)).controller not in taken
             ]
         self.assignments: tuple[Assignment, ...] = (*defaults, *own)
+        #: Where controllers stand, 0 to 1, whose parameters (by id) wait to be taken over.
+        self.waiting: dict[str, float] = {}
+        # By (channel, place of the assignment): where the controller stood last, and the value that it gave, if any.
+        self._held: dict[tuple[int, Assignment], tuple[float, float | None]] = {}
         # Last coarse and fine bits by (channel, controller); no fine bits before the first of them arrived.
         self._coarse: dict[tuple[int, int], int] = {}
         self._fine: dict[tuple[int, int], int] = {}
 
-    def receive(self, message: Sequence[int]) -> list[tuple[str, float]]:
+    def assign(self, assignments: Iterable[Assignment]) -> None:
+        """Put other assignments in force; where the controllers stand stays known."""
+        self.assignments = tuple(assignments)
+        self.waiting = {}
+
+    def receive(
+        self, message: Sequence[int], present: Callable[[str], float] | None = None
+    ) -> list[tuple[str, float]]:
         """Return the parameters that a MIDI message turns, and their new values; nothing for most messages.
 
-        Messages of all 16 channels count.
+        Messages of all 16 channels count, unless an assignment is for one of them.
+
+        Parameters
+        ----------
+        message
+            its bytes
+        present
+            where a parameter stands, by id. With it there is soft takeover: whoever moved the parameter since, it
+            stays where it is until the controller comes by. Without it every message counts.
         """
         if len(message) != 3 or message[0] & 0xF0 != _CONTROL_CHANGE:
             return []
@@ -168,13 +217,42 @@ class CcMap:
             return []
         turned = []
         for item in self.assignments:
-            if item.fine is None:
-                if controller == item.controller:
-                    turned.append((item.parameter.id, item.value(data / 127.0)))
-            elif controller in (item.controller, item.fine):
-                position = self._position(channel, item.controller, controller, data)
-                turned.append((item.parameter.id, item.value(position)))
+            if controller not in (item.controller, item.fine) or item.channel not in (None, channel):
+                continue
+            whole = item.fine is not None
+            position = self._position(channel, item.controller, controller, data) if whole else data / 127.0
+            value = item.value(position)
+            if present is None or self._taken(channel, item, position, value, present):
+                turned.append((item.parameter.id, value))
         return turned
+
+    def _taken(
+        self,
+        channel: int,
+        item: Assignment,
+        position: float,
+        value: float,
+        present: Callable[[str], float],
+    ) -> bool:
+        """Return whether a controller may turn its parameter: it has, or meets it now; note where it is."""
+        identity = item.parameter.id
+        stands = present(identity)
+        before, gave = self._held.get((channel, item), (None, None))
+        wanted = item.position(stands)
+        taken = (
+            not item.takeover
+            or item.parameter.curve == "toggle"
+            # The parameter is where this controller put it: nobody else has moved it.
+            or (gave is not None and abs(item.position(gave) - wanted) <= _SAME)
+            or abs(position - wanted) <= _NEAR
+            or (before is not None and (before - wanted) * (position - wanted) <= 0.0)
+        )
+        self._held[channel, item] = (position, value if taken else None)
+        if taken:
+            self.waiting.pop(identity, None)
+        else:
+            self.waiting[identity] = position
+        return taken
 
     def _position(self, channel: int, coarse: int, controller: int, data: int) -> float:
         """Return where a controller of 14 bits stands after one half of it arrived.

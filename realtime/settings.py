@@ -8,28 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dsp.errors import InputError
-from plugins.parameter import Parameter
+from plugins.knobs import MUTE as MUTE
 
 # Seconds that the sound waits in the output ring, at least, so that the engine has time to compute it.
 LATENCIES: Mapping[str, float] = {"low": 0.004, "high": 0.012}
 LONGEST_LATENCY = 1.0
 MAX_CHANNELS = 16
+MAX_CAPTURE_CHANNELS = 8
 # Blocks of the virtual device unless one asks for others; those of a usual sound card at a low setting.
 VIRTUAL_BLOCKSIZE = 128
 MAX_BLOCKSIZE = 8192
 # Below, an octave of what is heard would be missing; above, nothing records or plays.
 RATES = (8_000, 384_000)
-
-# The one parameter that belongs to the engine and not to a plugin.
-MUTE = Parameter(
-    id="mute",
-    name="Mute",
-    low=0.0,
-    high=1.0,
-    default=0.0,
-    curve="toggle",
-    description="Silence, whatever comes in and whatever is done to it.",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +67,7 @@ class EngineSettings:
     blocksize : samples per call of the device; 0 is its own choice (128 for the virtual device). JACK's is the server's
     latency : "low" (4 ms), "high" (12 ms), or seconds that the output is kept ahead; rounded up to whole blocks
     input_channels : 1-based channels of the device that feed the engine's; None is the first ones
+    capture_channels : 1-based channels of the device that are only captured, not played; None is none
     device : hardware or files
     parameters : initial values by parameter id; all others start at their defaults
     duration : seconds after which the engine ends by itself; None is never (files: their end)
@@ -91,6 +82,7 @@ class EngineSettings:
     blocksize: int = 0
     latency: float | str = "low"
     input_channels: tuple[int, ...] | None = None
+    capture_channels: tuple[int, ...] | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     duration: float | None = None
     muted: bool = False
@@ -108,6 +100,7 @@ class EngineSettings:
         if self.duration is not None and not (self.duration > 0.0 and math.isfinite(self.duration)):
             raise InputError(f"a duration of {self.duration:g} s is impossible; give more than 0")
         self._check_input_channels()
+        self._check_capture_channels()
 
     def _check_input_channels(self) -> None:
         if self.input_channels is None:
@@ -120,6 +113,14 @@ class EngineSettings:
             raise InputError(
                 f"{count} input channels ({listed}) do not feed {self.channels} channels; "
                 f"give one or {self.channels}"
+            )
+
+    def _check_capture_channels(self) -> None:
+        wanted = self.capture_channels
+        if wanted is not None and not (1 <= len(wanted) <= MAX_CAPTURE_CHANNELS and min(wanted) >= 1):
+            listed = ",".join(map(str, wanted)) or "(none)"
+            raise InputError(
+                f"capture channels {listed} are impossible; give 1 to {MAX_CAPTURE_CHANNELS}, counted from 1"
             )
 
     def latency_seconds(self) -> float:

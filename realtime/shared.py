@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from realtime.board import Board
+
     # What RawArray gives; generic only to the type checker.
     Doubles = ctypes.Array[ctypes.c_double]
     Characters = ctypes.Array[ctypes.c_char]
@@ -109,21 +111,24 @@ class Link:
     orders : indexed by `Order`
     status : indexed by `Cell`; then the peaks and the histogram
     text : JSON, UTF-8, ends with a zero byte
+    board : what the engine process writes down, shared by all of one host; None where nobody wants to know
     """
 
     parameters: Doubles
     orders: Doubles
     status: Doubles
     text: Characters
+    board: Board | None = None
 
     @classmethod
-    def new(cls, context: SpawnContext, parameters: Doubles) -> Link:
+    def new(cls, context: SpawnContext, parameters: Doubles, board: Board | None = None) -> Link:
         """Return zeroed memory for one more engine process."""
         return cls(
             parameters,
             context.RawArray(ctypes.c_double, len(Order)),
             context.RawArray(ctypes.c_double, HISTOGRAM + HISTOGRAM_BINS),
             context.RawArray(ctypes.c_char, _TEXT_BYTES),
+            board,
         )
 
     def cells(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -76,7 +76,7 @@ class DeviceStream:
             )
         self.period = 0
         frames = ring_frames(self.sample_rate)
-        self.input = InputRing(frames, channels)
+        self.input = InputRing(frames, len(self._sources))
         self.output = OutputRing(frames, channels)
         self._blocksize = blocksize
         self._before = 0
@@ -265,7 +265,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _source_channels(settings: EngineSettings, source: Device) -> tuple[int, ...]:
-    """Return which of the device's channels, from 1, feeds each of the engine's."""
+    """Return which of the device's channels, from 1, feeds each of the engine's, and then which are captured."""
     channels = settings.channels
     wanted = settings.input_channels
     if wanted is None:
@@ -278,7 +278,12 @@ def _source_channels(settings: EngineSettings, source: Device) -> tuple[int, ...
         raise InputError(
             f"{source.label} has {source.inputs} inputs and no {max(wanted)}; give other --input-channels"
         )
-    return wanted * channels if len(wanted) == 1 else wanted
+    captured = settings.capture_channels or ()
+    if max(captured, default=1) > source.inputs:
+        raise InputError(
+            f"{source.label} has {source.inputs} inputs and no {max(captured)}; give other --capture-channels"
+        )
+    return (*(wanted * channels if len(wanted) == 1 else wanted), *captured)
 
 
 def _refusal(error: Exception, rate: int, source: Device, sink: Device) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -16,6 +18,7 @@ from realtime.settings import EngineSettings, VirtualSettings
 from realtime.shared import Cell, EngineState, Link, Order
 
 if TYPE_CHECKING:
+    from realtime.board import Board
     from realtime.process import BuildChain
     from realtime.shared import Doubles
 
@@ -34,13 +37,23 @@ _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_P
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a process that is started meanwhile."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+def quiet_environment() -> Iterator[None]:
+    """Set what a process that is started meanwhile inherits: one thread each for what computes, and no Ctrl-C.
+
+    A terminal sends Ctrl-C to all processes. Ours end with the host; one that was still loading, and could not yet
+    say so, would die with a traceback.
+    """
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
+    masked = None
+    if sys.platform != "win32":
+        # For this thread; the host itself hears what comes meanwhile afterwards, or in another thread at once.
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        if sys.platform != "win32" and masked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
@@ -71,6 +84,8 @@ class Supervisor:
         of these cells
     build_chain
         as for `realtime.host.Host`
+    board
+        shared by all engine processes
     """
 
     def __init__(
@@ -80,12 +95,14 @@ class Supervisor:
         parameters: Doubles,
         ids: Sequence[str],
         build_chain: BuildChain | None,
+        board: Board,
     ) -> None:
         self._context = context
         self._settings = settings
         self._parameters = parameters
         self._ids = tuple(ids)
         self._build_chain = build_chain
+        self._board = board
         #: the memory of every engine process that has played, the present one last
         self.links: list[Link] = []
         self.engine_restarts = 0
@@ -128,7 +145,7 @@ class Supervisor:
         return self.links[-1]
 
     def _spawn(self, *, sample_rate: int) -> Worker:
-        link = Link.new(self._context, self._parameters)
+        link = Link.new(self._context, self._parameters, self._board)
         link.orders[Order.SAMPLE_RATE] = sample_rate
         process = self._context.Process(
             target=run_engine,
@@ -137,7 +154,7 @@ class Supervisor:
             # Ends with the host even if that forgets to stop it.
             daemon=True,
         )
-        with _environment(_ENVIRONMENT):
+        with quiet_environment():
             process.start()
         return Worker(process, link)
 

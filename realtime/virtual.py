@@ -40,8 +40,8 @@ class FileSource:
         Hz; None is the file's own
     channels
         of the engine
-    input_channels
-        as in `EngineSettings`
+    input_channels, capture_channels
+        as in `EngineSettings`; the captured ones come behind the others
     start
         frame to begin with
     seconds
@@ -60,6 +60,7 @@ class FileSource:
         sample_rate: int | None,
         channels: int,
         input_channels: tuple[int, ...] | None,
+        capture_channels: tuple[int, ...] | None = None,
         start: int = 0,
         seconds: float | None = None,
     ) -> None:
@@ -75,7 +76,8 @@ class FileSource:
         self._path = path
         own = int(self._file.samplerate)
         self.sample_rate = sample_rate or own
-        self._columns = _columns(path, int(self._file.channels), channels, input_channels)
+        self._columns = _columns(path, int(self._file.channels), channels, input_channels, capture_channels)
+        channels = len(self._columns)
         self._resampler = None
         if self.sample_rate != own:
             self._resampler = soxr.ResampleStream(own, self.sample_rate, channels, "float32", "VHQ")
@@ -109,15 +111,26 @@ class FileSource:
         self._file.close()
 
 
-def _columns(path: Path, there: int, channels: int, wanted: tuple[int, ...] | None) -> list[int]:
-    """Return which of a file's channels, from 0, feeds each of the engine's."""
+def _columns(
+    path: Path,
+    there: int,
+    channels: int,
+    wanted: tuple[int, ...] | None,
+    captured: tuple[int, ...] | None,
+) -> list[int]:
+    """Return which of a file's channels, from 0, feeds each of the engine's, and then which are captured."""
     if wanted is None:
         wanted = (1,) if there == 1 else tuple(range(1, channels + 1))
     if max(wanted) > there:
         raise InputError(
             f"{shown(path)} has {there} channels and no {max(wanted)}; give --channels or --input-channels"
         )
-    return [channel - 1 for channel in (wanted * channels if len(wanted) == 1 else wanted)]
+    if max(captured or (1,)) > there:
+        raise InputError(
+            f"{shown(path)} has {there} channels and no {max(captured or ())}; give other --capture-channels"
+        )
+    played = wanted * channels if len(wanted) == 1 else wanted
+    return [channel - 1 for channel in (*played, *(captured or ()))]
 
 
 class VirtualStream:
@@ -144,6 +157,7 @@ class VirtualStream:
             sample_rate=settings.sample_rate,
             channels=settings.channels,
             input_channels=settings.input_channels,
+            capture_channels=settings.capture_channels,
             start=start,
             seconds=settings.duration,
         )
@@ -156,7 +170,7 @@ class VirtualStream:
         self.frames = start
         self.xruns = 0
         frames = max(ring_frames(self.sample_rate), ring_frames(4 * self.period))
-        self.input = InputRing(frames, settings.channels)
+        self.input = InputRing(frames, settings.channels + len(settings.capture_channels or ()))
         self.output = OutputRing(frames, settings.channels)
         self.finished = False
         self._flowing = True
@@ -238,7 +252,7 @@ class VirtualStream:
             count = min(count, self._end - self.frames)
         frames = np.zeros((count, self.input.channels), dtype=np.float32)
         frames[: block.shape[0]] = block
-        heard = np.zeros_like(frames)
+        heard = np.zeros((count, self.output.channels), dtype=np.float32)
         with self._moving:
             if self._flowing:
                 moved = self.input.buffer.write(frames)

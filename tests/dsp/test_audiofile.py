@@ -23,6 +23,7 @@ from dsp.audiofile import (
     write_audio,
 )
 from dsp.errors import InputError
+from dsp.spool import Held
 
 RATE = 44100
 EXTENSIONS = ["wav", "flac", "ogg", "mp3", "aif", "aiff"]
@@ -298,7 +299,7 @@ def test_interrupt_while_libsndfile_writes_is_not_lost() -> None:
             raise KeyboardInterrupt(data)
 
     with pytest.raises(KeyboardInterrupt):
-        dsp.audiofile._write(Interrupted(), np.zeros((1, 100_000)), RATE, "FLAC", "PCM_24", "x")
+        dsp.audiofile._write(Interrupted(), Held(np.zeros((1, 100_000))), RATE, "FLAC", "PCM_24", "x")
 
 
 # ---- what cannot be read

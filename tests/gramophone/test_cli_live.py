@@ -189,7 +189,8 @@ def test_without_any_device_the_remedies_are_named() -> None:
 
 
 def test_help_names_the_choices_that_there_are(call, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.stylizer import PHASES, WINDOWS
+    from models.live_style import WINDOWS
+    from models.stylizer_settings import PHASES
 
     monkeypatch.setenv("COLUMNS", "200")
     shown = call("live", "--help").out

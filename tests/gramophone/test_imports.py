@@ -13,7 +13,10 @@ NEIGHBOURS = {"offline": {"realtime"}, "realtime": {"offline"}}
 COMMANDS = (
     [],
     ["render"],
+    ["batch"],
+    ["texture"],
     ["live"],
+    ["learn"],
     ["devices"],
     ["ports"],
     ["style"],
@@ -57,7 +60,7 @@ for command in {COMMANDS!r}:
         app([*command, "--help"])
     except SystemExit as end:
         assert end.code == 0, command
-for module in ("torch", "scipy", "numpy", "soundfile", "matplotlib"):
+for module in ("torch", "scipy", "numpy", "soundfile", "matplotlib", "dask", "fsspec", "mutagen"):
     assert module not in sys.modules, module
 """
     done = python(code)

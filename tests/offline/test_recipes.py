@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,27 @@ def test_every_setting_is_explained_and_takes_its_own_value_as_text(name: str) -
         assert get_recipe(name, {key: text}) == recipe
 
 
+def test_the_papers_settings_of_the_deeper_recipes() -> None:
+    gatys = get_recipe("gatys2016").settings()
+    assert gatys == gatys | {
+        "pooling": "average", "normalise": True, "content_weight": 1e-3, "layer_weights": (0.2,) * 5,
+        "start": "noise", "weights": "",
+    }  # fmt: skip
+    grinstein = get_recipe("grinstein2017").settings()
+    assert grinstein == grinstein | {"network": "shallow", "filters": 4096, "kernel": 11}
+    antognini = get_recipe("antognini2018").settings()
+    assert antognini == antognini | {
+        "sample_rate": 16000, "n_fft": 512, "kernels": tuple(2**n for n in range(1, 12)), "start": "noise",
+        "shortest_lag": 0.2, "longest_lag": 2.0,
+    }  # fmt: skip
+
+
+def test_paths_and_fractions_are_settings_too() -> None:
+    changed = get_recipe("gatys2016", {"weights": Path("vgg 19.pth"), "layer_weights": "1, 0.5, 0,0 1e-3"})
+    assert changed.settings()["weights"] == "vgg 19.pth"
+    assert changed.settings()["layer_weights"] == (1.0, 0.5, 0.0, 0.0, 1e-3)
+
+
 def test_settings_are_replaced_and_the_recipe_itself_is_not() -> None:
     changed = get_recipe("gramophone", {"steps": "7", "kernels": "1, 5", "learning_rate": "0.5"})
     assert changed.settings()["steps"] == 7
@@ -53,6 +75,13 @@ def test_settings_are_replaced_and_the_recipe_itself_is_not() -> None:
         ("ulyanov2016", {"init": "zeros"}, "ulyanov2016 | torch | unit"),
         ("ulyanov2016", {"relu": "perhaps"}, "true | false"),
         ("transport", {"n_fft": 512, "hop": 512}, "at most a quarter"),
+        ("gatys2016", {"weights": 3}, "weights=3"),
+        ("gatys2016", {"layer_weights": "1,two"}, "layer_weights=1,two"),
+        ("gatys2016", {"layer_weights": "-1"}, "layer_weights=-1"),
+        ("gatys2016", {"layer_weights": "1,2,3"}, "3 numbers"),
+        ("antognini2018", {"shortest_lag": 3}, "shortest_lag=3 is longer"),
+        ("grinstein2017", {"network": "soundnet"}, "shallow | vgg19 | texture"),
+        ("antognini2018", {"kernels": "8192"}, "kernels=8192"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_remedy(

@@ -1,0 +1,205 @@
+"""Switching among eight styles, and capturing one, while the live chain plays through JACK.
+
+    python -m benchmarks.stage                       five minutes, a switch every 500 ms, then twelve captures of 10 s
+    python -m benchmarks.stage --seconds 30 --captures 2
+    python -m benchmarks.stage --latency high
+
+A JACK server of its own with the dummy driver (jackd2 must be installed); a player repeats a pair's content; the styles
+are clips of the other pairs. Reported:
+
+- deadlines missed, times that the ring ran empty, faults; load, and the slowest hop's time;
+- switches done, and the time from asking to the weights' arrival, median and largest: 50 ms of it are the fade;
+- click: the steepest moment near the switches over the steepest one elsewhere. The second difference of the output,
+  its maximum in each tenth of a second: that of the three tenths from a change of the weights on, over that of the
+  others, at the 99.9th percentile and at the maximum. A click stands far above 1 in both;
+- capture: from the release to the frame at which the style is in its slot (ready), and to that at which its weight was
+  1 and all others 0 (alone), seconds, by the engine's own log; it is heard after the chain's latency.
+
+Prints Markdown and writes benchmarks/output/stage.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.pairs import PAIRS, RATE, load_pair
+from gramophone.bench_jack import connect, player, server
+from models.style import Style
+from plugins.knobs import MAX_STYLES
+from realtime.changes import Change
+from realtime.host import Host
+from realtime.settings import DeviceSettings, EngineSettings
+
+OUTPUT = Path(__file__).parent / "output"
+_PIECE = 4800
+# Pieces from a change of the weights on that count as near it: the latency and the grains that overlap are in them.
+_NEAR = 3
+_PATIENCE = 30.0
+_CAPTURE_SECONDS = 10.0
+_WEIGHTS = tuple(f"style_{place + 1}" for place in range(MAX_STYLES))
+_COUNTERS = ("deadlines_missed", "ring_empty", "faults", "load", "hop_ms_p50", "hop_ms_p99", "hop_ms_max")
+
+Figures = dict[str, object]
+
+
+class Listener:
+    """Follows the output tap and the log of changes; keeps figures of both, and not the sound."""
+
+    def __init__(self, host: Host) -> None:
+        self._tap = host.taps.output
+        self._changes = host.change_reader()
+        self._next = self._tap.position
+        self.first = self._next
+        #: largest second difference of each piece of sound
+        self.steepest: list[float] = []
+        self.changes: list[Change] = []
+
+    def listen(self) -> None:
+        """Take in what is new."""
+        self.changes += self._changes.read()
+        while self._tap.position >= self._next + _PIECE + 2:
+            heard = self._tap.read(self._next, self._next + _PIECE + 2).astype(np.float64)
+            self.steepest.append(float(np.abs(np.diff(heard, 2)).max()))
+            self._next += _PIECE
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, listening."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.listen()
+            time.sleep(min(0.05, max(0.0, end - time.monotonic())))
+
+    def near(self) -> NDArray[np.bool_]:
+        """Whether each piece is near a change of the weights."""
+        found = np.zeros(len(self.steepest), dtype=bool)
+        for change in self.changes:
+            place = (change.frame - self.first) // _PIECE
+            if change.id in _WEIGHTS and place >= 0:
+                found[place : place + _NEAR] = True
+        return found
+
+
+def switching(host: Host, names: Sequence[str], *, seconds: float, pause: float) -> Figures:
+    """Switch among styles for so many seconds, with a pause between two; return what came of it."""
+    before = host.stats()
+    listener = Listener(host)
+    arrivals = []
+    end = time.monotonic() + seconds
+    turn = 0
+    while time.monotonic() < end:
+        asked = time.monotonic()
+        host.stage.switch(names[turn % len(names)])
+        turn += 1
+        if host.stage.wait(pause):
+            arrivals.append(time.monotonic() - asked)
+        listener.wait(max(0.0, asked + pause - time.monotonic()))
+    # As much again without switching: each of the styles for a while.
+    for name in names:
+        host.stage.switch(name)
+        host.stage.wait(_PATIENCE)
+        listener.wait(seconds / len(names))
+    steepest, near = np.array(listener.steepest), listener.near()
+    after = host.stats()
+    return {
+        "switches": turn,
+        "arrived": len(arrivals),
+        "arrival_s_median": float(np.median(arrivals)),
+        "arrival_s_max": float(np.max(arrivals)),
+        "click_p999": float(np.quantile(steepest[near], 0.999) / np.quantile(steepest[~near], 0.999)),
+        "click_max": float(steepest[near].max() / steepest[~near].max()),
+        **{name: after[name] for name in _COUNTERS},
+        "missed_meanwhile": _number(after, "deadlines_missed") - _number(before, "deadlines_missed"),
+        "events": [event.text for event in host.stage.events() if event.kind == "error"],
+    }
+
+
+def capturing(host: Host, count: int) -> Figures:
+    """Capture `count` times; return how long it took until the style sounded, and what was missed meanwhile."""
+    rate = host.taps.input.sample_rate
+    ready, alone = [], []
+    before = _number(host.stats(), "deadlines_missed")
+    for number in range(count):
+        reader = host.change_reader()
+        host.stage.capture_begin()
+        time.sleep(_CAPTURE_SECONDS)
+        released = host.taps.input.position
+        host.stage.capture_end(f"captured {number}")
+        host.stage.wait(_PATIENCE)
+        time.sleep(0.2)
+        log = reader.read()
+        slots = [change.frame for change in log if change.id.startswith("slot") and change.value]
+        weights = {name: host.get(name) for name in _WEIGHTS}
+        ready.append((slots[-1] - released) / rate)
+        moves = [change.frame for change in log if change.id in _WEIGHTS and change.frame >= slots[-1]]
+        alone.append((max(moves, default=slots[-1]) - released) / rate)
+        if sorted(weights.values()) != [0.0, 0.0, 0.0, 1.0]:
+            raise RuntimeError(f"the captured style is not alone: {weights}")
+    return {
+        "captures": count,
+        "ready_s": [round(value, 3) for value in ready],
+        "ready_s_max": max(ready),
+        "alone_s": [round(value, 3) for value in alone],
+        "alone_s_max": max(alone),
+        "missed_meanwhile": _number(host.stats(), "deadlines_missed") - before,
+    }
+
+
+def _number(figures: dict[str, object], name: str) -> float:
+    value = figures[name]
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--pause", type=float, default=0.5)
+    parser.add_argument("--captures", type=int, default=12)
+    parser.add_argument("--latency", default="low")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        (folder / "styles").mkdir()
+        for pair in PAIRS:
+            clip = load_pair(pair).style
+            Style.from_audio(clip, RATE, name=pair).save(folder / "styles" / f"{pair}.style")
+        stack.enter_context(server(folder))
+        plays, ports = player(folder, 2.0 * arguments.seconds + 15.0 * arguments.captures + 120.0, stack)
+        first = next(iter(sorted((folder / "styles").iterdir())))
+        latency = arguments.latency if arguments.latency in ("low", "high") else float(arguments.latency)
+        settings = EngineSettings(device=DeviceSettings(), styles=(first,), latency=latency)
+        host = stack.enter_context(Host(settings))
+        for channel, port in enumerate(ports):
+            connect(port, f"gramophone:in_{channel}")
+        names = host.stage.folder(folder / "styles")
+        for known in names:
+            # All of them once, so that what is measured is not the loader's first look at them.
+            host.stage.switch(known)
+            host.stage.wait(_PATIENCE)
+        time.sleep(2.0)
+        figures: Figures = {"source": plays, "latency": latency, "pause_s": arguments.pause}
+        figures["switching"] = switching(host, names, seconds=arguments.seconds, pause=arguments.pause)
+        if arguments.captures:
+            figures["capturing"] = capturing(host, arguments.captures)
+    for part in ("switching", "capturing"):
+        found = figures.get(part)
+        if isinstance(found, dict):
+            print(f"\n| {part} | |\n|---|---|")
+            for key, value in found.items():
+                print(f"| {key} | {value if not isinstance(value, float) else round(value, 4)} |")
+    OUTPUT.mkdir(exist_ok=True)
+    (OUTPUT / "stage.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""A take into a sound file: what the command and the desk's button do."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dsp.errors import InputError
+from dsp.files import shown
+from plugins.take_header import HEADER
+
+if TYPE_CHECKING:
+    from offline.journal import Progress
+    from offline.replay import Comparison
+    from plugins.take import Take
+
+QUALITIES = ("full", "live")
+_MOST_STRETCHES = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """A bounce that was written: how long it is, in seconds, and what there is to say of it, a line each."""
+
+    seconds: float
+    lines: tuple[str, ...]
+
+
+def find_take(folder: Path) -> Path:
+    """Return the folder of a take, where `folder` is one or holds exactly one.
+
+    Raises
+    ------
+    InputError
+        It holds several, and which they are; or none.
+    """
+    if (folder / HEADER).exists() or not folder.is_dir():
+        return folder
+    takes = sorted(path.parent for path in folder.glob(f"*/{HEADER}"))
+    if len(takes) > 1:
+        raise InputError(
+            f"{shown(folder)} holds {len(takes)} takes; give one of them, such as {shown(takes[-1])}"
+        )
+    return takes[0] if takes else folder
+
+
+def bounce_file(
+    folder: Path,
+    output: Path,
+    *,
+    quality: str = "full",
+    recipe: str = "gramophone",
+    seed: int = 0,
+    device: str = "auto",
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Bounce a take to a sound file.
+
+    Parameters
+    ----------
+    folder : of the take, or one that holds a single take
+    output : the extension says the format; WAV, FLAC and AIFF get 24 bits
+    quality : "full" renders offline with the same moves, "live" plays the live chain again
+    recipe, seed, device : of full quality; see ``gramophone render``
+    overwrite : whether `output` may be replaced
+    progress : called now and then
+
+    Raises
+    ------
+    InputError
+        The take is damaged, the output cannot be written, or an option is unknown.
+    """
+    from dsp.audiofile import check_encodable, write_audio
+    from offline.bounce import bounce_full, bounce_live
+    from offline.recipes import get_recipe
+    from plugins.take import open_take
+
+    if quality not in QUALITIES:
+        raise InputError(f"quality {quality!r} is unknown; give one of {', '.join(QUALITIES)}")
+    chosen = get_recipe(recipe, {})
+    take = open_take(find_take(folder))
+    rate = take.header.sample_rate
+    check_encodable(output, take.header.channels, rate)
+    # Beside the output: all that lies between is as large as it, and there it has to fit anyway.
+    with tempfile.TemporaryDirectory(prefix=".bounce-", dir=output.parent) as name:
+        work = Path(name)
+        if quality == "live":
+            bounced = bounce_live(take, work, progress=progress)
+        else:
+            bounced = bounce_full(take, work, recipe=chosen, seed=seed, device=device, progress=progress)
+        write_audio(output, bounced.sound, rate, overwrite=overwrite)
+        lines = [] if bounced.comparison is None else _compared(take, bounced.comparison)
+        return Result(bounced.sound.length / rate, tuple(lines))
+
+
+def _compared(take: Take, comparison: Comparison) -> list[str]:
+    """Say how what was played again compares with what was heard."""
+    header = take.header
+    lines = []
+    if header.stylizer.get("iterations", 0) is None:
+        lines.append("on stage it iterated as long as there was time; a replay cannot know how often")
+    if comparison.same:
+        kind = "32-bit floats" if header.wet_sha256 else "24 bits"
+        return [*lines, f"identical to what was heard, sample for sample ({kind})"]
+    spans = comparison.differing
+    rate = header.sample_rate
+    shown_spans = ", ".join(
+        f"{_clock(start / rate)} to {_clock(stop / rate)}" for start, stop in spans[:_MOST_STRETCHES]
+    )
+    more = f" and {len(spans) - _MOST_STRETCHES} more" if len(spans) > _MOST_STRETCHES else ""
+    where = f"from what was heard at {shown_spans}{more}" if spans else "by less than 24 bits show"
+    return [*lines, f"differs {where}; on stage, {_faults(take)}"]
+
+
+def _faults(take: Take) -> str:
+    header = take.header
+    found = []
+    for count, what in (
+        (len(header.missed), "deadlines missed"),
+        (len(header.skipped), "stretches of input left out"),
+        (len(header.gaps), "stretches not written in time"),
+        (take.restarts, "restarts of the chain"),
+    ):
+        if count:
+            found.append(f"{count} {what}")
+    return ", ".join(found) or "nothing was missed: another version, or another machine?"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{seconds % 60:06.3f}"

@@ -1,0 +1,93 @@
+"""``gramophone texture``: a clip in, the same texture out, of any length."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dsp.files import shown
+from gramophone import console
+from gramophone.cli_render import DEVICES, LARGEST_SEED, key_value
+
+_LONGEST = 24 * 3600.0
+
+
+def texture(
+    style: Annotated[Path, typer.Argument(metavar="STYLE", help="The clip: a sound file or a .style.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension says the format.")
+    ],
+    seconds: Annotated[float, typer.Option(metavar="N", help="How long it shall be.")] = 60.0,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="How to do it: gramophone (best), transport (quick), or antognini2018."
+        ),
+    ] = "gramophone",
+    steps: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Optimiser steps. Default: the recipe's.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another take of the texture.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes CUDA if there is any.")
+    ] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the recipe; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Make endless texture from a clip.
+
+    Noise is moved until its statistics are the clip's: rain that goes on for ten minutes and never repeats. The result
+    has the clip's rate, channels and loudness. What has a form, such as a melody, comes back as its colours only.
+
+    $ gramophone texture rain.wav -o more-rain.wav --seconds 600
+
+    $ gramophone texture choir.style -o choir.flac --recipe transport --seed 7
+    """
+    from dsp.audiofile import check_encodable
+    from dsp.audiopieces import write_pieces
+    from dsp.errors import InputError
+    from dsp.formats import output_format
+    from offline.recipes import get_recipe
+
+    console.check_range("--seconds", seconds, 0.1, _LONGEST, "the length of the texture")
+    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    if device not in DEVICES:
+        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
+    changes: dict[str, object] = dict(map(key_value, settings or ()))
+    if steps is not None:
+        changes["steps"] = steps
+    # What the user sets goes before what texture asks of every recipe.
+    chosen = get_recipe(recipe).without_content().replace(changes)
+    if not style.exists():
+        raise InputError(f"{shown(style)} does not exist; check the name")
+    output_format(output)
+    console.check_output(output, overwrite=overwrite, inputs=(style,))
+    start = time.perf_counter()
+    with console.Display() as display:
+        display.stage("loading")
+        from models.style import load_style
+        from offline.texture import texture as compute
+
+        clip = load_style(style)
+        channels, rate = clip.samples.shape[0], clip.sample_rate
+        check_encodable(output, channels, rate)
+        pieces = compute(clip, seconds, recipe=chosen, seed=seed, device=device, progress=display)
+        write_pieces(
+            output, pieces, rate, channels=channels, length=round(seconds * rate), overwrite=overwrite
+        )
+        console.written.append(output)
+    spent = time.perf_counter() - start
+    console.out().print(
+        f"{shown(output)}: {seconds:.1f} s in {spent:.1f} s (real-time factor {spent / seconds:.2f})",
+        markup=False,
+    )

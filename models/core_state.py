@@ -1,0 +1,81 @@
+"""All that the stylizer's core keeps from hop to hop, as arrays: about 0.7 MB, and never the styles themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+# All that the core keeps from hop to hop, beside its whole numbers and what follows from the weights of the styles.
+_NUMBERS = (
+    "wet",
+    "level",
+    "heard",
+    "seconds",
+    "gain",
+    "makeup",
+    "power_in",
+    "power_out",
+    "emitted",
+)
+_ARRAYS = (
+    "frames",
+    "newest",
+    "sum",
+    "means",
+    "covariance",
+    "variance",
+    "gram",
+    "past",
+    "maps",
+    "map",
+    "rest_gain",
+    "offset",
+    "quantiles",
+    "widths",
+    "limiter",
+)
+
+
+def core_state(core: Any) -> dict[str, NDArray[Any]]:
+    """Return copies; in inference mode, like the core."""
+    arrays = {name: getattr(core, name).numpy().copy() for name in _ARRAYS}
+    return arrays | {
+        "core": np.array([getattr(core, name) for name in _NUMBERS], dtype=np.float64),
+        "fractions": np.array(core.fractions(), dtype=np.float64),
+        "whole": np.array(core.whole_numbers(), dtype=np.int64),
+    }
+
+
+def restore_core(core: Any, state: Mapping[str, NDArray[Any]], weights: Tensor) -> None:
+    """Put a state back, in inference mode.
+
+    Parameters
+    ----------
+    weights : Tensor [slots], of the styles when the state was taken
+
+    Raises
+    ------
+    KeyError, ValueError
+        it is not the state of such a core; then nothing has been changed
+    """
+    whole, numbers = state["whole"], state["core"]
+    pairs = [(getattr(core, name), torch.from_numpy(state[name].copy())) for name in _ARRAYS]
+    sizes = (whole.size, numbers.size, state["fractions"].size)
+    if sizes != (len(core.whole_numbers()), len(_NUMBERS), len(core.fractions())):
+        raise ValueError("there were other slots")
+    for name, (target, source) in zip(_ARRAYS, pairs, strict=True):
+        if target.shape != source.shape or target.dtype != source.dtype:
+            raise ValueError(f"{name} has another shape")
+    core.mix_styles(weights)
+    core.set_whole_numbers(whole.tolist())
+    core.set_fractions(state["fractions"].tolist())
+    # What has just been mixed anew is among them.
+    for target, source in pairs:
+        target.copy_(source)
+    for name, value in zip(_NUMBERS, numbers.tolist(), strict=True):
+        setattr(core, name, value)

@@ -1,0 +1,100 @@
+"""Work on a track block by block, on several cores, with results in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+# Frames in a block: of stereo, a spectrum of 8 MB, which the caches of a processor still help with, and 6 s of sound.
+BLOCK_FRAMES = 512
+
+# Each worker holds a block and what is computed from it, about 80 MB for stereo: no machine needs more of them.
+MOST_WORKERS = 8
+
+
+def blocks(frames: int, size: int = BLOCK_FRAMES, *, first: int = 0) -> list[tuple[int, int]]:
+    """First frame, and the one after the last, of each block of the frames `first` to `frames` - 1.
+
+    Borders of blocks are multiples of `size`, whatever `first` is.
+    """
+    borders = range(first // size * size, frames, size)
+    return [(max(first, border), min(border + size, frames)) for border in borders]
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Crew:
+    """Workers that share out the blocks of a track.
+
+    A block is worked on by one core from its start to its end, and different blocks by different cores: each operation
+    on a block is too short for its threads to pay. What comes out is the same however many cores there are.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor | None, workers: int) -> None:
+        self._pool, self._workers = pool, workers
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All cores for one operation of the caller's, while no block is worked on."""
+        torch.set_num_threads(self._workers)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(1 if self._pool is not None else self._workers)
+
+    def in_order(self, work: Callable[[int, int], T], ranges: list[tuple[int, int]]) -> Iterator[T]:
+        """What `work` makes of each block, in the order of the blocks; few are begun ahead of the first open one.
+
+        Parameters
+        ----------
+        work : called with a block's first frame and the one after its last, on any thread
+        ranges : the blocks
+        """
+        if self._pool is None:
+            for first, last in ranges:
+                yield work(first, last)
+            return
+        ahead: deque[Future[T]] = deque()
+        try:
+            for first, last in ranges:
+                ahead.append(self._pool.submit(work, first, last))
+                if len(ahead) > self._workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            # Left by an error or an interruption: what has not begun shall not, what has must not outlive its files.
+            for future in ahead:
+                future.cancel()
+            for future in ahead:
+                if not future.cancelled():
+                    future.exception()
+
+
+@contextmanager
+def crew(device: torch.device) -> Iterator[Crew]:
+    """Workers for the cores there are, while the block lasts; none but the caller where a GPU computes."""
+    workers = min(cores(), torch.get_num_threads(), MOST_WORKERS)
+    if device.type != "cpu" or workers < 2:
+        yield Crew(None, torch.get_num_threads())
+        return
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(workers, thread_name_prefix="gramophone") as pool:
+        torch.set_num_threads(1)
+        try:
+            yield Crew(pool, workers)
+        finally:
+            torch.set_num_threads(threads)

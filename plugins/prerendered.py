@@ -1,0 +1,57 @@
+"""What another stage has made of the sound, in the place of the stylizer: the rest of the chain is as it is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plugins.knobs import STYLIZER
+from plugins.plugin import Plugin
+from plugins.ramp import Ramp
+
+Sound = NDArray[np.float32]
+
+_MIX_SECONDS = 0.03
+
+
+class Prerendered(Plugin):
+    """Plays what was rendered of the sound that comes in, without delay. Of its knobs, only `mix` acts here.
+
+    Parameters
+    ----------
+    read
+        returns [channels, stop - start] of what was rendered, from sample `start` of the sound to before `stop`
+    """
+
+    name = "stylizer"
+    parameters = STYLIZER
+    neutral: ClassVar[Mapping[str, float] | None] = {"mix": 0.0}
+
+    def __init__(self, read: Callable[[int, int], Sound]) -> None:
+        super().__init__()
+        self._read = read
+        self._mix = Ramp(self.get("mix"), _MIX_SECONDS)
+        self._position = 0
+
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        """Get ready to play from the first sample on; see `Plugin.prepare`."""
+        del channels
+        self._mix.prepare(sample_rate=sample_rate, block=block)
+        self._mix.jump(self.get("mix"))
+        self._position = 0
+
+    def process(self, block: Sound) -> Sound:
+        """Take the next block of the sound, return what was rendered of it; see `Plugin.process`."""
+        start, self._position = self._position, self._position + block.shape[1]
+        wet = self._read(start, self._position)
+        mix = self._mix.next(self.get("mix"), block.shape[1])
+        if isinstance(mix, float) and mix in (0.0, 1.0):
+            return wet if mix else block
+        return (block + (wet - block) * mix).astype(np.float32)
+
+    def reset(self) -> None:
+        """Stand where the knobs stand; the sound goes on where it is."""
+        self._mix.jump(self.get("mix"))

@@ -1,0 +1,240 @@
+"""Presets: where the knobs stand, under a name, in a readable file.
+
+A preset holds what makes the sound. What belongs to the moment (`PASSING`) is left out, so that a recall never
+silences a stage or forgets a soundcheck. A parameter that a preset does not know stays where it is, and what a newer
+version wrote of parameters that are not known here is passed over: files outlive lists of parameters.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dsp.errors import InputError
+from dsp.files import replacing, shown
+from plugins.parameter import Parameter
+
+FORMAT = "gramophone preset"
+VERSION = 1
+SUFFIX = ".json"
+PROGRAMS = 128
+#: Parameters that a preset does not hold.
+PASSING = frozenset({"mute", "bypass", "freeze", "soundcheck"})
+
+_LARGEST = 1 << 20
+# What every file system takes, and what no shell or address has to quote much.
+_NAME = re.compile(r"[\w][\w .,'()+-]{0,62}", re.UNICODE)
+# Windows keeps these for devices, whatever the suffix.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """One preset.
+
+    Attributes
+    ----------
+    name : as shown, and as the file is called
+    values : by parameter id, in the parameter's unit
+    program : MIDI program that recalls it, 0 to 127, or None
+    styles : the mixture of styles, weights 0 to 1 by name; empty where only the weights of the slots are known
+    """
+
+    name: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    program: int | None = None
+    styles: Mapping[str, float] = field(default_factory=dict)
+
+
+def check_name(name: str) -> str:
+    """Return a name as presets, styles and maps may have it; InputError for others."""
+    name = " ".join(name.split())
+    if not _NAME.fullmatch(name) or name.endswith(".") or _RESERVED.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot be a name; use letters, digits, spaces and -_.,'()+, up to 63, first a letter or digit"
+        )
+    return name
+
+
+def read_json(path: Path, kind: str) -> dict[str, Any]:
+    """Read one of the program's own settings files, an object with "format" and "version".
+
+    Parameters
+    ----------
+    path
+        the file
+    kind
+        what "format" must say
+
+    Raises
+    ------
+    InputError
+        it cannot be read, is too large, or is something else
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise InputError(f"{shown(path)} is too large to be a {kind}; move it away")
+        # Without constants such as NaN, which JSON does not have.
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except OSError as error:
+        raise InputError(f"cannot read {shown(path)}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{shown(path)} is damaged ({type(error).__name__}); restore it or move it away"
+        ) from None
+    if not isinstance(found, dict) or found.get("format") != kind:
+        raise InputError(f"{shown(path)} is not a {kind}; move it away")
+    version = found.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
+        raise InputError(
+            f"{shown(path)} is a {kind} of version {version!r}; this program reads up to {VERSION}"
+        )
+    return found
+
+
+def write_json(path: Path, kind: str, content: Mapping[str, object]) -> None:
+    """Write a settings file for :func:`read_json`, in place of the one that is there; make its folder.
+
+    Raises
+    ------
+    InputError
+        it cannot be written
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {shown(path.parent)}: {error.strerror or error}") from None
+    text = json.dumps(
+        {"format": kind, "version": VERSION, **content}, indent=2, allow_nan=False, ensure_ascii=False
+    )
+    with replacing(path, overwrite=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def known_values(found: object, parameters: Sequence[Parameter], path: Path) -> dict[str, float]:
+    """Return the values of the parameters there are, held to their ranges.
+
+    Raises
+    ------
+    InputError
+        `found` is no object of numbers; the message names `path`
+    """
+    if not isinstance(found, dict):
+        raise InputError(f"{shown(path)}: its values are not an object; restore it or move it away")
+    by_id = {parameter.id: parameter for parameter in parameters}
+    values = {}
+    for key, value in found.items():
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or abs(value) > 1e300
+            or math.isnan(value)
+        ):
+            raise InputError(f"{shown(path)}: {key!r} is not a number; restore it or move it away")
+        if key in by_id:
+            values[key] = by_id[key].clamp(value)
+    return values
+
+
+class PresetFolder:
+    """A folder of presets, one file each; it need not exist before the first is saved.
+
+    Parameters
+    ----------
+    path
+        the folder
+    parameters
+        those that presets may hold
+    """
+
+    def __init__(self, path: Path, parameters: Sequence[Parameter]) -> None:
+        self.path = path
+        self._parameters = [parameter for parameter in parameters if parameter.id not in PASSING]
+
+    def names(self) -> list[str]:
+        """Return the names of all presets, in alphabetical order; damaged files are among them."""
+        try:
+            found = [item.stem for item in self.path.iterdir() if item.suffix == SUFFIX]
+        except OSError:
+            return []
+        return sorted((name for name in found if _NAME.fullmatch(name)), key=str.casefold)
+
+    def load(self, name: str) -> Preset:
+        """Read a preset; InputError if it does not exist or is damaged."""
+        path = self._file(name)
+        if not path.exists():
+            raise InputError(
+                f"there is no preset {name!r}; there are: {', '.join(self.names()) or 'none yet'}"
+            )
+        found = read_json(path, FORMAT)
+        program = found.get("program")
+        if program is not None and (
+            isinstance(program, bool) or not isinstance(program, int) or not 0 <= program < PROGRAMS
+        ):
+            raise InputError(f"{shown(path)}: program {program!r} is not one of 0 to {PROGRAMS - 1}")
+        values = known_values(found.get("values"), self._parameters, path)
+        styles = found.get("styles", {})
+        if not isinstance(styles, dict) or not all(map(_weight, styles.values())):
+            raise InputError(
+                f"{shown(path)}: its styles are no weights from 0 to 1; restore it or move it away"
+            )
+        return Preset(name=path.stem, values=values, program=program, styles=styles)
+
+    def all(self) -> list[Preset]:
+        """Return every preset that can be read, in alphabetical order."""
+        presets = []
+        for name in self.names():
+            try:
+                presets.append(self.load(name))
+            except InputError:
+                continue
+        return presets
+
+    def by_program(self, number: int) -> Preset | None:
+        """Return the preset that a MIDI program recalls, if there is one."""
+        return next((preset for preset in self.all() if preset.program == number), None)
+
+    def save(
+        self, name: str, values: Mapping[str, float], *, styles: Mapping[str, float] | None = None
+    ) -> Preset:
+        """Save a preset, in place of one with its name, whose program it keeps; a new one gets the lowest free.
+
+        Raises
+        ------
+        InputError
+            the name is impossible, or it cannot be written
+        """
+        path = self._file(name)
+        present = self.all()
+        program = next((preset.program for preset in present if preset.name == path.stem), None)
+        if program is None:
+            taken = {preset.program for preset in present}
+            program = next((number for number in range(PROGRAMS) if number not in taken), None)
+        held = {one.id: one.clamp(values[one.id]) for one in self._parameters if one.id in values}
+        mixture = dict(styles or {})
+        write_json(path, FORMAT, {"program": program, "values": held, "styles": mixture})
+        return Preset(name=path.stem, values=held, program=program, styles=mixture)
+
+    def delete(self, name: str) -> None:
+        """Delete a preset; harmless where there is none. InputError if that is not allowed."""
+        path = self._file(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot delete {shown(path)}: {error.strerror or error}") from None
+
+    def _file(self, name: str) -> Path:
+        return self.path / f"{check_name(name)}{SUFFIX}"
+
+
+def _weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")

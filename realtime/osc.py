@@ -1,0 +1,218 @@
+"""OSC: every parameter at an address of its own, and feedback for surfaces that show where it stands.
+
+``/gramophone/<parameter>`` with a number from 0 to 1 turns it along its own curve; without an argument it asks.
+``/gramophone/<trigger>`` presses: no argument or a number from 0.5 on is down, anything lower is up.
+``/gramophone/preset`` with a name recalls a preset. Whoever spoke last, or whoever is named at the start, is told of
+every change that it did not make itself, at the same addresses; a newcomer is told of everything.
+
+OSC 1.0 (Wright and Freed 1997) leaves time tags to the receiver; here a bundle counts when it arrives.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_bundle import ParseError as BundleError
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message import ParseError as MessageError
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from dsp.errors import InputError
+from realtime.surface import PRESET, Surface
+
+ROOT = "/gramophone/"
+PORT = 9000
+LOOPBACK = "127.0.0.1"
+
+_LARGEST = 65_536
+# Feedback: fast enough for a fader that follows a hand.
+_LOOK = 0.025
+# Nearer than what a single-precision float, in which OSC sends, tells apart.
+_SAME = 1e-6
+_ENDED = (OSError, struct.error, UnicodeError, ValueError, IndexError, OverflowError, RecursionError)
+
+Address = tuple[str, int]
+
+
+def parse_address(text: str, *, host: str = LOOPBACK, option: str = "--osc") -> Address:
+    """Read ``PORT`` or ``HOST:PORT``; port 0 is any free one.
+
+    Raises
+    ------
+    InputError
+        it is written in another way
+    """
+    before, _, port = text.strip().rpartition(":")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise InputError(f"{option} {text!r} is no address; give a port such as {PORT}, or HOST:PORT")
+    return before.strip("[]") or host, int(port)
+
+
+def messages(packet: bytes) -> Iterator[OscMessage]:
+    """Yield the messages of a packet, those of bundles too; nothing from what is damaged."""
+    with suppress(BundleError, MessageError, *_ENDED):
+        if OscBundle.dgram_is_bundle(packet):
+            yield from _flat(OscBundle(packet))
+        elif OscMessage.dgram_is_message(packet):
+            yield OscMessage(packet)
+
+
+def _flat(bundle: OscBundle) -> Iterator[OscMessage]:
+    for item in bundle:
+        if isinstance(item, OscBundle):
+            yield from _flat(item)
+        else:
+            yield item
+
+
+class OscControl:
+    """Listens for OSC over UDP, and tells what changes; two threads of its own.
+
+    Parameters
+    ----------
+    surface
+        what is turned and pressed
+    address
+        host and port to listen on
+    feedback
+        whom to tell; None is whoever spoke last
+
+    Raises
+    ------
+    InputError
+        the address cannot be taken, or `feedback` does not exist
+    """
+
+    def __init__(self, surface: Surface, address: Address, *, feedback: Address | None = None) -> None:
+        self._surface = surface
+        self._fixed = _resolved(feedback) if feedback is not None else None
+        self._peer: Address | None = self._fixed
+        # What the peer knows: the positions it sent or was sent.
+        self._known: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self.received = 0
+        try:
+            family = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0][0]
+            self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError as error:
+            raise _unusable(address, error) from None
+        try:
+            self._socket.bind(address)
+        except (OSError, OverflowError) as error:
+            self._socket.close()
+            raise _unusable(address, error) from None
+        # So that the end is noticed; nothing else depends on it.
+        self._socket.settimeout(0.2)
+        name = self._socket.getsockname()
+        self.address: Address = (name[0], name[1])
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for run, name in ((self._listen, "osc"), (self._tell, "osc-feedback"))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __str__(self) -> str:
+        host, port = self.address
+        return f"{host}:{port}"
+
+    def close(self) -> None:
+        """Stop listening and telling."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                packet, sender = self._socket.recvfrom(_LARGEST)
+            except TimeoutError:
+                continue
+            except OSError:
+                # An earlier reply found nobody: some systems say so here.
+                self._stop.wait(0.001)
+                continue
+            found = list(messages(packet))
+            if not found:
+                continue
+            self.received += 1
+            if self._fixed is None:
+                self._greet((sender[0], sender[1]))
+            for message in found:
+                self.obey(message.address, list(message.params), told=self._fixed in (None, sender[:2]))
+
+    def _greet(self, sender: Address) -> None:
+        with self._lock:
+            if sender != self._peer:
+                self._peer = sender
+                self._known = {}
+
+    def obey(self, address: str, arguments: list[Any], *, told: bool = True) -> None:
+        """Do what one message asks for; what is not understood is left alone.
+
+        `told` says that the sender is the one who gets the feedback, and knows what it sent.
+        """
+        name = address.removeprefix(ROOT)
+        if not address.startswith(ROOT):
+            return
+        first = arguments[0] if arguments else None
+        number = float(first) if isinstance(first, bool | int | float) else None
+        if number is not None and not math.isfinite(number):
+            return
+        if any(parameter.id == name for parameter in self._surface.parameters):
+            with self._lock:
+                # Asked for: as if it were not known.
+                self._known.pop(name, None)
+                if number is not None:
+                    if told:
+                        # To within what the parameter makes of it.
+                        self._known[name] = min(max(number, 0.0), 1.0)
+                    self._surface.set_unit(name, number)
+        elif name == "preset":
+            if isinstance(first, str):
+                self._surface.recall(first)
+        elif not name.startswith(PRESET) and self._surface.can(name):
+            self._surface.press(name, number is None or number >= 0.5)
+
+    def _tell(self) -> None:
+        while not self._stop.wait(_LOOK):
+            with self._lock:
+                if self._peer is None:
+                    continue
+                for parameter in self._surface.parameters:
+                    position = self._surface.unit(parameter.id)
+                    if abs(position - self._known.get(parameter.id, math.inf)) > _SAME:
+                        self._known[parameter.id] = position
+                        self._send(ROOT + parameter.id, position)
+
+    def _send(self, address: str, position: float) -> None:
+        builder = OscMessageBuilder(address=address)
+        builder.add_arg(position, OscMessageBuilder.ARG_TYPE_FLOAT)
+        assert self._peer is not None
+        # Nobody there, or no way there: it may come back.
+        with suppress(OSError):
+            self._socket.sendto(builder.build().dgram, self._peer)
+
+
+def _resolved(address: Address) -> Address:
+    try:
+        found = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0][4]
+    except OSError as error:
+        raise InputError(
+            f"--osc-to {address[0]}:{address[1]} does not exist: {error.strerror or error}"
+        ) from None
+    return str(found[0]), int(found[1])
+
+
+def _unusable(address: Address, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"--osc {address[0]}:{address[1]} cannot be listened on: {reason}; choose another port")

@@ -1,0 +1,233 @@
+"""The recorder: what came in, what was heard and what was turned, into a folder, off the audio path.
+
+A process of its own reads what the engine has left on the board (:mod:`realtime.recording`). A full disk ends the
+recording, a slow one makes it miss something, and neither touches the sound. For the folder see :mod:`plugins.take`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from dsp.errors import InputError
+from dsp.files import check_writable, shown
+from plugins.take_header import HEADER, MAX_CHANNELS, Header
+from realtime.host import Host
+from realtime.recording import Cell, Desk, Job, State, run_recorder
+from realtime.take_styles import Clip
+
+_ANSWER_SECONDS = 2.0
+# To write down what the taps still hold may take a slow disk a while.
+_CLOSE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecorderStatus:
+    """A recorder at one moment.
+
+    Attributes
+    ----------
+    recording : whether it takes down what is played
+    folder : of the take; None before the first one
+    seconds : how much has been written
+    lost_seconds : how much was overwritten before it could be written, since the disk was too slow
+    error : why it ended, in one line; "" if all is well
+    """
+
+    recording: bool
+    folder: Path | None
+    seconds: float
+    lost_seconds: float
+    error: str
+
+
+class Recorder:
+    """Records takes of what a host plays, one after the other. Safe to call from any thread.
+
+    Parameters
+    ----------
+    host
+        whose sound is recorded
+    folder
+        where takes are put, each in a folder ``take-YYYYmmdd-HHMMSS``
+    take
+        the folder of the first take, where that shall have another name; must not exist
+    whole
+        whether the first take begins with the first sample that the engine plays; to be made before the host starts,
+        and started as soon as it has. An engine that runs as fast as possible then waits for the recorder.
+
+    Raises
+    ------
+    InputError
+        the engine has more channels than a take holds
+    """
+
+    def __init__(self, host: Host, folder: Path, *, take: Path | None = None, whole: bool = False) -> None:
+        self._host = host
+        self._folder = folder
+        self._next = take
+        self._whole = whole
+        self._lock = threading.Lock()
+        self._context = multiprocessing.get_context("spawn")
+        self._process: SpawnProcess | None = None
+        self._desk = Desk.new(self._context)
+        self._take: Path | None = None
+        if host.settings.channels > MAX_CHANNELS:
+            raise InputError(
+                f"{host.settings.channels} channels cannot be recorded; a take has up to {MAX_CHANNELS}"
+            )
+        host.board.pace[0] = float(whole)
+
+    def start(self) -> Path:
+        """Begin a take; return its folder, which appears a moment later. Harmless while one is being recorded.
+
+        Raises
+        ------
+        InputError
+            the engine does not answer, since it does not play now
+        """
+        with self._lock:
+            if self._recording and self._take is not None:
+                return self._take
+            self._end()
+            whole, self._whole = self._whole, False
+            host, now = self._host, self._host.snapshot()
+            state = None
+            if not whole:
+                state = host.request_state(timeout=_ANSWER_SECONDS)
+                if state is None:
+                    raise InputError("nothing can be recorded while the engine does not play; try again")
+            take, self._next = self._next or self._free(), None
+            settings = host.settings
+            header = Header(
+                sample_rate=now.sample_rate,
+                channels=settings.channels,
+                hop=now.hop,
+                algorithmic=now.algorithmic_latency,
+                buffer=now.buffer_latency,
+                device=now.device_latency,
+                slot_bytes=host.board.slots.bytes(0).size,
+                stylizer=dict(settings.stylizer),
+                values={
+                    parameter.id: parameter.clamp(host.get(parameter.id)) for parameter in host.parameters
+                },
+                started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            )
+            job = Job(
+                folder=take,
+                header=header,
+                sources=settings.styles,
+                ids=tuple(parameter.id for parameter in host.parameters),
+                start=None if state is None else state.frame,
+                state=None if state is None else state.arrays,
+            )
+            self._desk = Desk.new(self._context)
+            ours, theirs = self._context.Pipe()
+            self._process = self._context.Process(
+                target=run_recorder,
+                args=(job, host.board, self._desk, theirs),
+                name="gramophone recorder",
+                # Not ended with the host, but by it or after it: it still has to close its files.
+                daemon=False,
+            )
+            self._process.start()
+            # Its end in this process would keep the other one from noticing that the recorder is gone.
+            theirs.close()
+            threading.Thread(
+                target=_answer, args=(ours, host), name="recorder's questions", daemon=True
+            ).start()
+            self._take = take
+            return take
+
+    def stop(self) -> RecorderStatus:
+        """End the take, if there is one; return how it went once its files are closed."""
+        with self._lock:
+            self._end()
+            return self._status()
+
+    @property
+    def status(self) -> RecorderStatus:
+        """How it stands."""
+        return self._status()
+
+    def _end(self) -> None:
+        if self._process is None:
+            return
+        self._desk.cells[Cell.STOP] = 1.0
+        self._process.join(_CLOSE_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        if self._process.exitcode and not self._desk.text.value:
+            self._desk.text.value = f"the recorder ended (exit code {self._process.exitcode})".encode()
+        self._process.close()
+        self._process = None
+        self._host.board.pace[0] = 0.0
+
+    @property
+    def _recording(self) -> bool:
+        process = self._process
+        return process is not None and process.is_alive() and self._desk.cells[Cell.STATE] < State.DONE
+
+    def _status(self) -> RecorderStatus:
+        cells = self._desk.cells
+        rate = self._host.taps.input.sample_rate or 1
+        text = bytes(self._desk.text.value).decode(errors="replace")
+        process = self._process
+        if process is not None and not process.is_alive() and process.exitcode and not text:
+            text = f"the recorder ended (exit code {process.exitcode})"
+            self._host.board.pace[0] = 0.0
+        return RecorderStatus(
+            recording=self._recording,
+            folder=self._take,
+            seconds=cells[Cell.FRAMES] / rate,
+            lost_seconds=cells[Cell.LOST] / rate,
+            error=text,
+        )
+
+    def _free(self) -> Path:
+        """Return the folder of a new take."""
+        name = time.strftime("take-%Y%m%d-%H%M%S")
+        path, number = self._folder / name, 1
+        while path.exists():
+            number += 1
+            path = self._folder / f"{name}-{number}"
+        return path
+
+
+def _answer(questions: Connection, host: Host) -> None:
+    """Tell a recorder's process where styles came from, until it ends."""
+    with questions, suppress(EOFError, OSError):
+        while True:
+            source = host.stage.source(questions.recv())
+            if source is None or isinstance(source, Path):
+                questions.send(source)
+            else:
+                questions.send(Clip(source.name, source.samples, source.sample_rate))
+
+
+def take_folder(given: Path) -> tuple[Path, Path | None]:
+    """Return where takes go, and the first take's own folder, for what was given after ``--record``.
+
+    A folder that is there gets takes put into it; one that is not becomes the take.
+
+    Raises
+    ------
+    InputError
+        it is something else, or a take already; or nothing can be written there
+    """
+    if not given.exists():
+        check_writable(given, overwrite=False)
+        return given.parent, given
+    if not given.is_dir():
+        raise InputError(f"{shown(given)} is a file; give a folder for the recording")
+    if (given / HEADER).exists():
+        raise InputError(f"{shown(given)} is a take already; give another folder for the recording")
+    check_writable(given / HEADER, overwrite=False)
+    return given, None

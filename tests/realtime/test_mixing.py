@@ -1,0 +1,130 @@
+"""The rules of the slots, against an engine that is as strict as the real one, in simulated time."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from realtime.mixing import EMPTY, LOADING, READY, Mixer
+
+SLOTS = 4
+TICK = 0.005
+STYLES = "abcdefgh"
+
+
+class Trial:
+    """A mixer, and loads that take their time; fails where a slot is loaded to that could be heard."""
+
+    def __init__(self, first: str, patience: int = 3) -> None:
+        self.weights = [1.0] * SLOTS
+        self.mixer = Mixer(list(first), SLOTS, get=self.weights.__getitem__, put=self.weights.__setitem__)
+        self.patience = patience
+        self.loads: dict[int, int] = {}
+        self.now = 0.0
+        self.number = 0
+
+    def heard(self) -> list[float]:
+        return [self.mixer.weight(place) for place in range(SLOTS)]
+
+    def step(self) -> None:
+        wanted = self.mixer.step(self.now)
+        self.now += TICK
+        # However the weights move, something always sounds, and a slot that is being loaded never.
+        assert any(self.heard())
+        assert all(0.0 <= weight <= 1.0 for weight in self.weights)
+        for place, slot in enumerate(self.mixer.slots):
+            assert slot.state != LOADING or self.weights[place] == 0.0
+        for place in list(self.loads):
+            self.loads[place] -= 1
+            if self.loads[place] == 0:
+                del self.loads[place]
+                self.number += 1
+                self.mixer.loaded(place, self.number)
+        if wanted is not None:
+            place, key = wanted
+            assert self.mixer.weight(place) == 0.0
+            self.mixer.begin(place, key)
+            self.loads[place] = self.patience
+
+    def settle(self) -> tuple[str, ...]:
+        for _ in range(3000):
+            self.step()
+            if arrived := self.mixer.arrived():
+                return arrived
+        raise AssertionError(f"it never arrives: {self.mixer.slots}, {self.weights}")
+
+
+wishes = st.dictionaries(st.sampled_from(STYLES), st.floats(0.01, 1.0), min_size=1, max_size=SLOTS)
+
+
+@settings(max_examples=200)
+@given(
+    first=st.sampled_from(["a", "ab", "abc", "abcd"]),
+    asked=st.lists(
+        st.tuples(wishes, st.sampled_from([0.0, 0.03, 0.5]), st.integers(0, 60)), min_size=1, max_size=8
+    ),
+    turned=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3), st.floats(0.0, 1.0)), max_size=5),
+)
+def test_whatever_is_wanted_and_whenever_it_arrives_in_the_end_and_nothing_else_sounds(first, asked, turned):
+    trial = Trial(first)
+    ticks = 0
+    for wish, seconds, pause in asked:
+        trial.mixer.want(wish, seconds)
+        for _ in range(pause):
+            trial.step()
+            trial.mixer.arrived()
+            ticks += 1
+            for at, place, value in turned:
+                # A performer turns the knobs of slots that sound, meanwhile.
+                if at == ticks and trial.mixer.weight(place) > 0.0:
+                    trial.weights[place] = max(value, 0.01)
+    trial.mixer.want(asked[-1][0], asked[-1][1])
+    wish = asked[-1][0]
+    assert set(trial.settle()) == set(wish)
+    sounding = {
+        slot.key: trial.weights[place] for place, slot in enumerate(trial.mixer.slots) if trial.heard()[place]
+    }
+    assert sounding == wish
+
+
+def test_weights_move_in_straight_lines_that_add_up():
+    trial = Trial("ab")
+    trial.weights[1] = 0.0
+    trial.mixer.want({"b": 1.0}, 0.1)
+    trial.step()
+    ways = []
+    while trial.mixer.busy:
+        ways.append(tuple(trial.weights[:2]))
+        trial.step()
+        trial.mixer.arrived()
+    assert len(ways) >= 18
+    for one, other in ways:
+        assert abs(one + other - 1.0) < 1e-9
+    assert [way[1] for way in ways] == sorted(way[1] for way in ways)
+    assert trial.weights == [0.0, 1.0, 0.0, 0.0]
+
+
+def test_what_was_not_heard_for_the_longest_goes_first():
+    trial = Trial("abcd")
+    for key in "bcda":
+        trial.mixer.want({key: 1.0}, 0.0)
+        trial.settle()
+    trial.mixer.want({"e": 1.0}, 0.0)
+    trial.settle()
+    assert [slot.key for slot in trial.mixer.slots] == ["a", "e", "c", "d"]
+
+
+def test_a_style_that_cannot_be_had_is_done_without():
+    trial = Trial("a")
+    trial.mixer.want({"x": 1.0, "b": 0.5}, 0.0)
+    place, key = trial.mixer.step(0.0)
+    assert key == "x"
+    trial.mixer.begin(place, key)
+    trial.mixer.failed(place)
+    assert trial.mixer.slots[place].state == EMPTY
+    assert trial.settle() == ("b",)
+    trial.mixer.want({"x": 1.0}, 0.0)
+    place, _ = trial.mixer.step(0.0)
+    trial.mixer.begin(place, "x")
+    trial.mixer.failed(place)
+    assert not trial.mixer.busy
+    assert trial.heard()[trial.mixer.holds("b")] == 0.5
+    assert trial.mixer.slots[trial.mixer.holds("b")].state == READY

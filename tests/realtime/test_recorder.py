@@ -1,0 +1,173 @@
+"""The recorder beside a real engine: what it writes is what came in, was heard and was turned."""
+
+import multiprocessing
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from dsp.errors import InputError
+from plugins.automation import Move
+from plugins.live import LIVE_PARAMETERS
+from plugins.take import Take, open_take
+from plugins.take_header import Header
+from realtime.board import Board
+from realtime.host import Host
+from realtime.recorder import Recorder, take_folder
+from realtime.recording import Cell, Desk, Job, Recording
+from realtime.settings import MUTE, EngineSettings, VirtualSettings
+
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+import trial_chains
+from takes import RATE, noisy_tune
+
+LATENCY = 333
+
+
+def whole(blocks) -> np.ndarray:
+    return np.concatenate(list(blocks), axis=1)
+
+
+def settings(folder: Path, sound: np.ndarray, *, fast: bool) -> EngineSettings:
+    soundfile.write(folder / "in.wav", sound.T, RATE, subtype="FLOAT")
+    device = VirtualSettings(
+        input=folder / "in.wav", output=folder / "out.wav", as_fast_as_possible=fast, overwrite=True
+    )
+    return EngineSettings(device=device, channels=sound.shape[0])
+
+
+def trial_host(chosen: EngineSettings) -> Host:
+    return Host(chosen, build_chain=trial_chains.delay(latency=LATENCY), parameters=trial_chains.PARAMETERS)
+
+
+def trial_take(folder: Path) -> Take:
+    # The chains of these tests have other knobs than the live chain.
+    return open_take(folder, parameters=(*trial_chains.PARAMETERS, MUTE))
+
+
+def test_an_engine_that_runs_ahead_waits_so_that_nothing_is_lost(tmp_path: Path) -> None:
+    sound = np.tile(noisy_tune(4.0, channels=1), (1, 16))
+    host = trial_host(settings(tmp_path, sound, fast=True))
+    recorder = Recorder(host, tmp_path, take=tmp_path / "take", whole=True)
+    with host:
+        assert recorder.start() == tmp_path / "take"
+        assert host.wait(120.0)
+        status = recorder.stop()
+    assert (status.recording, status.error, status.lost_seconds) == (False, "", 0.0)
+    take = trial_take(tmp_path / "take")
+    total = LATENCY + take.header.buffer
+    # Behind the end of the file silence came in, until all was heard.
+    assert take.frames == sound.shape[1] + total
+    np.testing.assert_array_equal(whole(take.dry()), np.pad(sound, ((0, 0), (0, total))))
+    heard = soundfile.read(tmp_path / "out.wav", dtype="float32", always_2d=True)[0].T[:, total:]
+    assert take.wet_frames == sound.shape[1]
+    assert np.abs(whole(take.wet()) - np.clip(heard, -1.0, 1.0)).max() <= 2.0**-23
+    assert (take.header.algorithmic, take.header.values["mute"]) == (LATENCY, 0.0)
+
+
+def test_a_take_in_the_middle_and_another_one(tmp_path: Path) -> None:
+    sound = noisy_tune(30.0)
+    host = trial_host(settings(tmp_path, sound, fast=False))
+    recorder = Recorder(host, tmp_path / "takes")
+    assert recorder.status.folder is None
+    with pytest.raises(InputError, match="does not play"):
+        recorder.start()
+    with host:
+        host.set("level", 0.75)
+        folders = []
+        for number in range(2):
+            folders.append(recorder.start())
+            assert recorder.start() == folders[-1]
+            while recorder.status.seconds < 0.3:
+                assert not host.wait(0.01)
+                assert not recorder.status.error
+            host.set("level", 0.25 * (1 + number))
+            time.sleep(0.1)
+            assert not recorder.stop().error
+    assert len(set(folders)) == 2
+    for number, folder in enumerate(folders):
+        take = trial_take(folder)
+        assert take.header.values["level"] == 0.75 - 0.5 * number
+        assert take.events[:1] == (Move(take.events[0].frame, "level", 0.25 * (1 + number)),)
+        assert 0 < take.events[0].frame < take.frames
+        # Somewhere in the file is just what is in the take.
+        dry = whole(take.dry())
+        starts = np.flatnonzero((sound[0] == dry[0, 0]) & (sound[1] == dry[1, 0]))
+        assert any(np.array_equal(sound[:, at : at + dry.shape[1]], dry) for at in starts)
+        assert 0 <= take.frames - take.wet_frames <= LATENCY + take.header.buffer
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_sound(tmp_path: Path) -> None:
+    host = trial_host(settings(tmp_path, noisy_tune(30.0), fast=False))
+    recorder = Recorder(host, tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with host:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
+        try:
+            folder = recorder.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        end = time.monotonic() + 60.0
+        while not recorder.status.error:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        played = host.snapshot().seconds
+        time.sleep(0.2)
+        assert host.snapshot().state == "running"
+        assert host.snapshot().seconds > played
+        status = recorder.stop()
+        assert "grew past" in status.error
+        assert not status.recording
+    assert trial_take(folder).frames > 0
+
+
+def test_what_was_overwritten_before_it_was_read_is_silence_and_told(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    board = Board.new(context, EngineSettings(device=VirtualSettings(input=tmp_path, output=tmp_path)))
+    sound = np.tile(noisy_tune(5.0), (1, 10))
+    board.taps.input.begin(0, RATE)
+    board.taps.output.begin(0, RATE)
+    ids = tuple(parameter.id for parameter in (*LIVE_PARAMETERS, MUTE))
+    board.changes.add(0, -1, 0.0)
+    for place, parameter in enumerate((*LIVE_PARAMETERS, MUTE)):
+        board.changes.add(0, place, parameter.default)
+    for start in range(0, sound.shape[1], 1000):
+        for tap in (board.taps.input, board.taps.output):
+            tap.publish(tap.write(start, sound[:, start : start + 1000]), 0.0)
+    desk = Desk.new(context)
+    desk.cells[Cell.STOP] = 1.0
+    header = Header(sample_rate=RATE, channels=2, values={"strength": 0.5})
+    job = Job(folder=tmp_path / "take", header=header, sources=(), ids=ids, start=None, state=None)
+    assert Recording(job, board, desk, lambda _: None).run() == ""
+    take = open_take(tmp_path / "take")
+    ((start, stop),) = take.header.gaps
+    assert start == 0
+    assert desk.cells[Cell.LOST] == stop
+    assert 9 * RATE < stop < 14 * RATE
+    dry = whole(take.dry())
+    assert dry.shape == sound.shape
+    assert not dry[:, :stop].any()
+    np.testing.assert_array_equal(dry[:, stop:], sound[:, stop:])
+
+
+def test_where_a_recording_goes(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "take").mkdir()
+    (tmp_path / "take" / "take.json").touch()
+    assert take_folder(tmp_path / "new") == (tmp_path, tmp_path / "new")
+    assert take_folder(tmp_path) == (tmp_path, None)
+    for path, told in (("file", "is a file"), ("take", "a take already"), ("no/where", "does not exist")):
+        with pytest.raises(InputError, match=told):
+            take_folder(tmp_path / path)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_host_with_too_many_channels_is_told_at_once(tmp_path: Path) -> None:
+    chosen = EngineSettings(device=VirtualSettings(input=tmp_path, output=tmp_path), channels=9)
+    host = Host(chosen)
+    with pytest.raises(InputError, match="9 channels"):
+        Recorder(host, tmp_path)

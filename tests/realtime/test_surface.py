@@ -1,0 +1,125 @@
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dsp.errors import InputError
+from plugins.live import LIVE_PARAMETERS
+from plugins.parameter import Parameter
+from plugins.preset import PresetFolder
+from realtime.surface import Surface
+
+
+class Knobs:
+    def __init__(self) -> None:
+        self.parameters: tuple[Parameter, ...] = LIVE_PARAMETERS
+        self.values = {one.id: one.default for one in LIVE_PARAMETERS}
+
+    def get(self, id: str) -> float:
+        return self.values[id]
+
+    def set(self, id: str, value: float) -> None:
+        self.values[id] = value
+
+
+class Mixture:
+    def __init__(self) -> None:
+        self.heard = {"rain": 1.0}
+
+    def styles(self) -> dict[str, float]:
+        return dict(self.heard)
+
+    def blend(self, styles: dict[str, float]) -> None:
+        if "gone" in styles:
+            raise InputError("there is no style 'gone'")
+        self.heard = dict(styles)
+
+
+@pytest.fixture
+def mixture() -> Mixture:
+    return Mixture()
+
+
+@pytest.fixture
+def pressed() -> list[bool]:
+    return []
+
+
+@pytest.fixture
+def surface(tmp_path: Path, mixture: Mixture, pressed: list[bool]) -> Iterator[Surface]:
+    folder = PresetFolder(tmp_path, LIVE_PARAMETERS)
+    made = Surface(Knobs(), presets=folder, actions={"capture": pressed.append}, mixture=mixture)
+    yield made
+    made.close()
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 10.0
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.002)
+
+
+def test_switches_turn_over_or_are_held(surface: Surface) -> None:
+    for down in (True, False, True, True, False):
+        surface.press("freeze", down)
+    assert surface.get("freeze") == 1.0
+    surface.press("freeze", False, hold=True)
+    assert surface.get("freeze") == 0.0
+    surface.press("freeze", True, hold=True)
+    assert surface.get("freeze") == 1.0
+
+
+def test_panic_does_not_wait_for_anything(surface: Surface) -> None:
+    surface.later(lambda: time.sleep(0.5))
+    surface.press("panic", True)
+    assert surface.get("bypass") == 1.0
+    surface.press("panic", False)
+    surface.press("panic", True)
+    assert surface.get("bypass") == 0.0
+
+
+def test_triggers_come_in_order_and_only_those_that_are_there(surface: Surface, pressed: list[bool]) -> None:
+    for down in (True, False, True, False):
+        surface.press("capture", down)
+    until(lambda: pressed == [True, False, True, False])
+    assert {one.id for one in surface.triggers} == {"panic", "capture"}
+    for target in ("record", "strength", "preset:", "nothing"):
+        assert not surface.can(target)
+        with pytest.raises(InputError):
+            surface.press(target, True)
+
+
+def test_presets_bring_back_knobs_and_styles_by_name(surface: Surface, mixture: Mixture) -> None:
+    surface.set("mix", 0.25)
+    surface.set("style_1", 0.5)
+    surface.store("calm")
+    surface.set("mix", 1.0)
+    surface.set("style_1", 1.0)
+    surface.set("freeze", 1.0)
+    mixture.heard = {"bells": 0.5, "rain": 0.5}
+    surface.program(0)
+    until(lambda: surface.preset == "calm" and surface.get("mix") == 0.25)
+    until(lambda: mixture.heard == {"rain": 1.0})
+    # The slots are the mixture's; what belongs to the moment is nobody's.
+    assert (surface.get("style_1"), surface.get("freeze")) == (1.0, 1.0)
+
+
+def test_what_goes_wrong_is_told_and_the_next_is_done(
+    surface: Surface, pressed: list[bool], mixture: Mixture
+) -> None:
+    mixture.heard = {"gone": 1.0}
+    surface.store("old")
+    surface.recall("old")
+    surface.recall("nothing")
+
+    def broken() -> None:
+        raise RuntimeError("out of order")
+
+    surface.later(broken)
+    surface.press("capture", True)
+    until(lambda: pressed)
+    told = [line for _, line in surface.news()]
+    assert sum("error" in line for line in told) == 3
+    assert surface.news(len(told)) == []
