@@ -6,6 +6,7 @@ recording, a slow one makes it miss something, and neither touches the sound. Fo
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import threading
 import time
@@ -137,6 +138,8 @@ class Recorder:
                 daemon=False,
             )
             self._process.start()
+            # Else a program that forgets to stop it would wait at its end for a process that waits for it.
+            atexit.register(self.stop)
             # Its end in this process would keep the other one from noticing that the recorder is gone.
             theirs.close()
             threading.Thread(
@@ -168,6 +171,7 @@ class Recorder:
             self._desk.text.value = f"the recorder ended (exit code {self._process.exitcode})".encode()
         self._process.close()
         self._process = None
+        atexit.unregister(self.stop)
         self._host.board.pace[0] = 0.0
 
     @property

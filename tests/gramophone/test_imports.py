@@ -16,6 +16,7 @@ COMMANDS = (
     ["batch"],
     ["texture"],
     ["live"],
+    ["bounce"],
     ["learn"],
     ["devices"],
     ["ports"],

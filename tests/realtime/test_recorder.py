@@ -50,7 +50,7 @@ def trial_take(folder: Path) -> Take:
 
 
 def test_an_engine_that_runs_ahead_waits_so_that_nothing_is_lost(tmp_path: Path) -> None:
-    sound = np.tile(noisy_tune(4.0, channels=1), (1, 16))
+    sound = np.tile(noisy_tune(4.0, channels=1), (1, 12))
     host = trial_host(settings(tmp_path, sound, fast=True))
     recorder = Recorder(host, tmp_path, take=tmp_path / "take", whole=True)
     with host:

@@ -1,0 +1,74 @@
+"""Played through a JACK server, recorded in the middle and bounced: the same, but where something was missed."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offline.replay import Comparison, as_on_stage, live_again, play_again
+from plugins.automation import StyleChange
+from plugins.take import open_take
+from realtime.devices import choose_pair, list_devices
+from realtime.host import Host
+from realtime.recorder import Recorder
+from realtime.settings import DeviceSettings, EngineSettings
+
+sys.path.append(str(Path(__file__).parents[1]))
+from takes import RATE, noisy_tune, style_file
+
+# How far around a missed deadline the dry sound may be heard: the join, the crossfade, the blocks in between.
+_AROUND = RATE // 4
+_PATIENCE = 60.0
+
+
+def test_a_take_from_jack_is_what_was_heard(jack: Any, tmp_path: Path) -> None:
+    first = style_file(tmp_path, "hiss", seed=1)
+    second = style_file(tmp_path, "hum", seed=3, low=True)
+    third = style_file(tmp_path, "rumble", seed=2, low=True)
+    jack.play(noisy_tune(4.0))
+    entry, out = choose_pair(list_devices(), None, None)
+    settings = EngineSettings(device=DeviceSettings(input=entry.label, output=out.label), styles=(first,))
+    host = Host(settings)
+    recorder = Recorder(host, tmp_path / "takes")
+    rng = np.random.default_rng(0)
+    with host:
+        for channel in (0, 1):
+            jack.connect(f"player:out_{channel}", f"gramophone:in_{channel}")
+        # What is to be recorded begins amid the sound, with a style that the engine was not started with.
+        host.stage.load(second)
+        assert host.stage.wait(2 * _PATIENCE), host.stage.slots
+        folder = recorder.start()
+        host.stage.switch(third)
+        end = time.monotonic() + _PATIENCE
+        while recorder.status.seconds < 2.0 or host.stage.current != "rumble":
+            assert time.monotonic() < end, host.stage.slots
+            host.set("strength", rng.uniform(0.3, 1.0))
+            host.set("gain", rng.uniform(-6.0, 6.0))
+            time.sleep(0.02)
+        status = recorder.stop()
+        assert status.error == ""
+    take = open_take(folder)
+    assert take.header.resumed
+    assert len(take.events) > 20
+    changes = [event.style for event in take.events if isinstance(event, StyleChange)]
+    assert take.header.styles == ("styles/hiss.wav", "styles/hum.wav")
+    assert changes == ["", "styles/rumble.wav"]
+    # Nothing that was played has only 24 bits.
+    assert take.header.exact
+    comparison = Comparison(take)
+    level = 0.0
+    with as_on_stage():
+        for block in play_again(take, live_again(take), frames=take.wet_frames):
+            comparison.feed(block)
+            level = max(level, float(np.abs(block).max()))
+    assert level > 0.01
+    header = take.header
+    if not (header.missed or header.skipped or take.restarts or header.gaps):
+        assert comparison.same
+    if not (header.skipped or take.restarts or header.gaps):
+        late = [frame - header.algorithmic for frame in header.missed]
+        for start, stop in comparison.differing:
+            near = [frame for frame in late if start - _AROUND <= frame <= stop + _AROUND]
+            assert near, (start, stop, late)
