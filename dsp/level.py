@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
-from dsp.mastering import Limiter, master, measure
+from dsp.mastering import Limiter
 from dsp.meters import LoudnessMeter, k_weighting, peaks
 from dsp.spool import Held
 
@@ -94,28 +94,3 @@ def limit(
     if residue > ceiling:
         limited *= ceiling / residue * (1.0 - 1e-12)
     return limited
-
-
-def match_loudness(
-    samples: Samples,
-    sample_rate: int,
-    target: float,
-    *,
-    ceiling_db: float = -1.0,
-    most_limiting_db: float = 3.0,
-) -> Samples:
-    """Return `samples` [channels, samples] brought to a loudness, never above a true-peak ceiling.
-
-    See :func:`dsp.mastering.master` for the parameters, and for what cannot be as loud as that.
-    """
-    source, out = Held(samples), Held(np.zeros(samples.shape))
-    master(
-        source,
-        out,
-        sample_rate,
-        target,
-        level=measure(source, sample_rate),
-        ceiling_db=ceiling_db,
-        most_limiting_db=most_limiting_db,
-    )
-    return out.samples

@@ -15,7 +15,14 @@ from rich.table import Table
 from dsp.errors import InputError
 from dsp.files import shown
 from gramophone import console
-from gramophone.cli_render import DEVICES, LARGEST_SEED, key_value
+from gramophone.cli_render import (
+    DEVICES,
+    LARGEST_SEED,
+    DeviceOption,
+    SettingsOption,
+    StrengthOption,
+    key_value,
+)
 from gramophone.option_lists import STYLES
 
 if TYPE_CHECKING:
@@ -50,20 +57,10 @@ def batch(
         ),
     ],
     recipe: Annotated[str, typer.Option(metavar="NAME", help="As in render.")] = "gramophone",
-    strength: Annotated[
-        float, typer.Option(metavar="0..1", help="How far to go: 0 is the content, 1 all the way.")
-    ] = 1.0,
+    strength: StrengthOption = 1.0,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same machine, same files.")] = 0,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting of the recipe; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    device: DeviceOption = "auto",
+    settings: SettingsOption = None,
     format: Annotated[
         str, typer.Option(metavar="wav|flac|ogg|mp3|aiff", help="The format of the results.")
     ] = "wav",

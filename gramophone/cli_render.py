@@ -16,6 +16,24 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda")
 LARGEST_SEED = 2**63 - 1
 
+# Options of every command that renders.
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.", show_default=False
+    ),
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Optimiser steps. Default: the recipe's.", show_default=False),
+]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes CUDA if there is any.")
+]
+StrengthOption = Annotated[
+    float, typer.Option(metavar="0..1", help="How far to go: 0 is the content, 1 all the way.")
+]
+
 
 def render(
     content_name: Annotated[
@@ -31,17 +49,10 @@ def render(
             metavar="NAME", help="How to do it: gramophone (best), transport (seconds), or a published one."
         ),
     ] = "gramophone",
-    strength: Annotated[
-        float, typer.Option(metavar="0..1", help="How far to go: 0 is the content, 1 all the way.")
-    ] = 1.0,
-    steps: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Optimiser steps. Default: the recipe's.", show_default=False),
-    ] = None,
+    strength: StrengthOption = 1.0,
+    steps: StepsOption = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same machine, same file.")] = 0,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes CUDA if there is any.")
-    ] = "auto",
+    device: DeviceOption = "auto",
     report: Annotated[
         Path | None,
         typer.Option(
@@ -91,15 +102,7 @@ def render(
         ),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting of the recipe; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    settings: SettingsOption = None,
 ) -> None:
     """Play CONTENT in the style of STYLE.
 

@@ -1,5 +1,6 @@
 """``gramophone texture``: a clip in, the same texture out, of any length."""
 
+import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,14 @@ import typer
 
 from dsp.files import shown
 from gramophone import console
-from gramophone.cli_render import DEVICES, LARGEST_SEED, key_value
+from gramophone.cli_render import (
+    DEVICES,
+    LARGEST_SEED,
+    DeviceOption,
+    SettingsOption,
+    StepsOption,
+    key_value,
+)
 
 _LONGEST = 24 * 3600.0
 
@@ -25,24 +33,11 @@ def texture(
             metavar="NAME", help="How to do it: gramophone (best), transport (quick), or antognini2018."
         ),
     ] = "gramophone",
-    steps: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Optimiser steps. Default: the recipe's.", show_default=False),
-    ] = None,
+    steps: StepsOption = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another take of the texture.")] = 0,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes CUDA if there is any.")
-    ] = "auto",
+    device: DeviceOption = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting of the recipe; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    settings: SettingsOption = None,
 ) -> None:
     """Make endless texture from a clip.
 
@@ -53,10 +48,10 @@ def texture(
 
     $ gramophone texture choir.style -o choir.flac --recipe transport --seed 7
     """
-    from dsp.audiofile import check_encodable
-    from dsp.audiopieces import write_pieces
+    from dsp.audiofile import check_encodable, write_audio
     from dsp.errors import InputError
     from dsp.formats import output_format
+    from dsp.spool import Spool
     from offline.recipes import get_recipe
 
     console.check_range("--seconds", seconds, 0.1, _LONGEST, "the length of the texture")
@@ -81,10 +76,17 @@ def texture(
         clip = load_style(style)
         channels, rate = clip.samples.shape[0], clip.sample_rate
         check_encodable(output, channels, rate)
-        pieces = compute(clip, seconds, recipe=chosen, seed=seed, device=device, progress=display)
-        write_pieces(
-            output, pieces, rate, channels=channels, length=round(seconds * rate), overwrite=overwrite
-        )
+        # Beside the output: where there is room for that, there should be for this.
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+            spool = Spool.create(
+                Path(folder) / "texture.spool", channels=channels, length=round(seconds * rate)
+            )
+            done = 0
+            for piece in compute(clip, seconds, recipe=chosen, seed=seed, device=device, progress=display):
+                spool.write(done, piece)
+                done += piece.shape[1]
+            display.stage(f"writing {output.name}")
+            write_audio(output, spool, rate, overwrite=overwrite)
         console.written.append(output)
     spent = time.perf_counter() - start
     console.out().print(

@@ -85,8 +85,6 @@ class Performance:
         self._map_path = map_path
         # The map is read by the controller's thread, and written by whoever learns or edits.
         self._lock = threading.RLock()
-        #: grows with every change of the map, for displays
-        self.map_version = 0
 
     def close(self) -> None:
         """Finish what has been asked for."""
@@ -160,7 +158,6 @@ class Performance:
         self._changed()
 
     def _changed(self) -> None:
-        self.map_version += 1
         if self._map_path is not None:
             path = self._map_path
             self.surface.later(lambda: self._save(path))

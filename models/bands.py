@@ -84,13 +84,3 @@ def matrix_in_bands(
     gain = (style.rest / rest.clamp_min(1e-9)).clamp_max(10.0)
     mapped: Tensor = basis @ matrix @ basis.mT + (outside * gain) @ outside
     return mapped
-
-
-def transport_in_bands(
-    content: Tensor, style: BandStatistics, basis: Tensor, *, regularisation: float = 1e-3
-) -> Tensor:
-    """Move a spectrogram [bins, frames] by :func:`matrix_in_bands` to a style's mean and statistics."""
-    ours = statistics(content)
-    matrix = matrix_in_bands(ours.covariance, style, basis, regularisation=regularisation)
-    moved = style.mean[:, None] + matrix @ (content.double() - ours.mean[:, None])
-    return moved.to(content.dtype)

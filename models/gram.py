@@ -64,18 +64,6 @@ def gatys_content_loss(features: Tensor, content: Tensor) -> Tensor:
     return 0.5 * (features - content).square().sum()
 
 
-def gatys_style_loss(features: Tensor, style: Tensor) -> Tensor:
-    """Σ (G - A)² / (4 N² M²) with G = F Fᵀ not divided by M (Gatys, Ecker and Bethge 2016, eqs. 3 and 4).
-
-    Parameters
-    ----------
-    features, style : Tensor [N filters, M frames]; the paper has one M, so both must have the same shape
-    """
-    filters, frames = features.shape
-    difference = features @ features.mT - style @ style.mT
-    return difference.square().sum() / (4.0 * filters**2 * frames**2)
-
-
 def squared_gram_difference(features: Tensor, style: Tensor) -> Tensor:
     """Σ (G - A)² of the Gram matrices G = F Fᵀ / T and A = P Pᵀ / T_s, a scalar.
 
@@ -97,6 +85,18 @@ def squared_gram_difference(features: Tensor, style: Tensor) -> Tensor:
     ours = (features.mT @ features).square().sum() / frames**2
     cross = (features.mT @ style).square().sum() / (frames * theirs)
     return ours - 2.0 * cross + (style.mT @ style).square().sum() / theirs**2
+
+
+def gatys_style_loss(features: Tensor, style: Tensor) -> Tensor:
+    """Σ (G / M - A / M_s)² / (4 N²), G = F Fᵀ (Gatys, Ecker and Bethge 2016, eqs. 3 and 4).
+
+    The paper has one size M for both images and divides by 4 N² M²; with M = M_s this is the same number.
+
+    Parameters
+    ----------
+    features, style : Tensor [N filters, M frames of each]
+    """
+    return squared_gram_difference(features, style) / (4.0 * features.shape[0] ** 2)
 
 
 def ulyanov_loss(features: Tensor, content: Tensor, style: Tensor, *, alpha: float = 1e-2) -> Tensor:

@@ -137,19 +137,3 @@ def energy_coupling(
 def bin_power(frames: Tensor) -> Tensor:
     """Mean power [bins], float64, over the frames of a log-magnitude spectrogram [bins, frames]."""
     return expand(frames).double().square().mean(dim=-1)
-
-
-def transport(
-    content: Tensor, style: Tensor, *, coupling: Tensor | None = None, regularisation: float = 1e-3
-) -> Tensor:
-    """Move a spectrogram [bins, frames] to the mean and covariance of another; bin by bin, all of them.
-
-    See :func:`transport_matrix` for the parameters. Values may come out below zero or above anything that the
-    style holds.
-    """
-    ours, theirs = statistics(content), statistics(style)
-    matrix = transport_matrix(
-        ours.covariance, theirs.covariance, coupling=coupling, regularisation=regularisation
-    )
-    moved = theirs.mean[:, None] + matrix @ (content.double() - ours.mean[:, None])
-    return moved.to(content.dtype)

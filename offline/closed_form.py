@@ -220,12 +220,3 @@ class Curves:
         matched = lower.lerp_(self._values.take(cell.add_(1)), place)
         bounded = torch.minimum(moved.clamp_min(0.0), self._highest)
         return bounded.lerp_(matched, self._amount)
-
-
-def transport_frames(current: Tensor, style: Tensor, settings: Transport, *, coupled: bool = True) -> Tensor:
-    """The closed form on a clip at once: log-magnitudes [bins, frames] in, the same shape out, none below zero."""
-    side, frames = StyleSide(style, settings), current.mT
-    mapping = side.solve(FrameSums.of(frames, None, side.around), coupled=coupled)
-    moved = mapping.move(frames)
-    curves = Curves(mapping, mapping.count(moved, None), side, amount=settings.distribution)
-    return curves(moved).mT

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from dsp.level import gain_db, limit, loudness
+from dsp.mastering import TRACK_CEILING_DB
 from dsp.stft import log_spectrogram
 from models.style import Style
 from offline.baselines import matched_equaliser
@@ -81,7 +82,7 @@ def texture(
         piece = block[:, :part]
         tail = block[:, part : part + fade]
         # Where two peaks of two blocks meet, their sum may be too high.
-        yield limit(piece, rate)
+        yield limit(piece, rate, ceiling_db=TRACK_CEILING_DB)
 
 
 def _parts(length: int, block: int) -> list[int]:

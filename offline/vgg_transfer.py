@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.gram import gatys_content_loss, squared_gram_difference
+from models.gram import gatys_content_loss, gatys_style_loss
 from models.vgg import SMALLEST_SIDE, Pooling, Vgg19, load_vgg19, random_vgg19
 from offline.lbfgs import OnStep, minimise
 from offline.settings import Gatys
@@ -81,9 +81,7 @@ def image(spectrogram: Tensor) -> Tensor:
 def vgg_style_loss(
     network: Vgg19, style: Tensor, layer_weights: Sequence[float]
 ) -> Callable[[dict[str, Tensor]], Tensor]:
-    """L_style = Σ w_l E_l of features by layer, E_l = Σ (G/M - A/M_s)² / (4 N²) (eqs. 4 and 5).
-
-    The paper has one size M for both images and divides by 4 N² M²; with M = M_s this is the same number.
+    """L_style = Σ w_l E_l of features by layer (eq. 5), E_l as in :func:`models.gram.gatys_style_loss`.
 
     Parameters
     ----------
@@ -98,8 +96,7 @@ def vgg_style_loss(
 
     def loss(features: dict[str, Tensor]) -> Tensor:
         terms = [
-            weights[layer] * squared_gram_difference(features[layer], target) / (4.0 * target.shape[0] ** 2)
-            for layer, target in targets.items()
+            weights[layer] * gatys_style_loss(features[layer], target) for layer, target in targets.items()
         ]
         return torch.stack(terms).sum()
 

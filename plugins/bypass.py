@@ -72,7 +72,6 @@ class Bypass:
         self._fade = Fade(on=True, seconds=FADE_SECONDS)
         self._join = np.zeros(1, dtype=np.float32)
         self._latency = 0
-        self._sizes = {"sample_rate": 0, "block": 0, "channels": 0}
 
     def prepare(self, *, latency: int, sample_rate: int, block: int, channels: int) -> None:
         """Get ready for blocks of up to `block` samples and an effect that takes `latency` samples."""

@@ -98,7 +98,6 @@ class OscControl:
         self._known: dict[str, float] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self.received = 0
         try:
             family = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0][0]
             self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -144,7 +143,6 @@ class OscControl:
             found = list(messages(packet))
             if not found:
                 continue
-            self.received += 1
             if self._fixed is None:
                 self._greet((sender[0], sender[1]))
             for message in found:

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.errors import InputError
-from dsp.level import at_reference, gain_db, limit, loudness, match_loudness, true_peak
+from dsp.level import at_reference, gain_db, limit, loudness, true_peak
+from dsp.mastering import master, measure
+from dsp.spool import Held
 
 RATE = 48000
 repeatable = settings(derandomize=True, deadline=None, max_examples=40, database=None)
@@ -245,6 +247,28 @@ def test_limiter_has_no_channels_limit_and_takes_nothing() -> None:
 
 
 # ---- loudness matching
+
+
+def match_loudness(
+    samples: np.ndarray,
+    sample_rate: int,
+    target: float,
+    *,
+    ceiling_db: float = -1.0,
+    most_limiting_db: float = 3.0,
+) -> np.ndarray:
+    """An array through `master`."""
+    source, out = Held(samples), Held(np.zeros(samples.shape))
+    master(
+        source,
+        out,
+        sample_rate,
+        target,
+        level=measure(source, sample_rate),
+        ceiling_db=ceiling_db,
+        most_limiting_db=most_limiting_db,
+    )
+    return out.samples
 
 
 @pytest.mark.parametrize("target", [-40.0, -23.0, -17.0])

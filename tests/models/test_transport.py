@@ -1,13 +1,12 @@
 import pytest
 import torch
 
-from models.bands import band_basis, band_statistics, transport_in_bands
+from models.bands import BandStatistics, band_basis, band_statistics, matrix_in_bands
 from models.transport import (
     bin_power,
     energy_coupling,
     mel_edges,
     statistics,
-    transport,
     transport_matrix,
 )
 
@@ -17,6 +16,36 @@ def frames(bins: int, count: int, seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     mix = torch.randn(bins, bins, generator=generator, dtype=torch.float64) / bins**0.5
     return (1.0 + mix @ torch.randn(bins, count, generator=generator, dtype=torch.float64)).abs()
+
+
+def transport(
+    content: torch.Tensor,
+    style: torch.Tensor,
+    *,
+    coupling: torch.Tensor | None = None,
+    regularisation: float = 1e-3,
+) -> torch.Tensor:
+    """Move a spectrogram [bins, frames] to the mean and covariance of another; bin by bin, all of them.
+
+    See :func:`transport_matrix` for the parameters. Values may come out below zero or above anything that the
+    style holds.
+    """
+    ours, theirs = statistics(content), statistics(style)
+    matrix = transport_matrix(
+        ours.covariance, theirs.covariance, coupling=coupling, regularisation=regularisation
+    )
+    moved = theirs.mean[:, None] + matrix @ (content.double() - ours.mean[:, None])
+    return moved.to(content.dtype)
+
+
+def transport_in_bands(
+    content: torch.Tensor, style: BandStatistics, basis: torch.Tensor, *, regularisation: float = 1e-3
+) -> torch.Tensor:
+    """Move a spectrogram [bins, frames] by :func:`matrix_in_bands` to a style's mean and statistics."""
+    ours = statistics(content)
+    matrix = matrix_in_bands(ours.covariance, style, basis, regularisation=regularisation)
+    moved = style.mean[:, None] + matrix @ (content.double() - ours.mean[:, None])
+    return moved.to(content.dtype)
 
 
 CONTENT, STYLE = frames(12, 400, 0), frames(12, 300, 1)

@@ -13,7 +13,7 @@ from dsp.spool import Spool
 from dsp.stft import expand, istft, log_spectrogram, power_mean, stft
 from models.gram import gram
 from offline.blocks import Crew
-from offline.closed_form import sounding, transport_frames
+from offline.closed_form import Curves, FrameSums, StyleSide, sounding
 from offline.content_term import ContentEnvelopes
 from offline.descent import Descent, Sound, Step
 from offline.fixed_network import optimise_fixed
@@ -338,6 +338,15 @@ def test_the_published_losses_fall(settings: FixedNetwork) -> None:
     assert out.shape == CONTENT.shape
     assert len(losses) == 15
     assert losses[-1] < 0.7 * losses[0]
+
+
+def transport_frames(current: Tensor, style: Tensor, settings: Transport) -> Tensor:
+    """The closed form on a clip at once: log-magnitudes [bins, frames] in, the same shape out, none below zero."""
+    side, frames = StyleSide(style, settings), current.mT
+    mapping = side.solve(FrameSums.of(frames, None, side.around), coupled=True)
+    moved = mapping.move(frames)
+    curves = Curves(mapping, mapping.count(moved, None), side, amount=settings.distribution)
+    return curves(moved).mT
 
 
 def test_the_closed_form_brings_gram_matrices_of_frames_nearer_and_leaves_silence_silent() -> None:
