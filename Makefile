@@ -57,7 +57,9 @@ bench: $(READY) portaudio jack
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.full_tracks
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.live
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.soak
-	@$(RUN) gramophone bench live --jack-seconds 600
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.bounce
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.stage
+	@$(RUN) gramophone bench live --jack-seconds 600 --latency high
 
 clean:
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info
