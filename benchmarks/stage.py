@@ -1,12 +1,15 @@
-"""Switching among eight styles, and capturing one, while the live chain plays through JACK.
+"""Switching among eight styles, capturing one, and turning a knob, while the live chain plays through JACK.
 
-    python -m benchmarks.stage                       five minutes, a switch every 500 ms, then twelve captures of 10 s
+    python -m benchmarks.stage                       five minutes, a switch every 500 ms, then six captures of 10 s
     python -m benchmarks.stage --seconds 30 --captures 2
     python -m benchmarks.stage --latency high
 
 A JACK server of its own with the dummy driver (jackd2 must be installed); a player repeats a pair's content; the styles
-are clips of the other pairs. Reported:
+are clips of the pairs. The desk is open in a headless browser all the while (Chromium must be installed), and draws its
+pictures; --no-desk goes without. Reported:
 
+- knob: from a movement of the mouse over the page's knob, and from a page's message without a browser's own share,
+  until the engine's log of changes says that its parameter has moved, seconds;
 - deadlines missed, times that the ring ran empty, faults; load, and the slowest hop's time;
 - switches done, and the time from asking to the weights' arrival, median and largest: 50 ms of it are the fade;
 - click: the steepest moment near the switches over the steepest one elsewhere. The second difference of the output,
@@ -21,21 +24,27 @@ Prints Markdown and writes benchmarks/output/stage.json.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.browser import Browser, find_chromium
 from benchmarks.pairs import PAIRS, RATE, load_pair
 from gramophone.bench_jack import connect, player, server
+from gramophone.desk.server import DeskSettings
+from gramophone.live_controls import Controls, Hands
 from models.style import Style
 from plugins.knobs import MAX_STYLES
-from realtime.changes import Change
+from realtime.changes import Change, ChangeReader
 from realtime.host import Host
 from realtime.settings import DeviceSettings, EngineSettings
 
@@ -45,6 +54,10 @@ _PIECE = 4800
 _NEAR = 3
 _PATIENCE = 30.0
 _CAPTURE_SECONDS = 10.0
+# Of each style without a switch, seconds: what is played then is what clicks are compared with.
+_STILL_SECONDS = 15.0
+_TURNS = 60
+_TURN_PAUSE = 0.1
 _WEIGHTS = tuple(f"style_{place + 1}" for place in range(MAX_STYLES))
 _COUNTERS = ("deadlines_missed", "ring_empty", "faults", "load", "hop_ms_p50", "hop_ms_p99", "hop_ms_max")
 
@@ -72,7 +85,8 @@ class Listener:
             self._next += _PIECE
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, listening."""
+        """Let time pass, listening, at least for a moment."""
+        self.listen()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.listen()
@@ -90,23 +104,30 @@ class Listener:
 
 def switching(host: Host, names: Sequence[str], *, seconds: float, pause: float) -> Figures:
     """Switch among styles for so many seconds, with a pause between two; return what came of it."""
-    before = host.stats()
+    missed = _missed(host)
     listener = Listener(host)
     arrivals = []
-    end = time.monotonic() + seconds
+    start = said = time.monotonic()
+    end = start + seconds
     turn = 0
     while time.monotonic() < end:
+        if time.monotonic() >= said + 30.0:
+            said = time.monotonic()
+            _say(
+                f"switching: {said - start:.0f} of {seconds:.0f} s, {_missed(host) - missed:g} deadlines missed"
+            )
         asked = time.monotonic()
         host.stage.switch(names[turn % len(names)])
         turn += 1
         if host.stage.wait(pause):
             arrivals.append(time.monotonic() - asked)
         listener.wait(max(0.0, asked + pause - time.monotonic()))
-    # As much again without switching: each of the styles for a while.
+    missed = _missed(host) - missed
     for name in names:
+        _say(f"listening to {name} for comparison")
         host.stage.switch(name)
         host.stage.wait(_PATIENCE)
-        listener.wait(seconds / len(names))
+        listener.wait(min(_STILL_SECONDS, seconds / len(names)))
     steepest, near = np.array(listener.steepest), listener.near()
     after = host.stats()
     return {
@@ -117,7 +138,7 @@ def switching(host: Host, names: Sequence[str], *, seconds: float, pause: float)
         "click_p999": float(np.quantile(steepest[near], 0.999) / np.quantile(steepest[~near], 0.999)),
         "click_max": float(steepest[near].max() / steepest[~near].max()),
         **{name: after[name] for name in _COUNTERS},
-        "missed_meanwhile": _number(after, "deadlines_missed") - _number(before, "deadlines_missed"),
+        "missed_meanwhile": missed,
         "events": [event.text for event in host.stage.events() if event.kind == "error"],
     }
 
@@ -126,8 +147,9 @@ def capturing(host: Host, count: int) -> Figures:
     """Capture `count` times; return how long it took until the style sounded, and what was missed meanwhile."""
     rate = host.taps.input.sample_rate
     ready, alone = [], []
-    before = _number(host.stats(), "deadlines_missed")
+    before = _missed(host)
     for number in range(count):
+        _say(f"capture {number + 1} of {count}")
         reader = host.change_reader()
         host.stage.capture_begin()
         time.sleep(_CAPTURE_SECONDS)
@@ -149,14 +171,66 @@ def capturing(host: Host, count: int) -> Figures:
         "ready_s_max": max(ready),
         "alone_s": [round(value, 3) for value in alone],
         "alone_s_max": max(alone),
-        "missed_meanwhile": _number(host.stats(), "deadlines_missed") - before,
+        "missed_meanwhile": _missed(host) - before,
     }
 
 
-def _number(figures: dict[str, object], name: str) -> float:
-    value = figures[name]
-    assert isinstance(value, int | float)
-    return float(value)
+def turning(host: Host, address: str, browser: Browser) -> Figures:
+    """Turn one knob with the mouse, another by a page's messages; return how long the engine's took to follow."""
+    _say("turning knobs")
+    x, y = browser.middle("[data-id=mix]")
+    browser.press("[data-id=mix]")
+    by_mouse = []
+    for turn in range(_TURNS):
+        reader = host.change_reader()
+        time.sleep(_TURN_PAUSE)
+        reader.read()
+        start = time.monotonic()
+        # Up and down again, never further than the knob turns.
+        browser.mouse("mouseMoved", x, y + 8 + turn % 2 * 8, button="left", buttons=1)
+        by_mouse.append(_followed(reader, "mix", start))
+    browser.release("[data-id=mix]")
+    by_message = asyncio.run(_saying(host, address))
+    return {
+        name: found
+        for what, times in (("mouse", by_mouse), ("message", by_message))
+        for name, found in (
+            (f"{what}_s_median", float(np.median(times))),
+            (f"{what}_s_p90", float(np.quantile(times, 0.9))),
+            (f"{what}_s_max", max(times)),
+        )
+    }
+
+
+async def _saying(host: Host, address: str) -> list[float]:
+    times = []
+    async with aiohttp.ClientSession() as client, client.ws_connect(f"{address}/socket") as socket:
+        for turn in range(_TURNS):
+            reader = host.change_reader()
+            await asyncio.sleep(_TURN_PAUSE)
+            reader.read()
+            start = time.monotonic()
+            await socket.send_str(json.dumps({"do": "set", "v": {"detail": turn % 2}}))
+            # What the socket is sent on this thread must not wait for the log.
+            times.append(await asyncio.to_thread(_followed, reader, "detail", start))
+    return times
+
+
+def _followed(reader: ChangeReader, name: str, start: float) -> float:
+    """Seconds from `start` until the log says that a parameter has moved."""
+    while time.monotonic() < start + _PATIENCE:
+        if any(change.id == name for change in reader.read()):
+            return time.monotonic() - start
+        time.sleep(0.0005)
+    raise RuntimeError(f"the engine's {name} does not follow its knob")
+
+
+def _missed(host: Host) -> float:
+    return float(host.snapshot().deadlines_missed)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -164,9 +238,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--pause", type=float, default=0.5)
-    parser.add_argument("--captures", type=int, default=12)
+    parser.add_argument("--captures", type=int, default=6)
     parser.add_argument("--latency", default="low")
+    parser.add_argument("--desk", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
+    program = find_chromium() if arguments.desk else None
+    if arguments.desk and program is None:
+        parser.error("no Chromium: on Debian, apt-get install chromium; or measure with --no-desk")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         (folder / "styles").mkdir()
@@ -174,31 +252,59 @@ def main() -> None:
             clip = load_pair(pair).style
             Style.from_audio(clip, RATE, name=pair).save(folder / "styles" / f"{pair}.style")
         stack.enter_context(server(folder))
-        plays, ports = player(folder, 2.0 * arguments.seconds + 15.0 * arguments.captures + 120.0, stack)
+        seconds = arguments.seconds + min(arguments.seconds, _STILL_SECONDS * len(PAIRS))
+        plays, ports = player(folder, seconds + 15.0 * arguments.captures + 240.0, stack)
         first = next(iter(sorted((folder / "styles").iterdir())))
         latency = arguments.latency if arguments.latency in ("low", "high") else float(arguments.latency)
-        settings = EngineSettings(device=DeviceSettings(), styles=(first,), latency=latency)
-        host = stack.enter_context(Host(settings))
+        host = Host(EngineSettings(device=DeviceSettings(), styles=(first,), latency=latency))
+        controls = Controls(
+            port="none",
+            map_path=folder / "map.json",
+            desk=DeskSettings(port=0) if program else None,
+            folder=folder / "styles",
+            takes=folder / "takes",
+        )
+        hands = stack.enter_context(Hands(host, host.settings, controls))
+        stack.enter_context(host)
         for channel, port in enumerate(ports):
             connect(port, f"gramophone:in_{channel}")
-        names = host.stage.folder(folder / "styles")
+        figures: Figures = {
+            "source": plays,
+            "latency": latency,
+            "desk": bool(program),
+            "pause_s": arguments.pause,
+        }
+        if program is not None:
+            address = hands.addresses()["desk"]
+            browser = stack.enter_context(closing(Browser(program, folder / "browser")))
+            browser.open(address)
+            browser.wait("document.querySelector('#state').classList.contains('running')")
+        names = host.stage.names
         for known in names:
             # All of them once, so that what is measured is not the loader's first look at them.
             host.stage.switch(known)
             host.stage.wait(_PATIENCE)
         time.sleep(2.0)
-        figures: Figures = {"source": plays, "latency": latency, "pause_s": arguments.pause}
-        figures["switching"] = switching(host, names, seconds=arguments.seconds, pause=arguments.pause)
+        if program is not None:
+            figures["knob"] = _shown("knob", turning(host, address, browser))
+        figures["switching"] = _shown(
+            "switching", switching(host, names, seconds=arguments.seconds, pause=arguments.pause)
+        )
         if arguments.captures:
-            figures["capturing"] = capturing(host, arguments.captures)
-    for part in ("switching", "capturing"):
-        found = figures.get(part)
-        if isinstance(found, dict):
-            print(f"\n| {part} | |\n|---|---|")
-            for key, value in found.items():
-                print(f"| {key} | {value if not isinstance(value, float) else round(value, 4)} |")
+            figures["capturing"] = _shown("capturing", capturing(host, arguments.captures))
+        if program is not None:
+            figures["page"] = _shown(
+                "page", {"faults": len(browser.faults()), "state": browser.text("#state")}
+            )
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "stage.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def _shown(part: str, found: Figures) -> Figures:
+    print(f"\n| {part} | |\n|---|---|")
+    for key, value in found.items():
+        print(f"| {key} | {value if not isinstance(value, float) else round(value, 4)} |", flush=True)
+    return found
 
 
 if __name__ == "__main__":

@@ -1,21 +1,13 @@
-"""A browser for the desk: Debian's Chromium without a window, driven over its own debugging protocol."""
+"""What tests of the desk need: a JACK server, a browser, and a place for screenshots."""
 
-import asyncio
-import base64
 import importlib.util
-import json
 import os
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
-_PATIENCE = 60.0
+from benchmarks.browser import Browser, find_chromium
 
 # The JACK server of the neighbouring folder's tests.
 _spec = importlib.util.spec_from_file_location(
@@ -28,134 +20,9 @@ _spec.loader.exec_module(_jack)
 jack = _jack.jack
 
 
-class Browser:
-    """One page. Coordinates are CSS pixels."""
-
-    def __init__(self, program: str, folder: Path) -> None:
-        # Debian's launcher is a script: the browser itself is its child, and ends with its group.
-        self._process = subprocess.Popen(
-            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
-             "--disable-background-networking", "--disable-extensions", "--mute-audio",
-             "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        self._loop = asyncio.new_event_loop()
-        self._number = 0
-        self.events: list[dict[str, Any]] = []
-        port = folder / "DevToolsActivePort"
-        self.until(lambda: port.exists() and len(port.read_text().split()) == 2)
-        self._loop.run_until_complete(self._connect(port.read_text().split()[0]))
-        for domain in ("Page", "Runtime"):
-            self.call(f"{domain}.enable")
-
-    async def _connect(self, port: str) -> None:
-        self._session = aiohttp.ClientSession()
-        async with self._session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-            pages = await answer.json()
-        address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
-        self._socket = await self._session.ws_connect(address, max_msg_size=0)
-
-    def call(self, method: str, **parameters: object) -> dict[str, Any]:
-        return self._loop.run_until_complete(self._call(method, parameters))
-
-    async def _call(self, method: str, parameters: dict[str, object]) -> dict[str, Any]:
-        self._number += 1
-        number = self._number
-        await self._socket.send_str(json.dumps({"id": number, "method": method, "params": parameters}))
-        while True:
-            message = json.loads((await self._socket.receive(timeout=_PATIENCE)).data)
-            if message.get("id") == number:
-                assert "error" not in message, message
-                return message["result"]
-            self.events.append(message)
-
-    def run(self, script: str) -> Any:
-        """Return what an expression is worth on the page."""
-        done = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in done, done
-        return done["result"].get("value")
-
-    def open(self, address: str, *, width: int = 1440, height: int = 900) -> None:
-        self.resize(width, height)
-        self.call("Page.navigate", url=address)
-        self.wait("document.readyState === 'complete'")
-
-    def resize(self, width: int, height: int) -> None:
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-
-    @staticmethod
-    def until(condition: Any) -> None:
-        end = time.monotonic() + _PATIENCE
-        while not condition():
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.02)
-
-    def wait(self, script: str) -> None:
-        """Wait until an expression is true on the page."""
-        end = time.monotonic() + _PATIENCE
-        while not self.run(script):
-            assert time.monotonic() < end, (
-                f"waited in vain for {script}: {self.run('document.body.innerText')}"
-            )
-            time.sleep(0.02)
-
-    def middle(self, selector: str) -> tuple[float, float]:
-        box = f"document.querySelector({selector!r}).getBoundingClientRect()"
-        x, y = self.run(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({box})")
-        return x, y
-
-    def mouse(self, kind: str, x: float, y: float, **more: object) -> None:
-        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
-
-    def press(self, selector: str) -> None:
-        self.mouse("mousePressed", *self.middle(selector), button="left", clickCount=1)
-
-    def release(self, selector: str) -> None:
-        self.mouse("mouseReleased", *self.middle(selector), button="left", clickCount=1)
-
-    def click(self, selector: str) -> None:
-        self.press(selector)
-        self.release(selector)
-
-    def key(self, key: str) -> None:
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key)
-
-    def text(self, selector: str) -> str:
-        return self.run(f"document.querySelector({selector!r}).textContent")
-
-    def screenshot(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
-
-    def faults(self) -> list[dict[str, Any]]:
-        """Return the errors that the page's scripts raised."""
-        self.run("1")
-        return [event for event in self.events if event.get("method") == "Runtime.exceptionThrown"]
-
-    def close(self) -> None:
-        async def end() -> None:
-            await self._socket.close()
-            await self._session.close()
-
-        self._loop.run_until_complete(end())
-        self._loop.close()
-        os.killpg(self._process.pid, 15)
-        try:
-            self._process.wait(10.0)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, 9)
-            self._process.wait()
-
-
 @pytest.fixture
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = find_chromium()
     if program is None:
         message = "no Chromium: on Debian, apt-get install chromium"
         if os.environ.get("CI"):
