@@ -13,11 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 # Frames that are transformed at a time: as many as the processor's cache holds through all steps.
 _CHUNK = 128
+
+# Makes of a channel's spectrum [frames, bins], of frames i to j - 1, what is to be synthesised; it may spoil it.
+Change = Callable[[int, int, int, Tensor], Tensor]
 
 
 class Framing:
@@ -68,6 +72,27 @@ class Framing:
         """
         samples = self._backward(spectrum, self.n_fft / 4.0)
         return samples.div_(self._weight(first, spectrum.shape[1]))
+
+    def changed(self, samples: Tensor, first: int, change: Change) -> Tensor:
+        """:meth:`synthesise` of what `change` makes of the STFT of samples [channels, n], without keeping any of it.
+
+        Parameters
+        ----------
+        samples : covered exactly by frames from `first` on
+        first : of the whole sound's frames
+        change : called with channel, first and last frame (from 0) and their spectrum, for a few frames at a time, so
+            that what is computed of them stays in the processor's cache
+        """
+        views = samples.unfold(-1, self.n_fft, self.hop)
+        channels, frames = views.shape[:2]
+        before, after = self._window * (4.0 / self.n_fft), self._window * (self.n_fft / 4.0)
+
+        def chunk(channel: int, i: int, j: int) -> Tensor:
+            spectrum = change(channel, i, j, torch.fft.rfft(views[channel, i:j] * before))
+            pieces: Tensor = torch.fft.irfft(spectrum, self.n_fft)
+            return pieces.mul_(after)
+
+        return self._overlap(frames, chunk, channels=channels).div_(self._weight(first, frames))
 
     def synthesise_adjoint(self, slope: Tensor, first: int) -> Tensor:
         """Gradient of frames [channels, frames, bins] from `first` on, from that of the samples that they cover."""
@@ -128,3 +153,11 @@ def power(spectrum: Tensor) -> Tensor:
     """|X|² of a complex spectrum, of the same shape."""
     parts = torch.view_as_real(spectrum).square()
     return parts[..., 0] + parts[..., 1]
+
+
+def modulus(spectrum: Tensor) -> Tensor:
+    """|X| of a complex spectrum, of the same shape; without a gradient."""
+    if spectrum.device.type == "cpu":
+        # Ten times as fast as torch.abs.
+        return torch.from_numpy(np.abs(spectrum.numpy()))
+    return spectrum.abs()

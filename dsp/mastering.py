@@ -205,12 +205,17 @@ def master(
         target = level.loudness
     most = ceiling_db + most_limiting_db - 20.0 * math.log10(level.peak)
     db = min(target - level.loudness, most)
-    for _ in range(_TRIALS):
+    gain_of_gain, last = 1.0, (0.0, 0.0)
+    for trial in range(_TRIALS):
         reached = _limited(source, sink, sample_rate, db, level=level, ceiling=ceiling)
         error = target - reached
         if abs(error) <= _NEAR or db >= most:
             break
-        db = min(db + error, most)
+        if trial and db > last[0]:
+            # A limiter gives back but a part of more gain: how much of it, the last two trials tell (secant method).
+            gain_of_gain = min(max((reached - last[1]) / (db - last[0]), 0.25), 1.0)
+        last = db, reached
+        db = min(db + error / gain_of_gain, most)
     return reached
 
 

@@ -96,7 +96,8 @@ class LoudnessMeter:
         if not samples.shape[1]:
             return
         heard, self._state = sosfilt(self._sections, samples.astype(np.float64), zi=self._state)
-        energy = np.cumsum(self._weights @ np.square(heard, out=heard))
+        # Not `weights @ heard`: a BLAS starts threads for it, which wait busily afterwards, beside whoever works.
+        energy = np.cumsum(np.einsum("c,cn->n", self._weights, np.square(heard, out=heard)))
         energy += self._energy
         self._before.append(energy[self._places(0, energy.size)])
         self._after.append(energy[self._places(self._block, energy.size)])

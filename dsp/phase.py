@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dsp.frames import Framing, power
+from dsp.frames import Framing, modulus
 from dsp.stft import istft, stft
 
 
@@ -38,7 +38,8 @@ def griffin_lim(
 
     Alternates between the spectra that have these magnitudes and those that belong to a signal, with a step
     beyond each new point: ``c_n = P(|S| e^{i arg t_{n-1}})``, ``t_n = c_n + momentum (c_n - c_{n-1})``
-    (Perraudin, Balazs and Søndergaard 2013, algorithm 2; momentum 0 is Griffin and Lim 1984).
+    (Perraudin, Balazs and Søndergaard 2013, algorithm 2; momentum 0 is Griffin and Lim 1984). The c_n are STFTs of
+    signals x_n, and the STFT is linear: t_n is that of ``x_n + momentum (x_n - x_{n-1})``.
 
     Parameters
     ----------
@@ -55,12 +56,10 @@ def griffin_lim(
     -------
     Tensor [..., length]
     """
-    samples = istft(magnitude * phase, n_fft, hop, length)
-    before: Tensor | None = None
+    samples = before = istft(magnitude * phase, n_fft, hop, length)
     for step in range(1, iterations + 1):
-        consistent = stft(samples, n_fft, hop)
-        ahead = consistent if before is None else consistent + momentum * (consistent - before)
-        before = consistent
+        ahead = stft(torch.lerp(before, samples, 1.0 + momentum), n_fft, hop)
+        before = samples
         samples = istft(magnitude * unit_phase(ahead), n_fft, hop, length)
         if on_step is not None:
             on_step(step)
@@ -88,15 +87,17 @@ def griffin_lim_block(
     -------
     Tensor [channels, samples of the frames' span]
     """
-    samples = _sound(phase, magnitude, framing, first)
-    before: Tensor | None = None
+
+    def towards(channel: int, i: int, j: int, ahead: Tensor) -> Tensor:
+        return _with_phase(magnitude[channel, i:j], ahead)
+
+    samples = before = _silent_outside(
+        framing.synthesise(_with_phase(magnitude, phase.clone()), first), framing, first
+    )
     for _ in range(iterations):
-        consistent = framing.analyse(samples)
-        ahead = consistent
-        if before is not None:
-            ahead = before.mul_(-momentum).add_(consistent, alpha=1.0 + momentum)
-        before = consistent
-        samples = _sound(ahead, magnitude, framing, first)
+        ahead = torch.lerp(before, samples, 1.0 + momentum)
+        before = samples
+        samples = _silent_outside(framing.changed(ahead, first, towards), framing, first)
     return samples
 
 
@@ -105,10 +106,13 @@ def block_context(framing: Framing, iterations: int) -> int:
     return framing.reach * (iterations + 1)
 
 
-def _sound(phase: Tensor, magnitude: Tensor, framing: Framing, first: int) -> Tensor:
-    """The sound of magnitudes [channels, frames, bins] with these phases; silence beyond the ends of the whole one."""
-    modulus = power(phase).clamp_min_(1e-24).rsqrt_()
-    samples = framing.synthesise(phase * modulus.mul_(magnitude), first)
+def _with_phase(magnitude: Tensor, phase: Tensor) -> Tensor:
+    """Magnitudes with the phase of a complex spectrum of the same shape, which is spoilt; zero where that is zero."""
+    return phase.mul_(magnitude / modulus(phase).clamp_min_(1e-12))
+
+
+def _silent_outside(samples: Tensor, framing: Framing, first: int) -> Tensor:
+    """Samples [channels, n] from frame `first` on, in place with silence beyond the ends of the whole sound."""
     start = framing.span(first, first + 1)[0]
     samples[:, : max(0, -start)] = 0.0
     samples[:, max(0, framing.length - start) :] = 0.0

@@ -62,7 +62,12 @@ def band_statistics(frames: Tensor, basis: Tensor) -> BandStatistics:
 
 
 def matrix_in_bands(
-    content: Tensor, style: BandStatistics, basis: Tensor, *, regularisation: float = 1e-3
+    content: Tensor,
+    style: BandStatistics,
+    basis: Tensor,
+    *,
+    coupling: Tensor | None = None,
+    regularisation: float = 1e-3,
 ) -> Tensor:
     """A full map between bands and one gain a bin for what is left, as one matrix [bins, bins]:
 
@@ -70,17 +75,28 @@ def matrix_in_bands(
 
     Gains that differ from bin to bin turn some of the rest back into the bands: the second P takes it out.
 
+    No product of two matrices of all bins is needed. With c = C U and C_b = Uᵀ c,
+
+        diag(P C P) = diag(C) - 2 Σ_b U ∘ c + Σ_b U ∘ (U C_b),
+        P G P = G - U h - hᵀ Uᵀ + U (h U) Uᵀ,    h = Uᵀ G.
+
     Parameters
     ----------
     content : Tensor [bins, bins], covariance, float64
     style : the style's statistics, in the same basis
     basis : Tensor [bins, bands], from :func:`band_basis`
-    regularisation : see :func:`models.transport.transport_matrix`
+    coupling : Tensor [bins, bins], between bins; see :func:`models.transport.transport_matrix`
+    regularisation : as there
     """
-    inside = basis.mT @ content @ basis
-    matrix = transport_matrix(inside, style.covariance, regularisation=regularisation)
-    outside = torch.eye(len(content), dtype=content.dtype, device=content.device) - basis @ basis.mT
-    rest = (outside @ content @ outside).diagonal().clamp_min(0.0).sqrt()
-    gain = (style.rest / rest.clamp_min(1e-9)).clamp_max(10.0)
-    mapped: Tensor = basis @ matrix @ basis.mT + (outside * gain) @ outside
+    across = content @ basis
+    inside = basis.mT @ across
+    between = None if coupling is None else basis.mT @ coupling @ basis
+    matrix = transport_matrix(inside, style.covariance, coupling=between, regularisation=regularisation)
+    left = content.diagonal() - 2.0 * (basis * across).sum(dim=1) + (basis * (basis @ inside)).sum(dim=1)
+    gain = (style.rest / left.clamp_min(0.0).sqrt().clamp_min(1e-9)).clamp_max(10.0)
+    rows = basis.mT * gain
+    # U A Uᵀ, what P takes off from the right, and from the left what both have left: U is on the left of two of three.
+    mapped: Tensor = basis @ ((matrix + rows @ basis) @ basis.mT - rows)
+    mapped -= rows.mT @ basis.mT
+    mapped.diagonal().add_(gain)
     return mapped

@@ -99,14 +99,16 @@ class StyleSide:
     def __init__(self, spectrogram: Tensor, settings: Transport) -> None:
         self._settings = settings
         bins, self._highest = spectrogram.shape[0], settings.sample_rate / 2
-        self.statistics = statistics(spectrogram)
-        self.around = self.statistics.mean.float()
-        self.power = bin_power(spectrogram)
-        self.ordered = spectrogram.sort(dim=-1).values
-        self._bands: tuple[BandStatistics, Tensor] | None = None
+        self._basis: Tensor | None = None
+        self._statistics: Statistics | BandStatistics
         if settings.bands:
-            basis = band_basis(bins, settings.bands, highest=self._highest).to(spectrogram.device)
-            self._bands = band_statistics(spectrogram, basis), basis
+            self._basis = band_basis(bins, settings.bands, highest=self._highest).to(spectrogram.device)
+            self._statistics = band_statistics(spectrogram, self._basis)
+        else:
+            self._statistics = statistics(spectrogram)
+        self.around = self._statistics.mean.float()
+        self._power = bin_power(spectrogram)
+        self.ordered = spectrogram.sort(dim=-1).values
 
     def solve(self, content: FrameSums, *, coupled: bool) -> FrameMap:
         """The map from a content's statistics to the style's.
@@ -117,31 +119,34 @@ class StyleSide:
         coupled : whether the style's loudness shall follow the content's; otherwise the map moves least
         """
         settings, ours = self._settings, content.statistics()
-        if self._bands is not None:
-            matrix = matrix_in_bands(ours.covariance, *self._bands, regularisation=settings.regularisation)
-        else:
-            coupling = None
-            if coupled:
-                coupling = energy_coupling(
-                    content.power / content.weight,
-                    self.power,
-                    energy=settings.energy_coupling,
-                    bands=settings.band_coupling,
-                    highest=self._highest,
-                )
-            matrix = transport_matrix(
-                ours.covariance,
-                self.statistics.covariance,
-                coupling=coupling,
-                regularisation=settings.regularisation,
+        coupling = None
+        if coupled:
+            coupling = energy_coupling(
+                content.power / content.weight,
+                self._power,
+                energy=settings.energy_coupling,
+                bands=settings.band_coupling,
+                highest=self._highest,
             )
-        variance = ((matrix @ ours.covariance) * matrix).sum(dim=-1)
-        offset = self.statistics.mean - matrix @ ours.mean
+        theirs, share = self._statistics, settings.regularisation
+        if isinstance(theirs, BandStatistics):
+            assert self._basis is not None
+            matrix = matrix_in_bands(
+                ours.covariance, theirs, self._basis, coupling=coupling, regularisation=share
+            )
+        else:
+            matrix = transport_matrix(
+                ours.covariance, theirs.covariance, coupling=coupling, regularisation=share
+            )
+        offset = theirs.mean - matrix @ ours.mean
+        # How wide cells are need not be known to more digits than a float32 has.
+        narrow = matrix.float()
+        variance = ((narrow @ ours.covariance.float()) * narrow).sum(dim=-1).double()
         width = (2.0 * REACH / CELLS) * variance.clamp_min(1e-12).sqrt()
         return FrameMap(
-            matrix.float(),
+            narrow,
             offset.float(),
-            (self.statistics.mean - width * (CELLS / 2)).float(),
+            (theirs.mean - width * (CELLS / 2)).float(),
             width.float(),
         )
 

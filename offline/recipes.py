@@ -55,9 +55,9 @@ class Transport:
         0, "0 maps every bin on every bin; otherwise bands of the map, milliseconds to solve", low=0, high=256
     )
     energy_coupling: float = setting(
-        5.0, "how firmly the style's loudness follows the content's (bands=0)", low=0.0, high=1e4
+        5.0, "how firmly the style's loudness follows the content's", low=0.0, high=1e4
     )
-    band_coupling: float = setting(5.0, "the same in each of 24 mel-like bands (bands=0)", low=0.0, high=1e4)
+    band_coupling: float = setting(5.0, "the same in each of 24 mel-like bands", low=0.0, high=1e4)
     distribution: float = setting(
         0.75, "how far each bin's values take the style's distribution", low=0.0, high=1.0
     )

@@ -10,6 +10,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,7 @@ def render_track(
     where = choose_device(device)
     journal = Journal(_SHARES.get(type(recipe.values), PUBLISHED_SHARES), progress)
     resumed = work.stages
+    ours = cache(partial(loudness_of, content, sample_rate))
     if strength == 0.0:
         stylised = content
     elif isinstance(recipe.values, Transport):
@@ -237,7 +239,7 @@ def render_track(
         style_log = log_spectrogram(example, recipe.values.n_fft, recipe.values.hop)
         generator = torch.Generator().manual_seed(seed)
         stylised = _transported(
-            content, sample_rate, style_log, recipe.values, work, generator, local, journal
+            content, sample_rate, ours, style_log, recipe.values, work, generator, local, journal
         )
     else:
         samples = render_published(
@@ -258,7 +260,7 @@ def render_track(
     if strength == 0.0 and loudness is None:
         out, level = content, Mastered(np.nan, np.nan)
     else:
-        target = loudness_of(content, sample_rate) if loudness is None else loudness
+        target = ours() if loudness is None else loudness
         out = Spool.create(work.folder / "out.spool", channels=content.channels, length=content.length)
         level = strengthened(
             content,
@@ -331,6 +333,7 @@ def _check(recipe: Recipe, strength: float, local: float | None) -> None:
 def _transported(
     content: Spool,
     sample_rate: int,
+    ours: Callable[[], float],
     style_log: torch.Tensor,
     settings: Transport,
     work: Workplace,
@@ -338,11 +341,14 @@ def _transported(
     local: float | None,
     journal: Journal,
 ) -> Spool:
-    """The closed form, its phase, and for the default recipe the sound itself, at the content's rate and length."""
+    """The closed form, its phase, and for the default recipe the sound itself, at the content's rate and length.
+
+    `ours` is asked for the content's loudness.
+    """
     journal.begin("transport")
     sound = work.find("sound")
     if sound is None:
-        reference = work.find("content") or _reference(content, sample_rate, settings.sample_rate, work)
+        reference = work.find("content") or _reference(content, sample_rate, ours, settings.sample_rate, work)
         sound = transport_track(reference, style_log, settings, work, local=local, on_step=journal.step)
         if isinstance(settings, Gramophone):
             journal.begin("sound")
@@ -368,7 +374,9 @@ def _transported(
     return dataclasses.replace(stylised, length=content.length)
 
 
-def _reference(content: Spool, sample_rate: int, to_rate: int, work: Workplace) -> Spool:
+def _reference(
+    content: Spool, sample_rate: int, ours: Callable[[], float], to_rate: int, work: Workplace
+) -> Spool:
     """A content at the recipe's rate and the reference level."""
     path = work.folder / "reference.spool"
     reference = resample_track(content, sample_rate, to_rate, path)
@@ -378,5 +386,5 @@ def _reference(content: Spool, sample_rate: int, to_rate: int, work: Workplace) 
             for start in range(0, content.length, PIECE)
         )
         reference = Spool.gather(path, pieces)
-    to_reference(reference, loudness_of(reference, to_rate))
+    to_reference(reference, ours() if to_rate == sample_rate else loudness_of(reference, to_rate))
     return work.keep("content", reference)
