@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dsp.frames import Framing, power
+from dsp.frames import Framing, modulus, power
 from dsp.stft import istft, stft
 
 CPU = torch.device("cpu")
@@ -61,3 +61,21 @@ def test_adjoints_are_the_transposes() -> None:
 def test_power_is_the_squared_modulus() -> None:
     spectrum = torch.complex(noise(3, 4, 5), noise(3, 4, 5, seed=1))
     torch.testing.assert_close(power(spectrum), spectrum.abs().square())
+
+
+@pytest.mark.parametrize(("n_fft", "hop", "length"), LAYOUTS)
+def test_changing_spectra_on_the_way_is_analysing_changing_and_synthesising(
+    n_fft: int, hop: int, length: int
+) -> None:
+    framing = Framing(n_fft, hop, length, device=CPU)
+    samples = padded(noise(2, length), framing, 0, framing.frames)
+    gains = noise(2, framing.frames, framing.bins, seed=1)
+    changed = framing.changed(samples, 0, lambda channel, i, j, spectrum: spectrum * gains[channel, i:j])
+    whole = framing.synthesise(framing.analyse(samples) * gains, 0)
+    torch.testing.assert_close(changed, whole, rtol=0.0, atol=1e-5)
+
+
+def test_moduli_are_those_of_the_numbers() -> None:
+    spectrum = torch.complex(noise(3, 5), noise(3, 5, seed=1))
+    torch.testing.assert_close(modulus(spectrum), spectrum.abs())
+    torch.testing.assert_close(modulus(spectrum).square(), power(spectrum))

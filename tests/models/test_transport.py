@@ -134,3 +134,42 @@ def test_in_bands_mean_and_band_covariance_arrive_exactly() -> None:
     moved = band_statistics(transport_in_bands(content, wanted, basis, regularisation=1e-9), basis)
     torch.testing.assert_close(moved.mean, wanted.mean)
     torch.testing.assert_close(moved.covariance, wanted.covariance, rtol=1e-4, atol=1e-6)
+
+
+def test_the_matrix_in_bands_is_its_formula() -> None:
+    basis = band_basis(64, 12, highest=22050.0)
+    content, style = statistics(frames(64, 500, 4)).covariance, band_statistics(frames(64, 400, 5), basis)
+    outside = torch.eye(64, dtype=torch.float64) - basis @ basis.mT
+    rest = (outside @ content @ outside).diagonal().sqrt()
+    between = transport_matrix(basis.mT @ content @ basis, style.covariance)
+    wanted = basis @ between @ basis.mT + (outside * (style.rest / rest).clamp_max(10.0)) @ outside
+    torch.testing.assert_close(matrix_in_bands(content, style, basis), wanted)
+
+
+def test_in_bands_too_loudness_follows() -> None:
+    basis = band_basis(64, 12, highest=22050.0)
+    content, style = frames(64, 500, 4), frames(64, 400, 5)
+    powers = bin_power(content), bin_power(style)
+    coupling = energy_coupling(*powers, energy=50.0, bands=0.0)
+
+    def tie(coupling: torch.Tensor | None) -> float:
+        matrix = matrix_in_bands(
+            statistics(content).covariance, band_statistics(style, basis), basis, coupling=coupling
+        )
+        followed = (powers[0] @ content, powers[1] @ (matrix @ content))
+        return float(torch.corrcoef(torch.stack(followed))[0, 1])
+
+    assert tie(coupling) > max(tie(None), 0.8)
+
+
+def test_rounding_below_zero_is_no_failure() -> None:
+    content = statistics(CONTENT).covariance
+    # Less than nothing in one direction, as sums in 32 bits may leave it.
+    values, vectors = torch.linalg.eigh(content)
+    values[0] = -1e-4 * values[-1]
+    spoilt = (vectors * values) @ vectors.mT
+    matrix = transport_matrix(spoilt, statistics(STYLE).covariance, regularisation=1e-6)
+    assert bool(torch.isfinite(matrix).all())
+    kept = vectors[:, 1:] @ vectors[:, 1:].mT
+    moved = matrix @ spoilt @ matrix.mT
+    assert float((kept @ moved @ kept).diagonal().min()) > 0.0

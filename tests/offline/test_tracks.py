@@ -14,6 +14,7 @@ from dsp.phase import block_context, griffin_lim, griffin_lim_block
 from dsp.spool import Spool
 from dsp.stft import log_spectrogram, stft
 from models.style import Style
+from offline import tracks
 from offline.closed_form import CELLS, Curves, FrameSums, StyleSide
 from offline.recipes import Transport, get_recipe
 from offline.render_file import FileJob, rendered_file, work_folder
@@ -60,6 +61,21 @@ def test_blocks_of_any_size_are_the_track_at_once(tmp_path: Path, local: float |
     whole = transported(tmp_path, 64_000, local)
     for size in (50, 192):
         assert difference_db(transported(tmp_path, size, local), whole) < -90.0
+
+
+def test_many_frames_are_moved_alike_whatever_the_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "every").mkdir()
+    every = transported(tmp_path / "every", 192)
+    monkeypatch.setattr(tracks, "MANY_FRAMES", 100)
+    whole = transported(tmp_path, 64_000)
+    assert difference_db(transported(tmp_path, 51), whole) < -90.0
+    # Every other frame says nearly the same as all of them.
+    assert difference_db(whole, every) > -60.0
+    spectra = (log_spectrogram(torch.from_numpy(x).float(), SMALL.n_fft, SMALL.hop) for x in (whole, every))
+    means = [spectrum.mean(dim=1) for spectrum in spectra]
+    assert float((means[0] - means[1]).norm() / means[1].norm()) < 0.02
 
 
 def test_a_soft_part_stays_soft_unless_statistics_move_with_the_music(tmp_path: Path) -> None:
