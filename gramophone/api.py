@@ -32,6 +32,7 @@ def stylize(
     seed: int = 0,
     device: str = "auto",
     settings: Mapping[str, object] | None = None,
+    local: float | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Samples:
     """Play a sound in a style.
@@ -55,6 +56,9 @@ def stylize(
     device : "auto", "cpu" or "cuda"
     settings : mapping, optional
         Settings of the recipe to replace, by key: ``recipes()[name].describe()`` lists them.
+    local : float, optional
+        Seconds over which the content's statistics are taken, so that they move with the music, 0.5 to 3600; by
+        default the sound is taken as a whole, and what is quiet in it stays quiet. For "gramophone" and "transport".
     progress : callable, optional
         Called now and then with a ``Progress``: stage, step, steps, loss, fraction of the whole job (0 to 1).
 
@@ -81,6 +85,7 @@ def stylize(
         seed=seed,
         device=device,
         settings=settings,
+        local=local,
         progress=progress,
     )
     return rendering.samples[0] if flat else rendering.samples

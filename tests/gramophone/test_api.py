@@ -45,6 +45,20 @@ def test_single_precision_and_lists_are_taken(tune: np.ndarray, style: gramophon
         assert gramophone.stylize(content, RATE, style, recipe="transport").dtype == np.float64
 
 
+def test_statistics_may_move_with_the_music(tune: np.ndarray, style: gramophone.Style) -> None:
+    # Soft at first: taken as a whole it stays so, in windows it does not.
+    content = tune * np.where(np.arange(tune.shape[1]) < tune.shape[1] // 2, 0.1, 1.0)
+
+    def step(local: float | None) -> float:
+        out = gramophone.stylize(content, RATE, style, recipe="transport", local=local)
+        halves = np.array_split(out, 2, axis=1)
+        return float(np.log10(np.square(halves[1]).mean() / np.square(halves[0]).mean()))
+
+    assert step(0.5) < step(None) - 0.2
+    with pytest.raises(gramophone.InputError, match=r"0\.5 to 3600"):
+        gramophone.stylize(tune, RATE, style, recipe="transport", local=0.1)
+
+
 def test_progress_is_told(tune: np.ndarray, style: gramophone.Style) -> None:
     told = []
     gramophone.stylize(tune, RATE, style, recipe="transport", progress=told.append)
