@@ -3,6 +3,7 @@
     python -m benchmarks.quality                      all pairs; hours, most of them the published recipes'
     python -m benchmarks.quality --recipes transport gramophone --pairs guitar-tabla
     python -m benchmarks.quality --tuning             the pairs that settings were chosen on
+    python -m benchmarks.quality --recipes grinstein2017 --set network=texture --set steps=100
 
 Renders are kept in benchmarks/output and used again while their settings stay the same, so that an interrupted run
 goes on where it was. Times are those of the run that made a render; benchmarks/offline.py compares times.
@@ -16,7 +17,7 @@ import hashlib
 import itertools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +56,15 @@ Samples = NDArray[np.float64]
 Row = dict[str, float | None]
 
 
-def rendered(pair: Pair, recipe: str, *, seed: int) -> tuple[Samples, float]:
+def rendered(pair: Pair, recipe: str, changes: Mapping[str, object], *, seed: int) -> tuple[Samples, float]:
     """A render and the seconds that it took, from the folder of renders where it is there already."""
-    settings = json.dumps(get_recipe(recipe).settings(), sort_keys=True)
+    settings = json.dumps(get_recipe(recipe, changes).settings(), sort_keys=True)
     key = hashlib.sha256(f"{settings} {seed} {pair.content.shape}".encode()).hexdigest()[:12]
     path = OUTPUT / f"{pair.name}.{recipe}.{key}.npz"
     if not path.exists():
         print(f"{pair.name}: rendering with {recipe} ...", file=sys.stderr, flush=True)
         style = Style.from_audio(pair.style, RATE, name=pair.name)
-        rendering = render(pair.content, RATE, style, recipe=recipe, seed=seed)
+        rendering = render(pair.content, RATE, style, recipe=recipe, settings=changes, seed=seed)
         OUTPUT.mkdir(exist_ok=True)
         beside = path.with_suffix(".part.npz")
         np.savez(beside, samples=rendering.samples, seconds=sum(rendering.seconds.values()))
@@ -98,7 +99,9 @@ class Judge:
         return row
 
 
-def measure(pair: Pair, recipes: Sequence[str], *, seed: int) -> tuple[dict[str, Row], list[Row]]:
+def measure(
+    pair: Pair, recipes: Sequence[str], changes: Mapping[str, object], *, seed: int
+) -> tuple[dict[str, Row], list[Row]]:
     """Rows by name, and the default recipe's rows along the strengths."""
     judge = Judge(pair)
     rows: dict[str, Row] = {"content unchanged": judge.row(pair.content)}
@@ -106,7 +109,7 @@ def measure(pair: Pair, recipes: Sequence[str], *, seed: int) -> tuple[dict[str,
         rows[name] = judge.row(baseline(pair.content, pair.style, RATE))
     curve: list[Row] = []
     for recipe in recipes:
-        samples, seconds = rendered(pair, recipe, seed=seed)
+        samples, seconds = rendered(pair, recipe, changes, seed=seed)
         rows[recipe] = judge.row(samples, seconds)
         if recipe == "gramophone":
             # The stored render has been brought to its level already; below 1 that happens once more, to little effect.
@@ -152,13 +155,22 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", help="names of pairs (default: all)")
     parser.add_argument("--tuning", action="store_true", help="the pairs that settings were chosen on")
     parser.add_argument("--recipes", nargs="+", default=list(BY_DEFAULT), choices=list(RECIPES))
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another setting, of all the recipes named",
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    changes = dict(pair.split("=", 1) for pair in args.changes)
     table_of = TUNING_PAIRS if args.tuning else PAIRS
     results: dict[str, dict[str, Row]] = {}
     curves: dict[str, list[Row]] = {}
     for name in args.pairs or list(table_of):
-        results[name], curves[name] = measure(load_pair(name), args.recipes, seed=args.seed)
+        results[name], curves[name] = measure(load_pair(name), args.recipes, changes, seed=args.seed)
         print(f"\n### {name}: {(PAIRS | TUNING_PAIRS)[name][2]}\n\n{table(results[name])}", flush=True)
 
     names = list(next(iter(results.values())))

@@ -10,7 +10,9 @@ pictures; --no-desk goes without. Reported:
 
 - knob: from a movement of the mouse over the page's knob, and from a page's message without a browser's own share,
   until the engine's log of changes says that its parameter has moved, seconds;
-- deadlines missed, times that the ring ran empty, faults; load, and the slowest hop's time;
+- deadlines missed, times that the ring ran empty, faults; load, and the slowest hop's time; how many of the deadlines
+  were missed while a core stood still for more than a hop, whatever ran on it (benchmarks/stalls.py), how often that
+  was the case, and for how long at most;
 - switches done, and the time from asking to the weights' arrival, median and largest: 50 ms of it are the fade;
 - click: the steepest moment near the switches over the steepest one elsewhere. The second difference of the output,
   its maximum in each tenth of a second: that of the three tenths from a change of the weights on, over that of the
@@ -39,6 +41,7 @@ from numpy.typing import NDArray
 
 from benchmarks.browser import Browser, find_chromium
 from benchmarks.pairs import PAIRS, RATE, load_pair
+from benchmarks.stalls import watching
 from gramophone.bench_jack import connect, player, server
 from gramophone.desk.server import DeskSettings
 from gramophone.live_controls import Controls, Hands
@@ -57,6 +60,8 @@ _CAPTURE_SECONDS = 10.0
 # Of each style without a switch, seconds: what is played then is what clicks are compared with.
 _STILL_SECONDS = 15.0
 _TURNS = 60
+# How long after a stall a missed deadline may be found, seconds.
+_AROUND = 0.25
 _TURN_PAUSE = 0.1
 _WEIGHTS = tuple(f"style_{place + 1}" for place in range(MAX_STYLES))
 _COUNTERS = ("deadlines_missed", "ring_empty", "faults", "load", "hop_ms_p50", "hop_ms_p99", "hop_ms_max")
@@ -75,10 +80,17 @@ class Listener:
         #: largest second difference of each piece of sound
         self.steepest: list[float] = []
         self.changes: list[Change] = []
+        self._host = host
+        self._missed = _missed(host)
+        #: when deadlines were found to have been missed, and how many
+        self.late: list[tuple[float, float]] = []
 
     def listen(self) -> None:
         """Take in what is new."""
         self.changes += self._changes.read()
+        if (missed := _missed(self._host)) > self._missed:
+            self.late.append((time.monotonic(), missed - self._missed))
+            self._missed = missed
         while self._tap.position >= self._next + _PIECE + 2:
             heard = self._tap.read(self._next, self._next + _PIECE + 2).astype(np.float64)
             self.steepest.append(float(np.abs(np.diff(heard, 2)).max()))
@@ -104,6 +116,21 @@ class Listener:
 
 def switching(host: Host, names: Sequence[str], *, seconds: float, pause: float) -> Figures:
     """Switch among styles for so many seconds, with a pause between two; return what came of it."""
+    with watching() as stalls:
+        figures, listener = _switching(host, names, seconds=seconds, pause=pause)
+    if not stalls.watched:
+        return figures
+    hop = host.snapshot().hop / host.taps.output.sample_rate
+    beside = [count for when, count in listener.late if stalls.longest(when - _AROUND, when) > hop]
+    return {
+        **figures,
+        "missed_at_stalls": sum(beside),
+        "stalls": sum(late > hop for _, late in stalls.seen),
+        "stall_ms_max": 1000.0 * max((late for _, late in stalls.seen), default=0.0),
+    }
+
+
+def _switching(host: Host, names: Sequence[str], *, seconds: float, pause: float) -> tuple[Figures, Listener]:
     missed = _missed(host)
     listener = Listener(host)
     arrivals = []
@@ -140,7 +167,7 @@ def switching(host: Host, names: Sequence[str], *, seconds: float, pause: float)
         **{name: after[name] for name in _COUNTERS},
         "missed_meanwhile": missed,
         "events": [event.text for event in host.stage.events() if event.kind == "error"],
-    }
+    }, listener
 
 
 def capturing(host: Host, count: int) -> Figures:

@@ -211,7 +211,7 @@ def master(
         error = target - reached
         if abs(error) <= _NEAR or db >= most:
             break
-        if trial and db > last[0]:
+        if trial and db != last[0]:
             # A limiter gives back but a part of more gain: how much of it, the last two trials tell (secant method).
             gain_of_gain = min(max((reached - last[1]) / (db - last[0]), 0.25), 1.0)
         last = db, reached
