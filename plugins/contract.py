@@ -6,16 +6,14 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plugins.naming import BYPASS
 from plugins.parameter import ContractError, Parameter
-
-if TYPE_CHECKING:
-    from plugins.plugin import Plugin
+from plugins.plugin import Plugin
 
 Block = NDArray[np.float32]
 _Result = TypeVar("_Result")

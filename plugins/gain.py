@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plugins.knobs import GAIN
-from plugins.plugin import Plugin, register
+from plugins.plugin import Plugin
 from plugins.ramp import Ramp
+from plugins.registry import register
 from plugins.state import State
 
 RAMP_SECONDS = 0.020

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from dsp.limiter import limit_block, limiter_state
 from plugins.knobs import LIMITER
-from plugins.plugin import Plugin, register
+from plugins.plugin import Plugin
 from plugins.ramp import Ramp
+from plugins.registry import register
 from plugins.state import State
 
 RAMP_SECONDS = 0.020

@@ -1,30 +1,26 @@
-"""What a plugin is, and the list of those that exist."""
+"""What a plugin is."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.contract import check_contract
-from plugins.parameter import ContractError, Parameter
+from plugins.parameter import Parameter
 from plugins.state import State, numbers
 
 if TYPE_CHECKING:
     from models.slots import StyleSlots
-
-__all__ = ["ContractError", "Plugin", "register", "registered"]
 
 
 class Plugin(ABC):
     """One effect in a chain.
 
     First `prepare`, then `process` again and again, all in one thread; `set` comes in the same thread between two
-    blocks. What is promised, and checked by :func:`register` before anyone hears it:
+    blocks. What is promised, and checked by :func:`plugins.registry.register` before anyone hears it:
 
     - blocks of any length up to the one prepared for give the same samples as any other partition;
     - what goes in finite comes out finite, and the block that came in is not written to;
@@ -131,35 +127,3 @@ class Plugin(ABC):
     def get(self, id: str) -> float:
         """Return a knob's target; KeyError if there is no such knob."""
         return self._targets[id]
-
-
-_registry: dict[str, type[Plugin]] = {}
-_Class = TypeVar("_Class", bound=type[Plugin])
-
-
-def register(cls: _Class) -> _Class:
-    """Check a plugin by running it, and put it on the list; a decorator for the class.
-
-    Raises
-    ------
-    ContractError
-        with what is wrong and what to do, if it does not do what :class:`Plugin` promises, or if another
-        plugin already has its name
-    """
-    check_contract(cls)
-    present = _registry.get(cls.name)
-    # The same class again, from a module that was loaded anew, takes its own place.
-    if present is not None and (present.__module__, present.__qualname__) != (
-        cls.__module__,
-        cls.__qualname__,
-    ):
-        raise ContractError(
-            f"plugin {cls.name}: {present.__qualname__} already has this name; choose another"
-        )
-    _registry[cls.name] = cls
-    return cls
-
-
-def registered() -> Mapping[str, type[Plugin]]:
-    """Return all registered plugins by name; a view that cannot be written to."""
-    return MappingProxyType(_registry)

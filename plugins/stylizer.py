@@ -13,7 +13,8 @@ from models.slots import StyleSlots
 from models.style import Style
 from models.stylizer import Stylizer, StylizerSettings
 from plugins.knobs import MAX_STYLES, STYLIZER
-from plugins.plugin import Plugin, register
+from plugins.plugin import Plugin
+from plugins.registry import register
 from plugins.state import State
 
 

@@ -18,7 +18,7 @@ from realtime.slot_board import SlotBoard
 from realtime.taps import USUAL_RATE, Taps
 
 if TYPE_CHECKING:
-    from realtime.shared import Doubles
+    from realtime.memory import Doubles
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from realtime.shared import Characters, Doubles
+    from realtime.memory import Characters, Doubles
 
     State = Mapping[str, NDArray[Any]]
 

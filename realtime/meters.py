@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import numpy as np
 
+from realtime.histogram import BINS, bin_of
 from realtime.rings import Frames
-from realtime.shared import HISTOGRAM, HISTOGRAM_BINS, INPUT_PEAKS, OUTPUT_PEAKS, Cell, Link
-from realtime.stats import FASTEST, WIDTH
+from realtime.shared import HISTOGRAM, INPUT_PEAKS, OUTPUT_PEAKS, Cell, Link
 
 # Peak meters fall back by 20 dB in a second.
 _FALL = 0.1
@@ -36,7 +35,7 @@ class Meters:
         self._sample_rate = sample_rate
         self._input = self._status[INPUT_PEAKS : INPUT_PEAKS + channels]
         self._output = self._status[OUTPUT_PEAKS : OUTPUT_PEAKS + channels]
-        self._histogram = self._status[HISTOGRAM : HISTOGRAM + HISTOGRAM_BINS]
+        self._histogram = self._status[HISTOGRAM : HISTOGRAM + BINS]
         self._hop = hop
         self._hop_work = 0.0
         self._hop_samples = 0
@@ -63,8 +62,7 @@ class Meters:
         hops = self._hop_samples // self._hop
         if hops:
             each = self._hop_work / hops
-            place = int(math.log(max(each, FASTEST) / FASTEST) / math.log(WIDTH))
-            self._histogram[min(place, HISTOGRAM_BINS - 1)] += hops
+            self._histogram[bin_of(each)] += hops
             self._status[Cell.SLOWEST_HOP] = max(self._status[Cell.SLOWEST_HOP], each)
             self._hop_work = 0.0
             self._hop_samples -= hops * self._hop

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from plugins.take_header import Header
-    from realtime.shared import Characters, Doubles
+    from realtime.memory import Characters, Doubles
     from realtime.take_styles import Clip, StyleKeeper
     from realtime.take_writer import TakeWriter
     from realtime.taps import Tap

@@ -14,6 +14,7 @@ from enum import IntEnum, auto
 from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING, Any
 
+from realtime.histogram import BINS
 from realtime.settings import MAX_CHANNELS
 
 if TYPE_CHECKING:
@@ -21,13 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from realtime.board import Board
+    from realtime.memory import Characters, Doubles
 
-    # What RawArray gives; generic only to the type checker.
-    Doubles = ctypes.Array[ctypes.c_double]
-    Characters = ctypes.Array[ctypes.c_char]
-
-# Bins of the histogram of times, each 1 % wider than the one before: from 1 microsecond to beyond 10 seconds.
-HISTOGRAM_BINS = 1640
 _TEXT_BYTES = 16_384
 
 
@@ -126,7 +122,7 @@ class Link:
         return cls(
             parameters,
             context.RawArray(ctypes.c_double, len(Order)),
-            context.RawArray(ctypes.c_double, HISTOGRAM + HISTOGRAM_BINS),
+            context.RawArray(ctypes.c_double, HISTOGRAM + BINS),
             context.RawArray(ctypes.c_char, _TEXT_BYTES),
             board,
         )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.slots import StyleSlots
-    from realtime.shared import Doubles
+    from realtime.memory import Doubles
 
 # A clip of 30 s, and room for its statistics and places at rates up to 96 kHz. At a rate that is higher than was
 # expected, the end of a long clip is left out.

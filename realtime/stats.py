@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from realtime.histogram import BINS, percentile
 from realtime.settings import MUTE, EngineSettings
-from realtime.shared import HISTOGRAM, HISTOGRAM_BINS, INPUT_PEAKS, OUTPUT_PEAKS, Cell, EngineState
+from realtime.shared import HISTOGRAM, INPUT_PEAKS, OUTPUT_PEAKS, Cell, EngineState
 
 if TYPE_CHECKING:
     from realtime.supervisor import Supervisor
-
-# The histogram of times begins at a microsecond (seconds), and each bin is wider than the one before by this factor.
-FASTEST = 1e-6
-WIDTH = 1.01
 
 _LIMITER_SECONDS = 0.1
 
@@ -97,18 +94,6 @@ class Snapshot:
     def drop_outs(self) -> int:
         """What a listener may have noticed, in one number."""
         return self.deadlines_missed + self.faults + self.ring_empty + self.xruns
-
-
-def percentile(histogram: Sequence[float], share: float) -> float:
-    """Return the time in seconds that `share` (0 to 1) of all times in a histogram do not exceed, to 1 %."""
-    wanted = share * sum(histogram)
-    seen = 0.0
-    for place, count in enumerate(histogram):
-        seen += count
-        if count and seen >= wanted:
-            # The middle of the bin.
-            return float(FASTEST * WIDTH ** (place + 0.5))
-    return 0.0
 
 
 def _state(supervisor: Supervisor | None) -> str:
@@ -200,7 +185,7 @@ def figures(supervisor: Supervisor) -> dict[str, object]:
     links = list(supervisor.links)
     known = next((link for link in reversed(links) if link.status[Cell.SAMPLE_RATE]), links[-1])
     seconds = supervisor.seconds
-    histogram = [sum(link.status[HISTOGRAM + place] for link in links) for place in range(HISTOGRAM_BINS)]
+    histogram = [sum(link.status[HISTOGRAM + place] for link in links) for place in range(BINS)]
 
     def total(cell: Cell) -> int:
         return sum(link.count(cell) for link in links)

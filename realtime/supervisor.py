@@ -19,8 +19,8 @@ from realtime.shared import Cell, EngineState, Link, Order
 
 if TYPE_CHECKING:
     from realtime.board import Board
+    from realtime.memory import Doubles
     from realtime.process import BuildChain
-    from realtime.shared import Doubles
 
 _WATCH_SECONDS = 0.01
 # An engine that has not looked round for so long hangs. It does so every quarter of a millisecond, or after a block.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from realtime.shared import Doubles
+    from realtime.memory import Doubles
 
     Frames = NDArray[np.float32]
     Floats = ctypes.Array[ctypes.c_float]

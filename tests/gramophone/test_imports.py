@@ -2,6 +2,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,19 +33,33 @@ COMMANDS = (
 
 
 def imported(path: Path) -> Iterator[str]:
+    """All modules that a file names in an import, wherever it stands; `a.b` also where `b` may be a name in `a`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (name.name.partition(".")[0] for name in node.names)
+            yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import hides its floor"
-            yield (node.module or "").partition(".")[0]
+            yield node.module or ""
+            yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
 @pytest.mark.parametrize("floor", FLOORS)
 def test_a_floor_imports_only_from_those_below(floor: str) -> None:
     above = set(FLOORS[FLOORS.index(floor) + 1 :]) | NEIGHBOURS.get(floor, set())
     for path in (ROOT / floor).rglob("*.py"):
-        assert not above & set(imported(path)), path
+        assert not above & {name.partition(".")[0] for name in imported(path)}, path
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for floor in FLOORS
+        for path in (ROOT / floor).rglob("*.py")
+    }
+    graph = {name: {found for found in imported(path) if found in files} for name, path in files.items()}
+    assert sum(map(len, graph.values())) > len(files)
+    # Raises CycleError, which names the modules.
+    assert set(TopologicalSorter(graph).static_order()) == set(files)
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plugins import plugin as plugins
+from plugins import registry
 from plugins.parameter import ContractError, Parameter
-from plugins.plugin import Plugin, register, registered
+from plugins.plugin import Plugin
+from plugins.registry import register, registered
 
 Block = NDArray[np.float32]
 KNOB = Parameter(id="depth", name="Depth", low=0.0, high=1.0, default=0.5)
@@ -15,7 +16,7 @@ KNOB = Parameter(id="depth", name="Depth", low=0.0, high=1.0, default=0.5)
 
 @pytest.fixture(autouse=True)
 def _empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "_registry", {})
+    monkeypatch.setattr(registry, "_registry", {})
 
 
 class Late(Plugin):

@@ -12,7 +12,9 @@ from plugins.chain import Chain
 from plugins.gain import Gain
 from plugins.limiter import Limiter
 from plugins.live import LIVE_PARAMETERS, live_chain
-from plugins.plugin import ContractError, Plugin, register
+from plugins.parameter import ContractError
+from plugins.plugin import Plugin
+from plugins.registry import register
 
 RATE, BLOCK, COUNT = 48_000, 512, 9000
 MOVABLE = [parameter for parameter in LIVE_PARAMETERS if parameter.id != "adapt"]

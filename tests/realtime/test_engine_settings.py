@@ -8,8 +8,8 @@ import pytest
 
 from dsp.errors import InputError
 from realtime.contracts import ring_frames, whole_blocks
+from realtime.histogram import BINS, bin_of, percentile
 from realtime.settings import DeviceSettings, EngineSettings
-from realtime.stats import FASTEST, WIDTH, percentile
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,10 @@ def test_rings_hold_at_least_a_second(rate):
 
 def test_percentiles_of_a_histogram_are_within_a_bin():
     times = [0.001 * (1 + n / 1000) for n in range(1000)]
-    histogram = [0.0] * 1640
+    histogram = [0.0] * BINS
     for one in times:
-        histogram[int(math.log(one / FASTEST) / math.log(WIDTH))] += 1
+        histogram[bin_of(one)] += 1
     for share in (0.01, 0.5, 0.99, 1.0):
         assert percentile(histogram, share) == pytest.approx(times[round(share * 1000) - 1], rel=0.011)
     assert percentile([0.0] * 10, 0.5) == 0.0
+    assert [bin_of(0.0), bin_of(1e-9), bin_of(60.0)] == [0, 0, BINS - 1]
