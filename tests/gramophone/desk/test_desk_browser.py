@@ -24,6 +24,17 @@ from realtime.settings import DeviceSettings, EngineSettings
 
 RATE = 48_000
 SIZES = {"desktop": (1440, 900), "tablet": (1024, 768)}
+TELEPHONE = (390, 844)
+# Which of the page's parts cover one another, by pairs.
+OVERLAPS = """(() => {
+  const parts = [...document.querySelectorAll(".bar, .scopes, .panel, .switch, .knob, .xy, .capture, .shelf h2, .list")]
+    .map(part => [part, part.getBoundingClientRect()]).filter(([, box]) => box.width && box.height);
+  const found = [];
+  for (const [a, p] of parts) for (const [b, q] of parts)
+    if (a !== b && !a.contains(b) && !b.contains(a) && p.left < q.right - 1 && q.left < p.right - 1
+        && p.top < q.bottom - 1 && q.top < p.bottom - 1) found.push([a.className, b.className]);
+  return found;
+})()"""
 # Seconds. What is promised holds on a machine of its own; what is asserted, on one that many others use as well.
 PROMISED, ASSERTED = 0.05, 5.0
 TURNS = 30
@@ -135,11 +146,22 @@ def test_an_evening_at_the_desk(browser: Any, session: Session, knobs: Any, arte
         assert browser.run("document.documentElement.scrollWidth <= innerWidth")
         assert browser.run("document.documentElement.scrollHeight <= innerHeight")
 
+    # On a telephone the page scrolls, nothing lies upon anything else, and the way out is always in sight.
+    before = browser.run("[innerWidth, innerHeight]")
+    browser.resize(*TELEPHONE)
+    time.sleep(0.5)
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.run(OVERLAPS) == []
+    browser.run("scrollTo(0, document.documentElement.scrollHeight)")
+    browser.wait("scrollY > 0")
+    browser.screenshot(artefacts / "desk-telephone.png")
+
     # Dry, now: and back.
     browser.click("#panic")
     until(lambda: host.get("bypass") == 1.0)
     browser.key("Escape")
     until(lambda: host.get("bypass") == 0.0)
+    browser.resize(*before)
 
     presets(browser, host)
     (artefacts / "capture-seconds.json").write_text(json.dumps(capturing(browser, session)))
