@@ -103,7 +103,7 @@ class Carrier(nn.Module):
             start = self.place * self.strides[slot] + self.turn
             start = max(0, min(start, self.lengths[slot] - self.n_fft))
         spectrum = torch.fft.rfft(self.clip[slot, start : start + self.n_fft] * self.analysis)
-        power = torch.view_as_real(spectrum).square().sum(dim=-1)
+        power = torch.real(spectrum * spectrum.conj())
         unit: Tensor = spectrum * power.clamp_min(1e-18).rsqrt()
         return unit
 

@@ -83,6 +83,7 @@ class StylizerCore(nn.Module):
     widths: Tensor
     limiter: Tensor
     lag_rows: Tensor
+    earlier_rows: Tensor
     silent_hop: Tensor
     newest: Tensor
 
@@ -129,7 +130,8 @@ class StylizerCore(nn.Module):
         self.register_buffer("envelope", layout.envelope.contiguous())
         self.register_buffer("envelope_t", layout.envelope.mT.contiguous())
         # White noise of variance v has Σ_bins |X|² = v 2 n Σw² / (Σw)²: so much loudness is in a frame.
-        share = float(window.sum()) ** 2 / (2.0 * n_fft * float(window.square().sum()))
+        # The spectra of all channels are added up, and their mean is what counts.
+        share = float(window.sum()) ** 2 / (2.0 * n_fft * float(window.square().sum()) * self.channels)
         weights = torch.from_numpy(k_weights(n_fft, layout.sample_rate)) * share
         self.register_buffer("loudness_weights", weights.float())
         # TorchScript sees attributes, not names of the module.
@@ -164,6 +166,8 @@ class StylizerCore(nn.Module):
         self.register_buffer("widths", torch.zeros(bins, self.levels.shape[0] - 1))
         self.register_buffer("limiter", limiter_state())
         self.register_buffer("lag_rows", torch.tensor(self.lags))
+        # Where the same frames are in `past` for the frame that comes next.
+        self.register_buffer("earlier_rows", torch.tensor(self.lags[1:]) - 1)
 
     @torch.jit.export
     def reset(self) -> None:
@@ -335,7 +339,7 @@ class StylizerCore(nn.Module):
 
         Parameters
         ----------
-        power : Tensor [B], of the newest frame
+        power : Tensor [B], of the newest frame, all channels together
         rate : by how much what is learnt moves in a hop; 0 holds it
         """
         loud = float(torch.dot(power, self.loudness_weights)) + 1e-20
@@ -385,13 +389,15 @@ class StylizerCore(nn.Module):
         what the map asks for. The change is bounded: where the output cannot follow (a bin in which the style is
         always silent) the steps would otherwise grow without end.
         """
-        difference = self.gram - self.bank.lagged
-        now = difference[:, : self.bands]
-        earlier = self.past[self.lag_rows[1:] - 1].reshape(-1)
-        fixed = torch.mv(difference[:, self.bands :], earlier)
+        earlier = self.past.index_select(0, self.earlier_rows).view(-1)
         z = target
         for _ in range(iterations):
-            gradient = torch.addmv(fixed, now, z, beta=1.0 / self.bank.top, alpha=2.0 / self.bank.top)
+            # One matrix after the other: their difference would be written, and read again.
+            stacked = torch.cat([z + z, earlier])
+            gradient = torch.mv(self.gram, stacked)
+            gradient = torch.addmv(
+                gradient, self.bank.lagged, stacked, beta=1.0 / self.bank.top, alpha=-1.0 / self.bank.top
+            )
             # z - ½ (gradient + ½ (z - z̃))
             z = torch.add(torch.lerp(z, target, 0.25), gradient, alpha=-0.5)
         change = z - target
@@ -429,11 +435,12 @@ class StylizerCore(nn.Module):
         dry = self.frames[:channels, n_fft - self.length : n_fft - self.length + hop].clone()
 
         spectra = torch.fft.rfft(self.frames * self.analysis)
-        powers = torch.view_as_real(spectra).square().sum(dim=-1)
-        power = powers.view(2, channels, -1).mean(dim=1)
+        powers = torch.real(spectra * spectra.conj())
+        # Of all channels together; what their number divides by is in the factors that follow.
+        power = powers.view(2, channels, -1).sum(dim=1)
         sounding = self._listen(power[0], rate)
         # Magnitudes in units of the level S0, as log-magnitudes take them.
-        unit = 1.0 / (self.quiet * self.quiet)
+        unit = 1.0 / (self.quiet * self.quiet * channels)
         self.scales[0, 0] = self.gain * self.gain * unit
         self.scales[1, 0] = unit
         magnitudes = (power * self.scales).clamp_min_(1e-10).sqrt_()
@@ -452,7 +459,7 @@ class StylizerCore(nn.Module):
             self.covariance.addr_(z_in, z_in, beta=1.0 - learnt, alpha=learnt)
             past = torch.cat([z_out.unsqueeze(0), self.past[:-1]])
             self.past.copy_(past)
-            self.gram.addr_(z_out, past[self.lag_rows].reshape(-1), beta=1.0 - learnt, alpha=learnt)
+            self.gram.addr_(z_out, past.index_select(0, self.lag_rows).view(-1), beta=1.0 - learnt, alpha=learnt)
             self._balance(power[0], power[1], learnt)
 
         due = self._due(learnt)
