@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,40 +13,45 @@ from torch import Tensor
 
 # All that the core keeps from hop to hop, beside its whole numbers and what follows from the weights of the styles.
 _NUMBERS = (
-    "wet",
-    "level",
-    "heard",
+    "output.wet",
+    "loudness.level",
+    "loudness.heard",
     "seconds",
-    "gain",
-    "makeup",
-    "power_in",
-    "power_out",
-    "emitted",
+    "loudness.gain",
+    "loudness.makeup",
+    "loudness.power_in",
+    "loudness.power_out",
+    "output.emitted",
 )
 _ARRAYS = (
     "frames",
     "newest",
-    "sum",
+    "output.sum",
     "means",
     "covariance",
     "variance",
-    "gram",
-    "past",
+    "memory.gram",
+    "memory.past",
     "maps",
     "map",
     "rest_gain",
     "offset",
-    "quantiles",
-    "widths",
-    "limiter",
+    "distribution.quantiles",
+    "distribution.widths",
+    "output.limiter",
 )
+
+
+def _key(name: str) -> str:
+    """What an array is called, wherever in the core it stands."""
+    return name.rpartition(".")[2]
 
 
 def core_state(core: Any) -> dict[str, NDArray[Any]]:
     """Return copies; in inference mode, like the core."""
-    arrays = {name: getattr(core, name).numpy().copy() for name in _ARRAYS}
+    arrays = {_key(name): attrgetter(name)(core).numpy().copy() for name in _ARRAYS}
     return arrays | {
-        "core": np.array([getattr(core, name) for name in _NUMBERS], dtype=np.float64),
+        "core": np.array([attrgetter(name)(core) for name in _NUMBERS], dtype=np.float64),
         "fractions": np.array(core.fractions(), dtype=np.float64),
         "whole": np.array(core.whole_numbers(), dtype=np.int64),
     }
@@ -64,7 +70,7 @@ def restore_core(core: Any, state: Mapping[str, NDArray[Any]], weights: Tensor) 
         it is not the state of such a core; then nothing has been changed
     """
     whole, numbers = state["whole"], state["core"]
-    pairs = [(getattr(core, name), torch.from_numpy(state[name].copy())) for name in _ARRAYS]
+    pairs = [(attrgetter(name)(core), torch.from_numpy(state[_key(name)].copy())) for name in _ARRAYS]
     sizes = (whole.size, numbers.size, state["fractions"].size)
     if sizes != (len(core.whole_numbers()), len(_NUMBERS), len(core.fractions())):
         raise ValueError("there were other slots")
@@ -78,4 +84,5 @@ def restore_core(core: Any, state: Mapping[str, NDArray[Any]], weights: Tensor) 
     for target, source in pairs:
         target.copy_(source)
     for name, value in zip(_NUMBERS, numbers.tolist(), strict=True):
-        setattr(core, name, value)
+        part, _, own = name.rpartition(".")
+        setattr(attrgetter(part)(core) if part else core, own, value)

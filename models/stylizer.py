@@ -116,7 +116,7 @@ class Stylizer:
     @property
     def limiter_active(self) -> bool:
         """Whether the limiter held the wet signal in the last hop."""
-        return bool(self._core.limited)
+        return bool(self._core.output.limited)
 
     def set(self, name: str, value: float) -> None:
         """Turn a knob; heard from the next hop on, and ramped.
@@ -140,7 +140,7 @@ class Stylizer:
             self._held = value == 0.0
             if value != 0.0:
                 self._core.seconds = 0.5
-                self._core.heard = 0.0
+                self._core.loudness.heard = 0.0
         elif name == "freeze" and value == 0.0 and before != 0.0:
             self._held = False
 
@@ -156,7 +156,7 @@ class Stylizer:
             self._weights = self._wanted_weights()
             self._core.mix_styles(torch.tensor(self._weights))
             self._core.reset()
-            self._core.wet = self._now["mix"] * min(1.0, self._now["strength"] * 20.0)
+            self._core.output.wet = self._now["mix"] * min(1.0, self._now["strength"] * 20.0)
 
     def feed(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take and give [channels, n] samples, n at least 1; the output is `latency_samples` late.
