@@ -84,6 +84,8 @@ def local_client(jobs: int) -> Iterator[Client]:
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.target": False,
     }
+    # Dask's own silence ends when the cluster does; what was on its way then is said afterwards, with tracebacks.
+    _silence()
     with dask.config.set(settings), ExitStack() as stack:
         try:
             cluster = LocalCluster(
@@ -104,6 +106,12 @@ def local_client(jobs: int) -> Iterator[Client]:
         client = stack.enter_context(Client(cluster, timeout=_CONNECT_SECONDS, set_as_default=False))
         client.register_plugin(_own_plugin())
         yield client
+
+
+def _silence() -> None:
+    """Keep what Dask and Tornado log from the user, until this process ends; what matters is raised."""
+    for name in ("distributed", "distributed.client", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _close(cluster: Any, kind: type[BaseException] | None, *_: object) -> None:
@@ -137,8 +145,7 @@ def remote_client(address: str) -> Iterator[Client]:
     """Yield a client of a scheduler that is running; InputError if there is none at the address."""
     from distributed import Client
 
-    for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    _silence()
     try:
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
