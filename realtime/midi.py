@@ -8,6 +8,7 @@ waiting there for the interpreter lock is an xrun for everybody.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -25,6 +26,9 @@ _WITHOUT_VIRTUAL = frozenset({"winmm"})
 _POLL = 0.001
 # Short enough that nobody unplugs and plugs in again in between.
 _LOOK = 0.25
+# libjack goes through a client's ports, in a thread of its own, whenever a connection has ended; a port that is taken
+# away meanwhile crashes the process, since their list has no lock. So much later that thread is through with them.
+_SETTLE = 0.05
 # Ports that are always there and lead from one program to another: no controller.
 _NO_CONTROLLER = ("through", "gramophone", "iac ")
 
@@ -82,7 +86,8 @@ class MidiInput:
         self._remark = "" if running else f"no MIDI system is running ({tried(api)})"
         self._open()
         if wanted is not None and not self.connected:
-            raise InputError(f"the MIDI port {self._port} cannot be opened; is another program using it?")
+            which = self._port or f"{PORT_NAME!r} ({api_name(self._virtual or '')})"
+            raise InputError(f"the MIDI port {which} cannot be opened; is another program using it?")
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._thread.start()
 
@@ -143,7 +148,7 @@ class MidiInput:
             return
         place = self._place(self._client)
         if self._listening and place is None:
-            self._client.close_port()
+            self._release(self._client)
             self._listening = False
             self.losses += 1
         elif not self._listening and place is not None:
@@ -184,7 +189,12 @@ class MidiInput:
 
     def _close(self) -> None:
         if self._client is not None:
-            self._client.close_port()
+            self._release(self._client)
             self._client.delete()
         self._client = None
         self._listening = False
+
+    def _release(self, client: rtmidi.MidiIn) -> None:
+        if self._api == "jack":
+            time.sleep(_SETTLE)
+        client.close_port()
