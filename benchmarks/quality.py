@@ -6,7 +6,8 @@
     python -m benchmarks.quality --recipes grinstein2017 --set network=texture --set steps=100
 
 Renders are kept in benchmarks/output and used again while their settings stay the same, so that an interrupted run
-goes on where it was. Times are those of the run that made a render; benchmarks/offline.py compares times.
+goes on where it was; after a change of an algorithm, remove them. Times are those of the run that made a render;
+benchmarks/offline.py compares times.
 Prints Markdown and writes benchmarks/output/quality.json.
 """
 
@@ -165,7 +166,9 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    changes = dict(pair.split("=", 1) for pair in args.changes)
+    if wrong := [change for change in args.changes if "=" not in change]:
+        parser.error(f"--set {wrong[0]} must be KEY=VALUE")
+    changes = dict(change.split("=", 1) for change in args.changes)
     table_of = TUNING_PAIRS if args.tuning else PAIRS
     results: dict[str, dict[str, Row]] = {}
     curves: dict[str, list[Row]] = {}

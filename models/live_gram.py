@@ -48,9 +48,7 @@ class LiveGram(nn.Module):
         earlier = past.index_select(0, self.lag_rows).view(-1)
         self.gram.addr_(frame, earlier, beta=1.0 - learnt, alpha=learnt)
 
-    def descend(
-        self, target: Tensor, iterations: int, *, wanted: Tensor, top: float, spread: float
-    ) -> Tensor:
+    def descend(self, target: Tensor, iterations: int, *, style: Tensor, top: float, spread: float) -> Tensor:
         """K gradient steps on the Gram matrix with respect to this frame's band vector [b]; returns the change.
 
         With Ḡ the output's running Gram matrix, z_l the output l hops ago and ΔG_l = (Ḡ - G_s)_l, the gradient of
@@ -63,7 +61,7 @@ class LiveGram(nn.Module):
         ----------
         target : z̃
         iterations : K
-        wanted : Tensor [b, L b], G_s
+        style : Tensor [b, L b], G_s
         top, spread : largest eigenvalue and trace of the style's covariance
         """
         earlier = self.past.index_select(0, self.earlier_rows).view(-1)
@@ -72,7 +70,7 @@ class LiveGram(nn.Module):
             # One matrix after the other: their difference would be written, and read again.
             stacked = torch.cat([z + z, earlier])
             gradient = torch.mv(self.gram, stacked)
-            gradient = torch.addmv(gradient, wanted, stacked, beta=1.0 / top, alpha=-1.0 / top)
+            gradient = torch.addmv(gradient, style, stacked, beta=1.0 / top, alpha=-1.0 / top)
             # z - ½ (gradient + ½ (z - z̃))
             z = torch.add(torch.lerp(z, target, 0.25), gradient, alpha=-0.5)
         change = z - target

@@ -42,7 +42,7 @@ from models.style_bank import StyleBank
 
 
 class StylizerCore(nn.Module):
-    """See the module's text. All that is learnt or kept from hop to hop is in buffers; `reset` starts afresh.
+    """See the module's text. What is kept from hop to hop is listed in :mod:`models.core_state`; `reset` starts afresh.
 
     Parameters
     ----------
@@ -345,7 +345,7 @@ class StylizerCore(nn.Module):
         if iterations > 0 and asked > 0.0:
             bank = self.bank
             change = self.memory.descend(
-                wanted, iterations, wanted=bank.lagged, top=bank.top, spread=bank.spread
+                wanted, iterations, style=bank.lagged, top=bank.top, spread=bank.spread
             )
             moved = torch.addmv(moved, self.basis, change, alpha=asked)
         if learnt > 0.0:

@@ -86,7 +86,8 @@ class MidiInput:
         self._remark = "" if running else f"no MIDI system is running ({tried(api)})"
         self._open()
         if wanted is not None and not self.connected:
-            which = self._port or f"{PORT_NAME!r} ({api_name(self._virtual or '')})"
+            self._close()
+            which = self._port or repr(PORT_NAME)
             raise InputError(f"the MIDI port {which} cannot be opened; is another program using it?")
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._thread.start()
