@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
+from dsp.audible import HIGHEST_HZ
 from dsp.mastering import Limiter
 from dsp.meters import LoudnessMeter, k_weighting, peaks
 from dsp.spool import Held
@@ -32,10 +33,12 @@ def loudness(samples: Samples, sample_rate: int) -> float:
 
 
 def k_weights(n_fft: int, sample_rate: int) -> Samples:
-    """Return the power gain [n_fft // 2 + 1] of the K-weighting (BS.1770-4) in each bin of an STFT."""
+    """Return the power gain [n_fft // 2 + 1] of the K-weighting (BS.1770-4) in each bin of an STFT; 0 above 20 kHz."""
     impulse = np.zeros(n_fft)
     impulse[0] = 1.0
-    return np.asarray(np.abs(np.fft.rfft(sosfilt(k_weighting(sample_rate), impulse))) ** 2)
+    weights = np.abs(np.fft.rfft(sosfilt(k_weighting(sample_rate), impulse))) ** 2
+    # The standard, made for 48 kHz, would count what nobody hears, and more than anything else.
+    return np.where(np.fft.rfftfreq(n_fft, 1.0 / sample_rate) < HIGHEST_HZ, weights, 0.0)
 
 
 def at_reference(samples: Samples, sample_rate: int) -> Samples:

@@ -39,7 +39,10 @@ _ARRAYS = (
     "distribution.quantiles",
     "distribution.widths",
     "output.limiter",
+    "output.rumble",
 )
+# What an older state does not have, and what stands for it: the beginning.
+_LATER = ("output.rumble",)
 
 
 def _key(name: str) -> str:
@@ -70,7 +73,11 @@ def restore_core(core: Any, state: Mapping[str, NDArray[Any]], weights: Tensor) 
         it is not the state of such a core; then nothing has been changed
     """
     whole, numbers = state["whole"], state["core"]
-    pairs = [(attrgetter(name)(core), torch.from_numpy(state[_key(name)].copy())) for name in _ARRAYS]
+    pairs = []
+    for name in _ARRAYS:
+        target, key = attrgetter(name)(core), _key(name)
+        known = key in state or name not in _LATER
+        pairs.append((target, torch.from_numpy(state[key].copy()) if known else torch.zeros_like(target)))
     sizes = (whole.size, numbers.size, state["fractions"].size)
     if sizes != (len(core.whole_numbers()), len(_NUMBERS), len(core.fractions())):
         raise ValueError("there were other slots")

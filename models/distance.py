@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dsp.audible import audible
 from dsp.audiofile import resample
 from dsp.errors import InputError
 from dsp.level import at_reference, loudness
@@ -90,7 +91,7 @@ class StyleMeter:
         return self._compare(first, second)
 
     def _measure(self, samples: NDArray[np.float64], rate: int) -> list[Moments]:
-        samples = at_reference(resample(samples, rate, self._rate), self._rate)
+        samples = at_reference(audible(resample(samples, rate, self._rate), self._rate), self._rate)
         with torch.no_grad():
             spectrogram = log_spectrogram(torch.from_numpy(samples).float(), N_FFT, HOP)
             return [gram_by_blocks(_blocks(network, spectrogram)) for network in self._networks]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from dsp.audible import audible
 from dsp.audiofile import encode_flac, is_silent, read_audio, read_audio_bytes, resample
 from dsp.errors import InputError
 from dsp.files import replacing, shown
@@ -44,7 +45,7 @@ class Style:
     name : how it is called
     samples : array [channels, samples], the clip at its own level, at most 30 s
     sample_rate : Hz, of the clip
-    loudness : LUFS, of the clip
+    loudness : LUFS, of what can be heard of the clip
     bands : statistics of the clip at the reference level, 44.1 kHz, window 2048, hop 512, in 96 mel-like bands
     source_hash : SHA-256 of the clip's samples as they came, hexadecimal
     author, licence : optional, as given
@@ -79,7 +80,7 @@ class Style:
             )
         if not np.isfinite(samples).all():
             raise InputError(f"{name} holds samples that are not numbers (NaN or infinite): export it again")
-        level = -np.inf if is_silent(samples) else loudness(samples, sample_rate)
+        level = loudness(_heard(samples, sample_rate, name=name), sample_rate)
         if not np.isfinite(level):
             raise InputError(f"{name} is silent: it has no style to take")
         source = hashlib.sha256(np.ascontiguousarray(samples.T, dtype="<f4").tobytes()).hexdigest()
@@ -88,7 +89,7 @@ class Style:
 
     def at(self, sample_rate: int) -> NDArray[np.float64]:
         """The clip [channels, samples] at another rate and at the reference level (see dsp.level)."""
-        return clip_at(self.samples, self.sample_rate, sample_rate)
+        return clip_at(self.samples, self.sample_rate, sample_rate, name=self.name)
 
     def info(self) -> dict[str, str]:
         """What is worth showing, as text."""
@@ -136,9 +137,27 @@ class Style:
         return encoded
 
 
-def clip_at(samples: NDArray[np.float64], own_rate: int, sample_rate: int) -> NDArray[np.float64]:
-    """Return a clip [channels, samples] at another rate and at the reference level (see dsp.level)."""
-    return at_reference(resample(samples, own_rate, sample_rate), sample_rate)
+def clip_at(
+    samples: NDArray[np.float64], own_rate: int, sample_rate: int, *, name: str = "the clip"
+) -> NDArray[np.float64]:
+    """Return what can be heard of a clip [channels, samples], at another rate and at the reference level.
+
+    Its offset, and what lies below 20 Hz and above 20 kHz, stay behind: see dsp.audible and dsp.level.
+
+    Raises
+    ------
+    InputError
+        Nothing of it can be heard; the message calls it `name`.
+    """
+    return at_reference(_heard(resample(samples, own_rate, sample_rate), sample_rate, name=name), sample_rate)
+
+
+def _heard(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> NDArray[np.float64]:
+    """Return what can be heard of a clip; InputError, which calls it `name`, where that is nothing."""
+    heard = audible(samples, sample_rate)
+    if is_silent(heard):
+        raise InputError(f"{name} is silent: it has no style to take")
+    return heard
 
 
 def _encode_clip(samples: NDArray[np.float64], sample_rate: int) -> tuple[bytes, float]:
@@ -164,7 +183,7 @@ def kept_clip(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> N
 
 
 def _bands(samples: NDArray[np.float64], sample_rate: int) -> BandStatistics:
-    clip = torch.from_numpy(at_reference(resample(samples, sample_rate, RATE), RATE)).float()
+    clip = torch.from_numpy(clip_at(samples, sample_rate, RATE)).float()
     basis = band_basis(N_FFT // 2 + 1, BANDS, highest=RATE / 2)
     return band_statistics(log_spectrogram(clip, N_FFT, HOP), basis)
 

@@ -110,7 +110,7 @@ def _block(
 
 def noise_like(style: Style, length: int, generator: np.random.Generator) -> Samples:
     """Noise [channels, length] with a clip's loudness, average spectrum and correlation between channels."""
-    samples = style.samples
+    samples = style.at(style.sample_rate)
     # A little of the mean power on the diagonal: equal channels, or a silent one, have no root otherwise.
     power = samples @ samples.T / samples.shape[1]
     power += np.eye(len(power)) * (1e-6 * np.trace(power) / len(power) + 1e-12)
