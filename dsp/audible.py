@@ -5,6 +5,7 @@ Loudness says little of what lies outside: a sound that is brought to a loudness
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -16,8 +17,10 @@ from dsp.spool import Block, Held, Sink, Source
 LOWEST_HZ = 20.0
 HIGHEST_HZ = 20_000.0
 
-# The filter goes from nothing to all within so many Hz, and leaves 1e-5 of what is outside (Kaiser and Schafer 1980).
-_TRANSITION_HZ = 10.0
+# Within so many Hz from the edges of the band the filter goes from nothing to all. What is narrower rings for longer,
+# and into rests.
+_RISE_HZ = 20.0
+_FALL_HZ = 500.0
 _ATTENUATION_DB = 100.0
 
 # Samples that are filtered at a time.
@@ -51,15 +54,20 @@ def _filtered(source: Source, start: int, stop: int, sample_rate: int) -> Block:
 @lru_cache(maxsize=8)
 def _kernel(sample_rate: int) -> NDArray[np.float64]:
     """A symmetric band-pass, whose transitions lie within the band."""
-    taps = (_ATTENUATION_DB - 7.95) / 14.36 * sample_rate / _TRANSITION_HZ
-    edges = [LOWEST_HZ + _TRANSITION_HZ / 2.0]
+    kernel = _slope(LOWEST_HZ, _RISE_HZ, sample_rate, rising=True)
     if sample_rate / 2.0 > HIGHEST_HZ:
-        edges.append(HIGHEST_HZ - _TRANSITION_HZ / 2.0)
-    window = ("kaiser", 0.1102 * (_ATTENUATION_DB - 8.7))
-    kernel: NDArray[np.float64] = firwin(
-        2 * int(np.ceil(taps / 2.0)) + 1, edges, pass_zero=False, window=window, fs=sample_rate
-    )
+        lowpass = _slope(HIGHEST_HZ - _FALL_HZ, _FALL_HZ, sample_rate, rising=False)
+        kernel = np.convolve(kernel, lowpass)
     return kernel
+
+
+def _slope(start: float, width: float, sample_rate: int, *, rising: bool) -> NDArray[np.float64]:
+    """One transition, from `start` on, with a Kaiser window as long as it must be (Kaiser and Schafer 1980)."""
+    taps = (_ATTENUATION_DB - 7.95) / 14.36 * sample_rate / width
+    window = ("kaiser", 0.1102 * (_ATTENUATION_DB - 8.7))
+    middle = start + width / 2.0
+    count = 2 * math.ceil(taps / 2.0) + 1
+    return np.asarray(firwin(count, middle, pass_zero=not rising, window=window, fs=sample_rate))
 
 
 def block_highpass(sample_rate: int, block: int) -> NDArray[np.float64]:

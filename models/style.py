@@ -156,7 +156,7 @@ def _heard(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> NDAr
     """Return what can be heard of a clip; InputError, which calls it `name`, where that is nothing."""
     heard = audible(samples, sample_rate)
     if is_silent(heard):
-        raise InputError(f"{name} is silent: it has no style to take")
+        raise InputError(f"{name} is silent between 20 Hz and 20 kHz: it has no style to take")
     return heard
 
 

@@ -232,8 +232,7 @@ def render_track(
     where = choose_device(device)
     journal = Journal(_SHARES.get(type(recipe.values), PUBLISHED_SHARES), progress)
     resumed = work.stages
-    heard = content if strength == 0.0 else _audible(content, sample_rate, work, "heard")
-    ours = cache(partial(loudness_of, heard, sample_rate))
+    ours = cache(partial(loudness_of, content, sample_rate))
     if strength == 0.0:
         stylised = content
     elif isinstance(recipe.values, Transport):
@@ -241,7 +240,7 @@ def render_track(
         style_log = log_spectrogram(example, recipe.values.n_fft, recipe.values.hop)
         generator = torch.Generator().manual_seed(seed)
         stylised = _transported(
-            heard, sample_rate, ours, style_log, recipe.values, work, generator, local, journal
+            content, sample_rate, ours, style_log, recipe.values, work, generator, local, journal
         )
     else:
         samples = render_published(
@@ -265,11 +264,15 @@ def render_track(
         target = ours() if loudness is None else loudness
         if strength > 0.0:
             # Whatever a recipe made of the bins at the edges: a loudness does not bound what is not heard.
-            stylised = _audible(stylised, sample_rate, work, "audible")
+            heard = Spool.create(
+                work.folder / "heard.spool", channels=content.channels, length=content.length
+            )
+            audible_track(stylised, heard, sample_rate)
             work.clear("stylised")
+            stylised = heard
         out = Spool.create(work.folder / "out.spool", channels=content.channels, length=content.length)
         level = strengthened(
-            heard,
+            content,
             stylised,
             out,
             sample_rate,
@@ -334,13 +337,6 @@ def _check(recipe: Recipe, strength: float, local: float | None) -> None:
         raise InputError(f"recipe {recipe.name} knows no local statistics; use transport or gramophone")
     if not 0.5 <= local <= 3600.0:
         raise InputError(f"local statistics need 0.5 to 3600 seconds, not {local:g}")
-
-
-def _audible(sound: Spool, sample_rate: int, work: Workplace, name: str) -> Spool:
-    """What can be heard of a sound, on a spool of this name."""
-    out = Spool.create(work.folder / f"{name}.spool", channels=sound.channels, length=sound.length)
-    audible_track(sound, out, sample_rate)
-    return out
 
 
 def _transported(

@@ -18,13 +18,13 @@ def tone(hertz: float, rate: int, seconds: float) -> np.ndarray:
 
 @given(rate=st.sampled_from(RATES), place=st.floats(0.0, 1.0), offset=st.floats(-10.0, 10.0))
 def test_what_is_heard_stays_as_it_is_and_an_offset_goes(rate: int, place: float, offset: float) -> None:
-    hertz = 35.0 * (min(19_900.0, 0.45 * rate) / 35.0) ** place
+    hertz = 40.0 * (min(19_500.0, 0.45 * rate) / 40.0) ** place
     sound = tone(hertz, rate, 1.5)
     inside = slice(rate // 2, -rate // 2)
     np.testing.assert_allclose(audible(sound + offset, rate)[:, inside], sound[:, inside], atol=2e-4)
 
 
-@given(rate=st.sampled_from(RATES), low=st.floats(0.0, 20.0), high=st.floats(20_010.0, 47_000.0))
+@given(rate=st.sampled_from(RATES), low=st.floats(0.0, 20.0), high=st.floats(20_000.0, 47_000.0))
 def test_what_is_not_heard_goes(rate: int, low: float, high: float) -> None:
     for hertz in (low, high):
         if hertz < rate / 2:

@@ -66,6 +66,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     ("samples", "message"),
     [
         (np.zeros((1, RATE)), "silent"),
+        (np.full((1, RATE), 0.5), "silent between 20 Hz and 20 kHz"),
         (clip(0.01), "shorter than one frame"),
         (np.full((1, RATE), np.nan), "not numbers"),
     ],

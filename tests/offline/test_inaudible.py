@@ -32,7 +32,7 @@ def style(of: Inaudible, *, rate: int = RATE, seed: int = 1) -> Style:
     return Style.from_audio(of.with_(struck(1.5, rate, seed=seed), rate), rate, name="style")
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(
     ours=inaudible,
     theirs=inaudible,
@@ -60,14 +60,6 @@ def test_no_recipe_gives_what_is_not_heard(recipe: str) -> None:
     content = struck(1.0, RATE, seed=0)
     done = render(content, RATE, style(MUCH), recipe=recipe, settings=FEW[recipe])
     assert_no_more_than(content, done.samples, RATE)
-
-
-def test_what_is_not_heard_of_a_content_does_not_count_for_its_loudness() -> None:
-    content = struck(1.0, RATE, seed=0)
-    done = render(
-        MUCH.with_(content, RATE), RATE, style(NOTHING), recipe="transport", settings=FEW["transport"]
-    )
-    assert loudness(done.samples, RATE) == pytest.approx(loudness(content, RATE), abs=0.5)
 
 
 def test_a_texture_has_nothing_that_is_not_heard_and_the_loudness_of_what_is() -> None:
