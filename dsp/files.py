@@ -35,7 +35,8 @@ def shown(path: str | os.PathLike[str]) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def _input_error(path: Path, error: OSError) -> InputError:
+def write_error(path: Path, error: OSError) -> InputError:
+    """Return what to tell of a file that could not be written, in one line."""
     reason = error.strerror or str(error) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0, f"{reason[:1].lower()}{reason[1:]}; choose another folder")
     return InputError(f"cannot write {shown(path)}: {remedy.format(folder=shown(path.parent))}")
@@ -133,7 +134,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path
     except OSError as error:
         if error.filename is not None and temporary is not None and not _names(error, temporary):
             raise
-        raise _input_error(path, error) from error
+        raise write_error(path, error) from error
     finally:
         if temporary is not None:
             with suppress(OSError):
@@ -155,4 +156,4 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         target, _ = _resolve(path, overwrite=overwrite)
         _create_temporary(target).unlink()
     except OSError as error:
-        raise _input_error(path, error) from error
+        raise write_error(path, error) from error

@@ -94,7 +94,21 @@ def bounce_file(
             bounced = bounce_full(take, work, recipe=chosen, seed=seed, device=device, progress=progress)
         write_audio(output, bounced.sound, rate, overwrite=overwrite)
         lines = [] if bounced.comparison is None else _compared(take, bounced.comparison)
-        return Result(bounced.sound.length / rate, tuple(lines))
+        return Result(bounced.sound.length / rate, (*_missing(take), *lines))
+
+
+def _missing(take: Take) -> list[str]:
+    """Say what of a performance is not in its take."""
+    rate = take.header.sample_rate
+    if not take.cut_short:
+        return [f"what the recorder noted: {take.header.note}"] if take.header.note else []
+    lines = [
+        f"the recording was cut short: it is read to its last whole block, at {_clock(take.frames / rate)}; what came "
+        "after that, and what went wrong in the last seconds, was not written down"
+    ]
+    if take.rounded_from is not None:
+        lines.append(f"from {_clock(take.rounded_from / rate)} on, what came in is there with 24 bits only")
+    return lines
 
 
 def _compared(take: Take, comparison: Comparison) -> list[str]:
@@ -127,6 +141,8 @@ def _faults(take: Take) -> str:
     ):
         if count:
             found.append(f"{count} {what}")
+    if take.cut_short and not found:
+        return "what was missed in the last seconds was not written down"
     return ", ".join(found) or "nothing was missed: another version, or another machine?"
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import os
 import re
 import signal
 import sys
@@ -160,6 +161,33 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     signal.signal(signal.SIGINT, note)
     try:
         yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def closing_whole(message: str) -> Iterator[Callable[[], None]]:
+    """Let the first Ctrl-C raise KeyboardInterrupt, and every further one only print `message`.
+
+    So what the first one ends is closed as it must be, however impatient someone is. What is yielded says that there is
+    nothing to end any more, and has the first one do no more than the others.
+    """
+    before = signal.getsignal(signal.SIGINT)
+
+    def hold(_signal: int, _frame: FrameType | None) -> None:
+        # Not through sys.stderr, which may be in use where this interrupts it.
+        os.write(2, f"gramophone: {message}\n".encode())
+
+    def first(_signal: int, _frame: FrameType | None) -> None:
+        close()
+        raise KeyboardInterrupt
+
+    def close() -> None:
+        signal.signal(signal.SIGINT, hold)
+
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield close
     finally:
         signal.signal(signal.SIGINT, before)
 

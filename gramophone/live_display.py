@@ -88,13 +88,15 @@ def closing(stats: "Mapping[str, object]") -> str:
     """Return one line on a run that is over: how long, how much of the computer, and what went wrong."""
     seconds, load, late = (float(str(stats.get(key, 0.0))) for key in ("seconds", "load", "hop_ms_p99"))
     troubles = [
-        f"{count} {word}{'' if count == 1 else 's'}"
-        for key, word in (
-            ("deadlines_missed", "missed deadline"),
-            ("ring_empty", "gap"),
-            ("xruns", "xrun"),
-            ("engine_restarts", "engine restart"),
-            ("non_finite_inputs", "non-finite input sample"),
+        f"{count} {word if count == 1 else plural}"
+        for key, word, plural in (
+            ("deadlines_missed", "missed deadline", "missed deadlines"),
+            ("ring_empty", "gap", "gaps"),
+            ("xruns", "xrun", "xruns"),
+            ("faults", "block without the style after a fault", "blocks without the style after faults"),
+            ("device_losses", "lost device", "lost devices"),
+            ("engine_restarts", "engine restart", "engine restarts"),
+            ("non_finite_inputs", "non-finite input sample", "non-finite input samples"),
         )
         if (count := stats.get(key))
     ]

@@ -35,6 +35,9 @@ class SessionRecorder:
         self._take: Path | None = None
         self._told = ""
         self._lost = 0.0
+        #: whether something of the session is not in its recording
+        self.failed = False
+        self._moved = ""
         if folder is not None:
             parent, take = take_folder(folder)
             self._recorder = Recorder(host, parent, take=take, whole=True)
@@ -68,12 +71,15 @@ class SessionRecorder:
 
     def _news(self, status: "RecorderStatus") -> list[str]:
         lines = []
+        if status.news != self._moved:
+            self._moved, self._lost = status.news, 0.0
+            lines.append(status.news)
         if status.lost_seconds > self._lost:
             lines.append(
                 f"warning: the disk is too slow: {status.lost_seconds:.1f} s are missing in the recording"
             )
-            self._lost = status.lost_seconds
+            self._lost, self.failed = status.lost_seconds, True
         if status.error and status.error != self._told:
             lines.append(f"warning: {status.error}; the sound goes on")
-            self._told = status.error
+            self._told, self.failed = status.error, True
         return lines

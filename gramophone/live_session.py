@@ -26,6 +26,9 @@ _STRENGTH_STEP = 0.05
 _PRESSES = {"b": "bypass", "f": "freeze", "m": "mute", "n": "next_style", "r": "record", "d": "panic"}
 _STEPS = {"up": _STRENGTH_STEP, "down": -_STRENGTH_STEP}
 
+# What must not go unnoticed, by the names of --stats: more than a computer that is too slow.
+_TROUBLES = ("faults", "device_losses", "engine_restarts")
+
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
 
@@ -54,17 +57,19 @@ def play(
     InputError
         Something in `settings` or `controls` cannot be used.
     typer.Exit
-        1 where the engine could not go on, 130 where a file was interrupted.
+        130 where a file was interrupted; 1 where the engine could not go on, the device or an engine process was lost,
+        a plugin failed, or something is missing in the recording.
     """
     from gramophone.live_controls import Hands
     from gramophone.live_record import SessionRecorder
     from realtime.host import EngineError, Host
     from realtime.settings import VirtualSettings
+    from realtime.stats import FAILED
 
     files = settings.device if isinstance(settings.device, VirtualSettings) else None
     host = Host(settings)
-    interrupted = False
-    with ExitStack() as stack:
+    started = interrupted = False
+    with console.closing_whole("one moment: what was played is being saved") as closing, ExitStack() as stack:
         # What is wrong with a port or an address is told before the engine loads anything.
         hands = stack.enter_context(Hands(host, settings, controls))
         recorder = SessionRecorder(host, record)
@@ -72,13 +77,16 @@ def play(
             with console.Display() as display:
                 display.stage("starting the engine")
                 stack.enter_context(host)
+                started = True
                 stack.enter_context(recorder)
+            _watch(host, settings, hands, recorder)
         except EngineError as error:
             raise _failed(error) from error
-        try:
-            _watch(host, settings, hands, recorder)
         except KeyboardInterrupt:
+            if not started:
+                raise
             interrupted = True
+        closing()
         last = host.snapshot()
     figures = host.stats()
     if files is not None and files.output.exists():
@@ -89,14 +97,17 @@ def play(
         console.written.append(stats)
     out = console.out()
     out.print(live_display.closing(figures))
+    if files is not None and last.state != FAILED:
+        out.print(shown(files.output), markup=False)
+    # Without files Ctrl-C is how one stops playing; there is nothing else to wait for.
+    if files is not None and (interrupted or last.state == FAILED) and files.output.exists():
+        what = "interrupted" if interrupted else "ended"
+        console.say(f"{what} after {last.seconds:.1f} s; {shown(files.output)} ends there")
     _check_end(last)
-    if files is None:
-        # Ctrl-C is how one stops playing; there is nothing else to wait for.
-        return
-    out.print(shown(files.output), markup=False)
-    if interrupted:
-        console.say(f"interrupted after {last.seconds:.1f} s; {shown(files.output)} ends there")
+    if files is not None and interrupted:
         raise typer.Exit(_EXIT_INTERRUPTED)
+    if recorder.failed or any(figures[key] for key in _TROUBLES):
+        raise typer.Exit(_EXIT_FAILED)
 
 
 def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, object]]:
@@ -148,8 +159,6 @@ def _check_end(last: "Snapshot") -> None:
 
 def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "SessionRecorder") -> None:
     """Show what the engine does, and do what the keys ask for, until either of them ends it."""
-    from realtime.settings import VirtualSettings
-
     controller: MidiInput | None = hands.controller
 
     def midi() -> str:
@@ -157,14 +166,12 @@ def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "
 
     before, port = host.snapshot(), midi()
     news = _News(before)
-    files = settings.device if isinstance(settings.device, VirtualSettings) else None
     out = console.out()
     out.print(
         live_display.granted(
             before,
             styles=", ".join(shown(style) for style in settings.styles),
-            # While it is written the output has another name.
-            output=shown(files.output) if files else before.output_name,
+            output=shown(before.output_name),
             midi=port,
             **recorder.rows(),
         )
@@ -211,6 +218,7 @@ class _News:
     def __init__(self, now: "Snapshot") -> None:
         self._before = now
         self._away = False
+        self._granted = (now.sample_rate, now.total_latency)
 
     def look(self, now: "Snapshot") -> tuple[list[str], bool]:
         """Return a line for each piece of news, and whether the device has come back."""
@@ -223,6 +231,16 @@ class _News:
             lines.append("warning: the audio device has gone; it is looked for every second")
         elif self._away and now.state == RUNNING:
             self._away, back = False, True
-            lines.append("the audio device is back")
+            lines.append(f"the audio device is back{self._other(now)}")
         self._before = now
         return lines, back
+
+    def _other(self, now: "Snapshot") -> str:
+        """Return what of the device is not as it was."""
+        before, self._granted = self._granted, (now.sample_rate, now.total_latency)
+        if before == self._granted:
+            return ""
+        latency = f"a latency of {now.milliseconds(now.total_latency):.1f} ms"
+        if before[0] == now.sample_rate:
+            return f", now with {latency}"
+        return f", now at {now.sample_rate} Hz (before: {before[0]} Hz), with {latency}"

@@ -39,7 +39,7 @@ class Takes:
         self._recorder = recorder or Recorder(host, folder)
         self._surface: Surface | None = None
         self._bouncer = Bouncer(self._tell_line)
-        self._error = ""
+        self._error = self._news = ""
         self._done: list[Path] = []
 
     def attach(self, surface: Surface) -> None:
@@ -71,7 +71,7 @@ class Takes:
         status = self._recorder.stop()
         if status.folder is None:
             return
-        self._done.insert(0, status.folder)
+        self._done[:0] = reversed(status.takes)
         lost = f"; {status.lost_seconds:.1f} s are missing" if status.lost_seconds else ""
         self._tell_line(f"recorded {clock(status.seconds)}: {shown(status.folder)}{lost}")
 
@@ -81,10 +81,12 @@ class Takes:
 
     def tell(self) -> None:
         """Say so if a recording has ended by itself; to be called now and then, from one thread."""
-        error = self._recorder.status.error
-        if error and error != self._error:
-            self._tell_line(f"error: the recording has ended: {error}")
-        self._error = error
+        status = self._recorder.status
+        if status.error and status.error != self._error:
+            self._tell_line(f"error: the recording has ended: {status.error}")
+        if status.news and status.news != self._news:
+            self._tell_line(status.news)
+        self._error, self._news = status.error, status.news
 
     def lists(self) -> list[dict[str, Any]]:
         """Return how recording stands, for the desk."""

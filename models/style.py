@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from dsp.audible import audible
-from dsp.audiofile import encode_flac, is_silent, read_audio, read_audio_bytes, resample
+from dsp.audiofile import Audio, encode_flac, is_silent, read_audio, read_audio_bytes, resample
 from dsp.errors import InputError
 from dsp.files import replacing, shown
 from dsp.level import at_reference, loudness
@@ -32,8 +33,10 @@ HOP = 512
 BANDS = 96
 _LAYOUT = {"sample_rate": RATE, "n_fft": N_FFT, "hop": HOP, "bands": BANDS}
 _STATISTICS = ("mean", "band_covariance", "rest")
-# Thirty seconds of eight channels at 96 kHz, hardly compressed: no style is larger.
-_MAX_BYTES = 96 * 2**20
+# Thirty seconds of sixteen channels at 96 kHz, hardly compressed: no style is larger.
+_MAX_BYTES = 192 * 2**20
+# FLAC holds no more; further channels are in further arrays, which older readers do without.
+_FLAC_CHANNELS = 8
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,8 @@ class Style:
 
     def encode(self) -> bytes:
         """Return what a ``.style`` file of this style holds; :func:`decode_style` reads it."""
-        data, gain = _encode_clip(self.samples, self.sample_rate)
-        flac = np.frombuffer(data, dtype=np.uint8)
+        parts, gain = _encode_clip(self.samples, self.sample_rate)
+        clips = {_part(number): np.frombuffer(data, dtype=np.uint8) for number, data in enumerate(parts)}
         description = {
             "version": VERSION,
             "name": self.name,
@@ -128,7 +131,7 @@ class Style:
             "layout": _LAYOUT,
         }
         tensors = {
-            "clip_flac": torch.from_numpy(flac.copy()),
+            **{name: torch.from_numpy(flac.copy()) for name, flac in clips.items()},
             **dict(zip(_STATISTICS, (self.bands.mean, self.bands.covariance, self.bands.rest), strict=True)),
         }
         # One entry, since the library keeps several in no fixed order: the same clip shall give the same bytes.
@@ -160,11 +163,23 @@ def _heard(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> NDAr
     return heard
 
 
-def _encode_clip(samples: NDArray[np.float64], sample_rate: int) -> tuple[bytes, float]:
-    """Return a clip as FLAC, and the gain by which what that holds is to be multiplied."""
+def _part(number: int) -> str:
+    """Return the name of the array that holds the channels from 8 * `number` on."""
+    return "clip_flac" if number == 0 else f"clip_flac_{number + 1}"
+
+
+def _encode_clip(samples: NDArray[np.float64], sample_rate: int) -> tuple[list[bytes], float]:
+    """Return a clip as FLAC, up to eight channels in each, and the gain by which what they hold is to be multiplied."""
     # Samples beyond full scale (float files) would be cut by FLAC: the clip is stored lower, the gain noted.
     gain = max(1.0, float(np.abs(samples).max()) * (1.0 + 2.0**-20))
-    return encode_flac(samples / gain, sample_rate), gain
+    starts = range(0, samples.shape[0], _FLAC_CHANNELS)
+    return [encode_flac(samples[at : at + _FLAC_CHANNELS] / gain, sample_rate) for at in starts], gain
+
+
+def _decode_clip(parts: Sequence[bytes], *, name: str) -> Audio:
+    """Return the clip, still without its gain; InputError where it cannot be read."""
+    found = [read_audio_bytes(data, name=name) for data in parts]
+    return dataclasses.replace(found[0], samples=np.concatenate([part.samples for part in found]))
 
 
 def kept_clip(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> NDArray[np.float64]:
@@ -177,8 +192,8 @@ def kept_clip(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> N
     """
     if not np.isfinite(samples).all() or is_silent(samples):
         raise InputError(f"{name} is silent: it has no style to take")
-    data, gain = _encode_clip(samples, sample_rate)
-    kept: NDArray[np.float64] = read_audio_bytes(data, name=name).samples * gain
+    parts, gain = _encode_clip(samples, sample_rate)
+    kept: NDArray[np.float64] = _decode_clip(parts, name=name).samples * gain
     return kept
 
 
@@ -224,7 +239,9 @@ def decode_style(data: bytes, *, name: str) -> Style:
                 f"{name} was made by a newer Gramophone (style format {described['version']}; this one "
                 f"reads up to {VERSION}): update, or make it again from its clip"
             )
-        clip = read_audio_bytes(tensors["clip_flac"].numpy().tobytes(), name=f"the clip in {name}")
+        further = sum(key.startswith(_part(1)[:-1]) for key in tensors)
+        parts = [tensors[_part(number)].numpy().tobytes() for number in range(1 + further)]
+        clip = _decode_clip(parts, name=f"the clip in {name}")
         samples = clip.samples * float(described["clip_gain"])
         level = float(described["loudness_lufs"])
         if not np.isfinite(level) or not np.isfinite(samples).all() or is_silent(samples):

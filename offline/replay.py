@@ -27,8 +27,9 @@ from plugins.chain import Chain
 from plugins.gate import Gate
 from plugins.knobs import MUTE
 from plugins.live import live_chain
-from plugins.take import PARAMETERS, STEPS, Take, interleaved
+from plugins.take import PARAMETERS, Take
 from plugins.take_header import Span
+from plugins.take_sound import interleaved, to_steps
 
 Sound = NDArray[np.float32]
 
@@ -240,8 +241,8 @@ class Comparison:
         while self._held.shape[1] < count and (block := next(self._wet, None)) is not None:
             self._held = np.concatenate([self._held, block], axis=1)
         heard, self._held = self._held[:, :count], self._held[:, count:]
-        steps = np.clip(np.rint(sound[:, : heard.shape[1]] * STEPS), -STEPS, STEPS - 1.0)
-        places = np.flatnonzero((steps != heard * STEPS).any(axis=0))
+        differs = to_steps(sound[:, : heard.shape[1]]) != to_steps(heard)
+        places = np.flatnonzero(differs.any(axis=0))
         if places.size:
             self._differ(self._position + int(places[0]), self._position + int(places[-1]) + 1)
         self._position += count

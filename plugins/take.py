@@ -8,7 +8,8 @@
     state.safetensors  what the chain remembered at the first frame; only of a take that began in the middle
     styles/            the styles that were played
 
-FLAC has no floats. What sound cards of up to 24 bits give is exact in it; what other programs give is not, and
+Of more than eight channels, which FLAC does not hold, dry.wav and wet.wav are 32-bit floats, and nothing else is
+needed. FLAC has no floats. What sound cards of up to 24 bits give is exact in it; what other programs give is not, and
 there the chain's output could not be had again to the last bit. So those stretches are kept as they were. Of the wet
 sound the header has the SHA-256 of its 32-bit floats, which tells whether a replay is the same without a second file.
 
@@ -18,12 +19,11 @@ Nothing in a take is ever executed, and nothing in it can lead out of its folder
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
@@ -32,7 +32,8 @@ from plugins.automation import Event, Restart, StyleChange, read_lines
 from plugins.knobs import MUTE
 from plugins.live import LIVE_PARAMETERS
 from plugins.parameter import Parameter
-from plugins.take_header import HEADER, Header, Span, is_style_name, read_header
+from plugins.take_header import HEADER, Header, Span, fit_spans, is_style_name, read_header
+from plugins.take_sound import EXACT, damaged, sound_blocks, sound_files, sound_length
 
 if TYPE_CHECKING:
     from models.style import Style
@@ -41,11 +42,8 @@ if TYPE_CHECKING:
     State = Mapping[str, NDArray[Any]]
 
 MOVES, STATE, STYLES = "moves.jsonl", "state.safetensors", "styles"
-DRY, EXACT, WET = "dry.flac", "dry-exact.wav", "wet.flac"
 #: What a take's moves may move: the chain's knobs, and the mute behind it.
 PARAMETERS: tuple[Parameter, ...] = (*LIVE_PARAMETERS, MUTE)
-#: Steps of 24 bits in full scale.
-STEPS = 2.0**23
 
 _LARGEST = {HEADER: 2**24, MOVES: 2**28, STATE: 2**24}
 _BLOCK = 1 << 16
@@ -62,6 +60,8 @@ class Take:
     events : what was turned when
     frames : length of the dry sound; of a take that was cut short, of what there is
     wet_frames : length of the wet sound
+    rounded_from : first frame of the dry sound that was not exact in 24 bits and has only these, since the take was cut
+        short; None where there is none
     """
 
     folder: Path
@@ -69,13 +69,23 @@ class Take:
     events: tuple[Event, ...]
     frames: int
     wet_frames: int
+    rounded_from: int | None = None
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the recorder was ended, or the machine lost power, before the take was closed."""
+        return self.header.frames is None
 
     def dry(self, size: int = _BLOCK) -> Iterator[Sound]:
         """Return what came in, [channels, n] with n up to `size`, bit for bit; InputError where it is damaged."""
-        exact = _spans(self.header.exact, self._blocks(EXACT, size)) if self.header.exact else iter(())
+        header = self.header
+        exact: Iterator[tuple[int, Sound]] = iter(())
+        if header.exact:
+            exact = _spans(header.exact, sound_blocks(self.folder / EXACT, header, size, None))
         ready = next(exact, None)
         start = 0
-        for block in self._blocks(DRY, size, self.frames):
+        path = self.folder / sound_files(header.channels)[0]
+        for block in sound_blocks(path, header, size, self.frames):
             stop = start + block.shape[1]
             while ready is not None and ready[0] < stop:
                 at, part = ready
@@ -87,32 +97,9 @@ class Take:
             start = stop
 
     def wet(self, size: int = _BLOCK) -> Iterator[Sound]:
-        """Return what was heard, [channels, n] with n up to `size`, rounded to 24 bits; raises as `dry`."""
-        return self._blocks(WET, size, self.wet_frames)
-
-    def _blocks(self, name: str, size: int, frames: int | None = None) -> Iterator[Sound]:
-        path = self.folder / name
-        left = frames
-        try:
-            with soundfile.SoundFile(path) as file:
-                if (file.samplerate, file.channels) != (self.header.sample_rate, self.header.channels):
-                    raise InputError(f"{shown(path)} does not fit {HEADER}: rate or channels differ")
-                while left is None or left > 0:
-                    block = file.read(
-                        size if left is None else min(size, left), dtype="float32", always_2d=True
-                    )
-                    if not len(block):
-                        break
-                    if not np.isfinite(block).all():
-                        raise InputError(
-                            f"{shown(path)} holds values that are not finite numbers; it is damaged"
-                        )
-                    left = None if left is None else left - len(block)
-                    yield np.ascontiguousarray(block.T)
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise _damaged(path, error) from None
-        if left:
-            raise InputError(f"{shown(path)} is {left} frames shorter than {HEADER} says; it is damaged")
+        """Return what was heard, [channels, n] with n up to `size`, as the file has it; raises as `dry`."""
+        path = self.folder / sound_files(self.header.channels)[1]
+        return sound_blocks(path, self.header, size, self.wet_frames)
 
     @property
     def restarts(self) -> int:
@@ -148,12 +135,7 @@ class Take:
         try:
             return load(data)
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise _damaged(path, error) from None
-
-
-def interleaved(sound: Sound) -> bytes:
-    """Return [channels, n] as the bytes that a take's hash is of: 32-bit floats, little-endian, no negative zeros."""
-    return np.ascontiguousarray((sound + np.float32(0.0)).T, dtype="<f4").tobytes()
+            raise damaged(path, error) from None
 
 
 def write_state(folder: Path, state: State) -> None:
@@ -188,15 +170,19 @@ def open_take(folder: Path, *, parameters: Sequence[Parameter] = PARAMETERS) -> 
     for event in events:
         if isinstance(event, StyleChange) and event.style and not is_style_name(event.style):
             raise InputError(f"{shown(path)}: {event.style!r} is not a style in the take's folder")
-    there = [_length(folder / name, header) for name in (DRY, WET)]
+    names = sound_files(header.channels)
+    there = [sound_length(folder / name, header) for name in names]
     said = (header.frames, header.wet_frames)
     frames, wet_frames = (has if say is None else say for has, say in zip(there, said, strict=True))
-    for name, has, say in zip((DRY, WET), there, said, strict=True):
+    for name, has, say in zip(names, there, said, strict=True):
         if say is not None and has < say:
             raise InputError(
                 f"{shown(folder / name)} has {has} frames where {HEADER} says {say}: the take is damaged"
             )
-    take = Take(folder, header, events, frames, wet_frames)
+    rounded = None
+    if header.frames is None and header.exact:
+        header, rounded = _fitted(header, sound_length(folder / EXACT, header), frames)
+    take = Take(folder, header, events, frames, wet_frames, rounded)
     for name in take.style_files():
         if not (folder / name).is_file():
             raise InputError(f"{shown(folder / name)} is missing; put the style back into the take")
@@ -211,24 +197,21 @@ def _read(path: Path) -> bytes:
             raise InputError(f"{shown(path)} is far too large; the take is damaged")
         return path.read_bytes()
     except OSError as error:
-        raise _damaged(path, error) from None
+        raise damaged(path, error) from None
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
-    reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or type(error).__name__
-    return InputError(
-        f"cannot read {shown(path)}: {' '.join(str(reason).split()).rstrip('.')}; is the take whole?"
-    )
+def _fitted(header: Header, count: int, frames: int) -> tuple[Header, int | None]:
+    """Have the exact stretches of a take that was cut short be those that there are; return what has been lost, too.
 
-
-def _length(path: Path, header: Header) -> int:
-    try:
-        info = soundfile.info(str(path))
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise _damaged(path, error) from None
-    if (info.samplerate, info.channels) != (header.sample_rate, header.channels):
-        raise InputError(f"{shown(path)} does not fit {HEADER}: rate or channels differ")
-    return int(info.frames)
+    Each stretch was noted before its first sample was written: what there is beyond the last one belongs to it.
+    """
+    start, stop = header.exact[-1]
+    before = sum(end - begin for begin, end in header.exact[:-1])
+    whole = (*header.exact[:-1], (start, max(stop, start + count - before)))
+    held = fit_spans(whole, count, frames)
+    promised = fit_spans(whole, sum(end - begin for begin, end in whole), frames)
+    lost = None if held == promised else (held[-1][1] if held else promised[0][0])
+    return replace(header, exact=held), lost
 
 
 def _spans(spans: Sequence[Span], blocks: Iterator[Sound]) -> Iterator[tuple[int, Sound]]:

@@ -16,11 +16,12 @@ from plugins.knobs import MAX_STYLES
 from plugins.parameter import Parameter
 
 FORMAT = "gramophone-take"
-VERSION = 1
+#: 2 may have more than eight channels; those of up to eight are written as 1, which every version reads.
+VERSION = 2
 HEADER = "take.json"
-#: FLAC holds no more.
-MAX_CHANNELS = 8
+MAX_CHANNELS = 16
 
+_MOST_IN_VERSION_1 = 8
 _RATES = (8_000, 384_000)
 _LONGEST = 2**40
 _STYLE = re.compile(r"styles/[^/\\\x00-\x1f]+\.(style|wav)")
@@ -36,7 +37,7 @@ class Header:
     Attributes
     ----------
     sample_rate : Hz
-    channels : 1 to 8
+    channels : 1 to 16
     hop : samples from one burst of the chain's work to the next; 0 where there are none
     algorithmic, buffer, device : latency, in samples: the chain's, of the ring, and what the driver says
     stylizer : fields of models.stylizer.StylizerSettings that differ from their defaults
@@ -78,7 +79,8 @@ class Header:
 
 def write_header(folder: Path, header: Header) -> None:
     """Write ``take.json``, in place of the one that is there; InputError if that is not possible."""
-    text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(header)}, indent=1, allow_nan=False)
+    version = 1 if header.channels <= _MOST_IN_VERSION_1 else VERSION
+    text = json.dumps({"format": FORMAT, "version": version, **asdict(header)}, indent=1, allow_nan=False)
     with replacing(folder / HEADER, overwrite=True) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -109,6 +111,17 @@ def read_header(path: Path, data: bytes, parameters: Sequence[Parameter]) -> Hea
         told = f": {error}" if isinstance(error, _HeaderError) else ""
         raise InputError(f"{shown(path)} is damaged{told}; restore it") from None
     return header
+
+
+def fit_spans(spans: Sequence[Span], count: int, frames: int) -> tuple[Span, ...]:
+    """Return stretches of a sound as far as `count` frames fill them, one after the other, and it is `frames` long."""
+    found: list[Span] = []
+    for start, stop in spans:
+        end = min(stop, start + count, frames)
+        if end > start:
+            found.append((start, end))
+        count -= min(stop - start, count)
+    return tuple(found)
 
 
 def is_style_name(name: str) -> bool:

@@ -33,8 +33,18 @@ class Event(IntEnum):
     SKIP = -3
     #: the chain was late, and the delayed dry signal was heard in its place; the value counts them
     MISSED = -4
+    #: what the engine that begins next plays with, in the units of :class:`plugins.take_header.Header`
+    SAMPLE_RATE = -5
+    HOP = -6
+    ALGORITHMIC = -7
+    BUFFER = -8
+    DEVICE = -9
     #: and below, down to SLOT - 3: a slot's style has been replaced; the value is its serial number, see the stage
     SLOT = -10
+
+
+#: Those that say what the device granted, and what follows from it; see `Event`.
+LAYOUT = (Event.SAMPLE_RATE, Event.HOP, Event.ALGORITHMIC, Event.BUFFER, Event.DEVICE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class Change:
     Attributes
     ----------
     frame : of the input tap; in force for the chain's input from this frame on
-    id : the parameter's, or "begin", "reset", "skip", "missed", "slot_1" to "slot_4"; see `Event`
+    id : the parameter's, or "slot_1" to "slot_4", or the name of an `Event` in lower case
     value : in the parameter's unit
     """
 

@@ -15,7 +15,7 @@ import numpy as np
 from dsp.errors import InputError
 from plugins.ramp import Ramp
 from realtime.ahead import FADE, WriteAhead, rising
-from realtime.changes import Event
+from realtime.changes import LAYOUT, Event
 from realtime.contracts import POLL, ChainLike, DeviceLostError, Stream
 from realtime.meters import Meters
 from realtime.rings import Frames, History
@@ -109,7 +109,9 @@ class Engine:
             self._tell("connections", stream.last_connections)
             raise
         self._begin(amid_sound=stream.running_start)
-        self._witness.begin(self._fed, self._values.tolist())
+        hop = self._chain.hop or 0
+        granted = (self._rate, hop, self._algorithmic, self._buffer, stream.device_latency)
+        self._witness.begin(self._fed, self._values.tolist(), dict(zip(LAYOUT, granted, strict=True)))
         self._meters = Meters(
             link,
             sample_rate=self._rate,
@@ -117,12 +119,8 @@ class Engine:
             hop=self._chain.hop or stream.period,
         )
         for cell, value in (
-            (Cell.SAMPLE_RATE, self._rate),
             (Cell.PERIOD, stream.period),
-            (Cell.HOP, self._chain.hop or 0),
-            (Cell.ALGORITHMIC, self._algorithmic),
-            (Cell.BUFFER, self._buffer),
-            (Cell.DEVICE, stream.device_latency),
+            *((Cell[event.name], number) for event, number in zip(LAYOUT, granted, strict=True)),
         ):
             link.status[cell] = value
         running()

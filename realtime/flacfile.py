@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from plugins.take import STEPS
+from plugins.take_sound import to_steps
 
 _TOTAL = 21
 _BLOCK_SIZE = slice(8, 10)
@@ -26,11 +26,6 @@ _LARGEST_TOTAL = 2**36 - 1
 _SYNC = (b"\xff\xf8", b"\xff\xf9")
 # libsndfile takes integers at the top of its 32 bits.
 _SHIFT = 8
-
-
-def to_steps(sound: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return samples as whole steps of 24 bits, clipped to full scale."""
-    return np.clip(np.rint(sound.astype(np.float64) * STEPS), -STEPS, STEPS - 1.0)
 
 
 class _Sink:
@@ -79,7 +74,7 @@ class FlacWriter:
     sample_rate
         Hz
     channels
-        1 to 8
+        1 to 8, see `plugins.take_sound.FLAC_CHANNELS`
 
     Raises
     ------

@@ -115,7 +115,7 @@ class Host:
             self._output = self._files.enter_context(
                 replacing(settings.device.output, overwrite=settings.device.overwrite)
             )
-            settings = replace(settings, device=replace(settings.device, output=self._output))
+            settings = replace(settings, device=replace(settings.device, written=self._output))
         ids = [parameter.id for parameter in self.parameters]
         self._supervisor = Supervisor(
             self._context, settings, self._cells, ids, self._build_chain, self._board

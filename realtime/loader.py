@@ -61,6 +61,7 @@ class Captured:
     ----------
     job, slot, sample_rate : as in `Wanted`
     path : of the file to be written; there is none yet
+    recorded_rate : Hz, of the piece; the engine's may be another one by now
     start, stop : frames of the tap
     rows : channels of the tap, first and behind the last
     """
@@ -69,6 +70,7 @@ class Captured:
     path: Path
     slot: int
     sample_rate: int
+    recorded_rate: int
     start: int
     stop: int
     rows: tuple[int, int]
@@ -225,7 +227,7 @@ class _Loader:
         if sound is None:
             return Saved(wanted.path, "")
         try:
-            Style.from_audio(sound, wanted.sample_rate, name=wanted.path.stem).save(wanted.path)
+            Style.from_audio(sound, wanted.recorded_rate, name=wanted.path.stem).save(wanted.path)
         except InputError as error:
             return Saved(wanted.path, f"{error}; the captured style sounds, but is kept nowhere")
         return Saved(wanted.path, "")
@@ -239,8 +241,8 @@ class _Loader:
         first, last = wanted.rows
         sound = self._taps.input.read(wanted.start, wanted.stop)[first:last].astype(np.float64)
         # What sounds is what will be in the file, to the last bit: a style keeps 24 of them.
-        kept = kept_clip(sound, wanted.sample_rate, name=wanted.path.stem)
-        packed = self._pack_clip(clip_at(kept, wanted.sample_rate, wanted.sample_rate), wanted.sample_rate)
+        kept = kept_clip(sound, wanted.recorded_rate, name=wanted.path.stem)
+        packed = self._pack_clip(clip_at(kept, wanted.recorded_rate, wanted.sample_rate), wanted.sample_rate)
         self._captured = sound
         return packed
 

@@ -41,6 +41,10 @@ class _Ramp:
     end: tuple[float, ...]
 
 
+def _slots(keys: Sequence[str], count: int) -> list[Slot]:
+    return [Slot(key, READY) for key in keys] + [Slot() for _ in range(count - len(keys))]
+
+
 class Mixer:
     """Decides; see the module.
 
@@ -62,7 +66,7 @@ class Mixer:
         get: Callable[[int], float],
         put: Callable[[int, float], None],
     ) -> None:
-        self.slots = [Slot(key, READY) for key in keys] + [Slot() for _ in range(slots - len(keys))]
+        self.slots = _slots(keys, slots)
         self._get = get
         self._put = put
         self._wish: dict[str, float] = {}
@@ -70,6 +74,18 @@ class Mixer:
         self._ramp: _Ramp | None = None
         # Whether the weights are on their way to all that is wanted, and not only to a part of it.
         self._whole = False
+
+    def restart(self, keys: Sequence[str]) -> None:
+        """Note that only `keys` are left, in the first slots; what there was is wanted again, as loud as it was."""
+        wish = self._wish or {
+            key: self.weight(place)
+            for place, slot in enumerate(self.slots)
+            if (key := slot.coming or slot.key)
+        }
+        self.slots = _slots(keys, len(self.slots))
+        self._ramp = None
+        # Where none has any weight, all sound alike.
+        self.want(wish if any(wish.values()) else dict.fromkeys(wish, 1.0), self._seconds)
 
     @property
     def busy(self) -> bool:

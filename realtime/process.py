@@ -135,9 +135,11 @@ def _open(settings: EngineSettings, link: Link, stack: ExitStack) -> Stream | No
     while True:
         try:
             return stack.enter_context(open_device(settings, settings.device, connect=connect))
-        except InputError:
+        except InputError as error:
             if not link.orders[Order.PERSIST]:
                 raise
+            # A device that has come back as another one may be refused for as long as it is there.
+            link.tell(link.told() | {"notes": [str(error)]})
         link.status[Cell.HEARTBEAT] = time.monotonic()
         link.enter(EngineState.LOST)
         connect = None

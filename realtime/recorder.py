@@ -18,9 +18,10 @@ from pathlib import Path
 
 from dsp.errors import InputError
 from dsp.files import check_writable, shown
-from plugins.take_header import HEADER, MAX_CHANNELS, Header
+from plugins.take_header import HEADER, Header
 from realtime.host import Host
-from realtime.recording import Cell, Desk, Job, State, run_recorder
+from realtime.recorder_desk import Cell, Desk, Job, State, free_folder
+from realtime.recording import run_recorder
 from realtime.take_styles import Clip
 
 _ANSWER_SECONDS = 2.0
@@ -35,17 +36,33 @@ class RecorderStatus:
     Attributes
     ----------
     recording : whether it takes down what is played
-    folder : of the take; None before the first one
-    seconds : how much has been written
-    lost_seconds : how much was overwritten before it could be written, since the disk was too slow
+    takes : folders of what has been recorded since `start`, the present take last; several where the device came back
+        at another rate or with another latency, which ends one take and begins the next
+    seconds : how much has been written of the present take
+    lost_seconds : how much of it was overwritten before it could be written, since the disk was too slow
     error : why it ended, in one line; "" if all is well
     """
 
     recording: bool
-    folder: Path | None
+    takes: tuple[Path, ...]
     seconds: float
     lost_seconds: float
     error: str
+
+    @property
+    def folder(self) -> Path | None:
+        """Of the present take; None before the first one."""
+        return self.takes[-1] if self.takes else None
+
+    @property
+    def news(self) -> str:
+        """What to tell of the take before this one, in one line; "" where there is none."""
+        if len(self.takes) < 2:
+            return ""
+        return (
+            f"the device has another rate or latency now: {shown(self.takes[-2])} has ended, and the recording goes "
+            f"on in {shown(self.takes[-1])}"
+        )
 
 
 class Recorder:
@@ -62,11 +79,6 @@ class Recorder:
     whole
         whether the first take begins with the first sample that the engine plays; to be made before the host starts,
         and started as soon as it has. An engine that runs as fast as possible then waits for the recorder.
-
-    Raises
-    ------
-    InputError
-        the engine has more channels than a take holds
     """
 
     def __init__(self, host: Host, folder: Path, *, take: Path | None = None, whole: bool = False) -> None:
@@ -79,10 +91,6 @@ class Recorder:
         self._process: SpawnProcess | None = None
         self._desk = Desk.new(self._context)
         self._take: Path | None = None
-        if host.settings.channels > MAX_CHANNELS:
-            raise InputError(
-                f"{host.settings.channels} channels cannot be recorded; a take has up to {MAX_CHANNELS}"
-            )
         host.board.pace[0] = float(whole)
 
     def start(self) -> Path:
@@ -95,7 +103,7 @@ class Recorder:
         """
         with self._lock:
             if self._recording and self._take is not None:
-                return self._take
+                return self._status().takes[-1]
             self._end()
             whole, self._whole = self._whole, False
             host, now = self._host, self._host.snapshot()
@@ -104,7 +112,8 @@ class Recorder:
                 state = host.request_state(timeout=_ANSWER_SECONDS)
                 if state is None:
                     raise InputError("nothing can be recorded while the engine does not play; try again")
-            take, self._next = self._next or self._free(), None
+            name = time.strftime("take-%Y%m%d-%H%M%S")
+            take, self._next = self._next or free_folder(self._folder / name), None
             settings = host.settings
             header = Header(
                 sample_rate=now.sample_rate,
@@ -181,7 +190,6 @@ class Recorder:
 
     def _status(self) -> RecorderStatus:
         cells = self._desk.cells
-        rate = self._host.taps.input.sample_rate or 1
         text = bytes(self._desk.text.value).decode(errors="replace")
         process = self._process
         if process is not None and not process.is_alive() and process.exitcode and not text:
@@ -189,20 +197,11 @@ class Recorder:
             self._host.board.pace[0] = 0.0
         return RecorderStatus(
             recording=self._recording,
-            folder=self._take,
-            seconds=cells[Cell.FRAMES] / rate,
-            lost_seconds=cells[Cell.LOST] / rate,
+            takes=self._desk.takes or (() if self._take is None else (self._take,)),
+            seconds=cells[Cell.SECONDS],
+            lost_seconds=cells[Cell.LOST],
             error=text,
         )
-
-    def _free(self) -> Path:
-        """Return the folder of a new take."""
-        name = time.strftime("take-%Y%m%d-%H%M%S")
-        path, number = self._folder / name, 1
-        while path.exists():
-            number += 1
-            path = self._folder / f"{name}-{number}"
-        return path
 
 
 def _answer(questions: Connection, host: Host) -> None:

@@ -6,17 +6,15 @@ before it was read is missing in the take, which says so.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import IntEnum, auto
+from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +22,11 @@ from dsp.errors import InputError
 from plugins.automation import Event, Move, Restart, StyleChange
 from plugins.knobs import MAX_STYLES
 from realtime.board import Board
-from realtime.changes import Change, ChangeReader
+from realtime.changes import LAYOUT, Change, ChangeReader
+from realtime.recorder_desk import Cell, Desk, Job, State, free_folder
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from plugins.take_header import Header
-    from realtime.memory import Characters, Doubles
     from realtime.take_styles import Clip, StyleKeeper
     from realtime.take_writer import TakeWriter
     from realtime.taps import Tap
@@ -42,66 +38,10 @@ _PIECE = 1 << 15
 _HEADWAY = 1.0
 # Seconds that what has been played last is waited for at the end; it takes some milliseconds.
 _PATIENCE = 1.0
-_TEXT_BYTES = 4096
 _NICE = 5
-# What entries of the log about styles begin with.
+# What entries of the log about styles begin with; and those about what the device granted.
 _SLOT = "slot_"
-
-
-class State(IntEnum):
-    """What a recorder's process is doing."""
-
-    WAITING = 0
-    RECORDING = auto()
-    DONE = auto()
-    #: nothing more can be written; the text says why
-    FAILED = auto()
-
-
-class Cell(IntEnum):
-    """Cells between the host and a recorder's process."""
-
-    #: 1: end the take (host)
-    STOP = 0
-    STATE = auto()
-    #: samples of each channel that have been written, and that were lost
-    FRAMES = auto()
-    LOST = auto()
-
-
-@dataclass(frozen=True)
-class Desk:
-    """The memory between the host and a recorder's process. Travels to the process when that is spawned."""
-
-    cells: Doubles
-    text: Characters
-
-    @classmethod
-    def new(cls, context: SpawnContext) -> Desk:
-        """Return zeroed memory."""
-        return cls(context.RawArray(ctypes.c_double, len(Cell)), context.RawArray(ctypes.c_char, _TEXT_BYTES))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What is to be recorded.
-
-    Attributes
-    ----------
-    folder : of the take, to be made
-    header : what the host knows; `values` are those of now, `styles` not yet those of the take
-    sources : files of the styles that the engine was started with, by slot
-    ids : of the parameters, in the order of the host's list
-    start : frame of the input tap to begin with; None is where the first engine begins to play
-    state : what the chain remembered before that frame
-    """
-
-    folder: Path
-    header: Header
-    sources: tuple[Path, ...]
-    ids: tuple[str, ...]
-    start: int | None
-    state: dict[str, NDArray[Any]] | None
+_LAYOUT = frozenset(event.name.lower() for event in LAYOUT)
 
 
 def run_recorder(job: Job, board: Board, desk: Desk, questions: Connection) -> None:
@@ -128,22 +68,24 @@ def run_recorder(job: Job, board: Board, desk: Desk, questions: Connection) -> N
         failure = f"recording ended: {type(error).__name__}: {error}"
     finally:
         board.pace[0] = 0.0
-    desk.text.value = " ".join(failure.split()).encode()[: _TEXT_BYTES - 1]
-    desk.cells[Cell.STATE] = State.FAILED if failure else State.DONE
+    desk.end(failure)
 
 
 class Recording:
-    """One take while it is being recorded."""
+    """A take while it is being recorded, and those that follow it where the device comes back as another one."""
 
     def __init__(self, job: Job, board: Board, desk: Desk, find: Callable[[int], Path | Clip | None]) -> None:
         self._job = job
+        self._wanted = job.folder
         self._find = find
         self._board = board
         self._desk = desk
         self._log = ChangeReader(board.changes, job.ids, start=0)
         self._values = dict(job.header.values)
+        # What the engine that plays was granted, as far as the log says.
+        self._layout: dict[str, int] = {}
         # By slot: the file that it began with, or the serial number of what came later; 0 where it is empty.
-        self._slots: list[Path | int] = [*job.sources, *[0] * (MAX_STYLES - len(job.sources))]
+        self._slots = self._first_slots()
         self._writer: TakeWriter | None = None
         self._keeper: StyleKeeper | None = None
         self._notes: list[str] = []
@@ -151,7 +93,10 @@ class Recording:
         self._first = 0
         self._in = self._out = 0
         self._checkpoint_at = 0.0
-        self._lost = 0
+
+    def _first_slots(self) -> list[Path | int]:
+        sources = self._job.sources
+        return [*sources, *[0] * (MAX_STYLES - len(sources))]
 
     def run(self) -> str:
         """Record until told to stop; return why nothing more could be written, "" if it could."""
@@ -159,23 +104,32 @@ class Recording:
             stopping = bool(self._desk.cells[Cell.STOP]) or _orphan()
             if stopping:
                 self._await_the_last()
-            end = self._board.taps.input.position
+            # Before the log is read: so what another stream plays is not taken for what this one did.
+            end, played = self._board.taps.input.position, self._board.taps.output.position
             before = self._in
-            self._follow(end if stopping else None)
+            failure = self._follow(end if stopping else None)
+            if failure:
+                return failure
             writer = self._writer
             if writer is None:
                 if stopping:
                     return "nothing was recorded: no sound has passed"
             else:
-                self._sound(writer, end, stopping=stopping)
+                self._sound(writer, end, played, stopping=stopping)
                 if writer.failure or stopping:
                     break
             if self._in - before < _PIECE:
                 time.sleep(_LOOK)
+        return self._close(writer)
+
+    def _close(self, writer: TakeWriter) -> str:
+        """End a take; return why nothing more could be written, "" if it could."""
         if self._log.lost:
             self._notes.append(f"{self._log.lost} changes of parameters were lost")
+            self._log.lost = 0
         writer.close(note=writer.failure or "; ".join(self._notes))
-        self._desk.cells[Cell.FRAMES] = writer.frames
+        self._notes.clear()
+        self._desk.cells[Cell.SECONDS] = writer.frames / writer.header.sample_rate
         return writer.failure
 
     def _await_the_last(self) -> None:
@@ -191,17 +145,46 @@ class Recording:
 
     # ---- what was turned
 
-    def _follow(self, end: int | None) -> None:
-        """Take over what has been logged, up to a frame."""
-        changes = self._log.read()
-        if self._writer is None:
-            changes = self._begin(changes)
-        if self._writer is None:
-            return
-        for change in changes:
-            if end is None or change.frame < end:
-                with suppress(InputError):
-                    self._note(self._writer, change)
+    def _follow(self, end: int | None) -> str:
+        """Take over what has been logged, up to a frame; return why nothing more could be written, "" if it could."""
+        changes = deque(self._begin(self._log.read()) if self._writer is None else self._log.read())
+        while changes and self._writer is not None:
+            change = changes.popleft()
+            if end is not None and change.frame >= end:
+                continue
+            if change.id == "begin" and (news := self._news(self._writer.header)):
+                failure = self._end(self._writer, change.frame, news)
+                if failure:
+                    return failure
+                changes = deque(self._begin([change, *changes]))
+                continue
+            with suppress(InputError):
+                self._note(self._writer, change)
+        return ""
+
+    def _news(self, header: Header) -> str:
+        """Return how the device that has come back differs from the one of a take; "" where it does not."""
+        before = {name: getattr(header, name) for name in self._layout}
+        if before == self._layout:
+            return ""
+        rate, latency = self._layout["sample_rate"], self._layout["algorithmic"] + self._layout["buffer"]
+        if rate != header.sample_rate:
+            return f"the device came back at {rate} Hz"
+        return f"the device came back with a latency of {1000.0 * latency / rate:.1f} ms"
+
+    def _end(self, writer: TakeWriter, frame: int, reason: str) -> str:
+        """End a take before a frame, and get ready for the next one; return why that cannot be, "" if it can."""
+        job = self._job
+        folder = free_folder(self._wanted)
+        self._sound(writer, frame, min(self._board.taps.output.position, frame))
+        self._notes.append(f"{reason}; the recording goes on in {folder.name}")
+        failure = self._close(writer)
+        started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        self._job = replace(
+            job, folder=folder, header=replace(job.header, started=started), start=None, state=None
+        )
+        self._writer = None
+        return failure
 
     def _begin(self, changes: list[Change]) -> list[Change]:
         """Begin the take where that is due; return the changes that belong into it."""
@@ -227,6 +210,11 @@ class Recording:
         """Note where something stood before the take."""
         if change.id in self._values:
             self._values[change.id] = change.value
+        elif change.id in _LAYOUT:
+            if change.id == "sample_rate" and self._layout.get(change.id, change.value) != change.value:
+                # Nothing that was loaded for another rate is in the slots of this engine.
+                self._slots = self._first_slots()
+            self._layout[change.id] = int(change.value)
         elif change.id.startswith(_SLOT):
             self._slots[_slot(change.id)] = int(change.value)
 
@@ -237,10 +225,11 @@ class Recording:
 
         header = replace(
             self._job.header,
-            sample_rate=self._board.taps.input.sample_rate,
-            values=self._values,
+            **self._layout,  # type: ignore[arg-type]
+            values=dict(self._values),
             resumed=self._job.state is not None,
         )
+        self._job = replace(self._job, header=header)
         writer = TakeWriter(self._job.folder, header)
         if self._job.state is not None:
             write_state(writer.folder, self._job.state)
@@ -254,6 +243,8 @@ class Recording:
         self._first = self._in = first
         # In time with what comes in: later by all that the sound takes from the one tap to the other.
         self._out = first + header.algorithmic + header.buffer
+        self._desk.cells[Cell.SECONDS] = self._desk.cells[Cell.LOST] = 0.0
+        self._desk.add_take(writer.folder)
         self._desk.cells[Cell.STATE] = State.RECORDING
 
     def _note(self, writer: TakeWriter, change: Change) -> None:
@@ -268,6 +259,8 @@ class Recording:
             writer.event(event)
         elif change.id.startswith(_SLOT):
             writer.event(StyleChange(frame, _slot(change.id), self._style(int(change.value))))
+        elif change.id in _LAYOUT:
+            self._stand(change)
         elif change.id in self._values:
             event = Move(frame, change.id, change.value)
             writer.event(event)
@@ -285,17 +278,17 @@ class Recording:
 
     # ---- what was heard
 
-    def _sound(self, writer: TakeWriter, end: int, *, stopping: bool) -> None:
-        """Write what there is, to frame `end` of the input."""
+    def _sound(self, writer: TakeWriter, end: int, played: int, *, stopping: bool = False) -> None:
+        """Write what there is, to frame `end` of the input, of which everything before `played` has been heard."""
         taps = self._board.taps
         # What was played of what came in before that frame.
-        heard = min(taps.output.position, end + self._job.header.buffer)
+        heard = min(played, end + self._job.header.buffer)
         with suppress(InputError):
             while self._in < end or self._out < heard:
                 self._in = self._copy(taps.input, self._in, end, writer.dry, lose=writer.lose)
                 self._out = self._copy(taps.output, self._out, heard, writer.wet)
                 self._board.pace[1] = self._in
-                self._desk.cells[Cell.FRAMES] = writer.frames
+                self._desk.cells[Cell.SECONDS] = writer.frames / writer.header.sample_rate
             if not stopping and time.monotonic() >= self._checkpoint_at:
                 self._checkpoint_at = time.monotonic() + _CHECKPOINT
                 writer.checkpoint()
@@ -316,8 +309,7 @@ class Recording:
             count = min(end, error.oldest + round(_HEADWAY * tap.sample_rate)) - start
             if lose is not None:
                 lose(count)
-                self._lost += count
-                self._desk.cells[Cell.LOST] = self._lost
+                self._desk.cells[Cell.LOST] += count / tap.sample_rate
             stop = start + count
             # In time with the rest, silence stands for what is lost.
             for place in range(start, stop, _PIECE):

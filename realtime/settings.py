@@ -46,12 +46,14 @@ class VirtualSettings:
     output : 32-bit float WAV; begins with the input's first sample, not shifted, and has its length plus the latency
     as_fast_as_possible : in step with the engine, and not at the pace of time: nothing can be late
     overwrite : whether an existing output may be replaced
+    written : where the output is until it is complete; None is at its own place
     """
 
     input: Path
     output: Path
     as_fast_as_possible: bool = False
     overwrite: bool = False
+    written: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,8 @@ class SlotBoard:
     ----------
     memory : of each slot, `bytes` long
     cells : indexed by slot and `_Cell`
-    flags : first one, engine: 1 where its chain has slots, -1 where it has none, 0 where that is not known yet
+    flags : engine: 1 where its chain has slots, -1 where it has none, 0 where that is not known yet; and the rate in Hz
+        for which its slots are
     """
 
     memory: tuple[Doubles, ...]
@@ -62,7 +63,7 @@ class SlotBoard:
         return cls(
             tuple(context.RawArray(ctypes.c_double, size) for _ in range(MAX_STYLES)),
             context.RawArray(ctypes.c_double, MAX_STYLES * len(_Cell)),
-            context.RawArray(ctypes.c_double, 1),
+            context.RawArray(ctypes.c_double, 2),
         )
 
     def bytes(self, slot: int) -> NDArray[np.uint8]:
@@ -77,8 +78,13 @@ class SlotBoard:
         flag = self.flags[0]
         return None if flag == 0.0 else flag > 0.0
 
+    @property
+    def sample_rate(self) -> int:
+        """Hz, for which the engine's slots are; 0 before the first engine has opened its device."""
+        return int(self.flags[1])
+
     def offer(self, slot: int, serial: int, size: int) -> None:
-        """Say that a slot's memory has been written (host)."""
+        """Say that a slot's memory has been written (host); with 0 and 0, that what is there is of no use."""
         self.cells[slot * len(_Cell) + _Cell.SIZE] = size
         self.cells[slot * len(_Cell) + _Cell.OFFERED] = serial
 
@@ -108,6 +114,8 @@ class SlotFeed:
         of the host
     slots
         of the chain; None where it has none
+    sample_rate
+        Hz, for which the slots are
     hop
         samples; one piece is copied in each
     note
@@ -115,7 +123,12 @@ class SlotFeed:
     """
 
     def __init__(
-        self, board: SlotBoard, slots: StyleSlots | None, hop: int, note: Callable[[int, float], None]
+        self,
+        board: SlotBoard,
+        slots: StyleSlots | None,
+        sample_rate: int,
+        hop: int,
+        note: Callable[[int, float], None],
     ) -> None:
         self._board = board
         self._slots = slots
@@ -124,6 +137,8 @@ class SlotFeed:
         self._next = 0
         self._slot: int | None = None
         self._serial = 0
+        # Before anything is said of what was offered: for another rate nothing of that fits.
+        board.flags[1] = sample_rate
         board.flags[0] = -1.0 if slots is None else 1.0
 
     def catch_up(self) -> None:
@@ -136,9 +151,10 @@ class SlotFeed:
                 try:
                     self._slots.replace(slot, self._board.packed(slot))
                 except ValueError:
-                    serial = -serial
+                    self._board.take(slot, -serial)
+                    continue
                 self._board.take(slot, serial)
-                self._note(Event.SLOT - slot, max(0, serial))
+                self._note(Event.SLOT - slot, serial)
 
     def step(self, fed: int) -> None:
         """Do a little between two blocks; the chain has been fed `fed` samples."""
@@ -153,7 +169,7 @@ class SlotFeed:
             return
         for slot in range(MAX_STYLES):
             serial = self._board.offered(slot)
-            if serial == abs(self._board.taken(slot)):
+            if serial in (0, abs(self._board.taken(slot))):
                 continue
             try:
                 begun = self._slots.begin(slot, self._board.packed(slot))

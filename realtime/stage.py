@@ -305,13 +305,13 @@ class Stage:
             taps = self._board.taps
             rate, stop = taps.input.sample_rate, taps.input.position
             self._work.hold = False
-            start = max(start, stop - round(_LONGEST_CAPTURE * rate), taps.input.oldest)
+            start = max(start, stop - round(_LONGEST_CAPTURE * rate), taps.input.oldest, taps.input.since)
             if stop - start < _SHORTEST_CAPTURE * rate:
                 raise InputError(f"that was too short for a style; hold for {_SHORTEST_CAPTURE:g} s at least")
             path = self._catalog.new_file(name)
             key = self._catalog.key(path)
             rows = (0, taps.channels) if source == SOURCES[0] else (taps.channels, taps.input.channels)
-            self._work.captured[key] = Captured(0, path, 0, rate, start, stop, rows)
+            self._work.captured[key] = Captured(0, path, 0, rate, rate, start, stop, rows)
             self._catalog.show(key)
             self._mixer.want({key: 1.0}, _CAPTURE_SECONDS)
             self._start()

@@ -61,6 +61,9 @@ class StageWork:
         self._offered: dict[int, int] = {}
         self._requests: deque[Wanted | Captured] = deque()
         self._number = 0
+        # Hz, for which styles are made ready; and the keys that every engine begins with.
+        self._rate = 0
+        self._first = [slot.key for slot in mixer.slots if slot.key]
 
     @property
     def busy(self) -> bool:
@@ -69,7 +72,9 @@ class StageWork:
 
     def step(self, now: float) -> None:
         """Go on, a little; `now` is the time in seconds."""
-        rate = self._board.taps.input.sample_rate
+        rate = self._board.slots.sample_rate
+        if rate != self._rate:
+            self._begin_again(rate)
         # Before the engine has opened its device nobody knows for which rate.
         while rate and self._requests:
             self._loader.send(replace(self._requests.popleft(), sample_rate=rate))
@@ -86,7 +91,7 @@ class StageWork:
         for answer in answers or ():
             self._hear(answer)
         for place, serial in list(self._offered.items()):
-            if abs(self._board.slots.taken(place)) == serial:
+            if abs(self._board.slots.taken(place)) == serial and self._board.slots.sample_rate == rate:
                 self._taken(place, serial)
         if rate and self._board.slots.possible:
             wanted = self._mixer.step(now)
@@ -94,6 +99,18 @@ class StageWork:
                 self.begin(*wanted)
         if names := self._mixer.arrived():
             self._tell("switched", ", ".join(self._catalog.names[key] for key in names))
+
+    def _begin_again(self, rate: int) -> None:
+        """Have everything made ready for another rate: there an engine has only the styles that it starts with."""
+        self._rate = rate
+        if not self._number:
+            return
+        for place in range(len(self._mixer.slots)):
+            self._board.slots.offer(place, 0, 0)
+        # A capture that is under way is saved all the same, and then comes from its file.
+        self._jobs.clear()
+        self._offered.clear()
+        self._mixer.restart(self._first)
 
     def begin(self, place: int, key: str) -> None:
         """Have a style loaded to a slot."""

@@ -249,7 +249,9 @@ class Supervisor:
             worker.process.join()
             reason = f"exit code {worker.process.exitcode}"
         self._failures += 1
-        if not self.has_played or self._failures >= _MOST_FAILURES:
+        # What is the user's to mend, another process would only run into as well.
+        mendable = self.failure is not None and self.failure[1]
+        if mendable or not self.has_played or self._failures >= _MOST_FAILURES:
             if self.failure is None:
                 self.failure = (f"the engine process ended ({reason})", False, "")
             return False

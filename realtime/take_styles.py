@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from dsp.errors import InputError
 from dsp.files import replacing, shown
-from plugins.take import STEPS, STYLES
+from plugins.take import STYLES
+from plugins.take_sound import STEPS
 
 # As much of a sound file as a style takes; see models.style.
 _SECONDS = 30.0

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from dsp.errors import InputError
 from dsp.files import shown
 from plugins.automation import Event, to_line
-from plugins.take import DRY, EXACT, MOVES, STEPS, STYLES, WET, interleaved
-from plugins.take_header import MAX_CHANNELS, Header, Span, write_header
-from realtime.flacfile import FlacWriter, to_steps
+from plugins.take import MOVES, STYLES
+from plugins.take_header import MAX_CHANNELS, Header, Span, fit_spans, write_header
+from plugins.take_sound import EXACT, FLAC_CHANNELS, STEPS, interleaved, sound_files, to_steps
+from realtime.flacfile import FlacWriter
 from realtime.wavfile import WavWriter, seal
 
 Sound = NDArray[np.float32]
@@ -37,6 +38,25 @@ _REMEDIES = {
     errno.EROFS: "the disk is read-only; choose another folder",
     errno.EACCES: "no permission to write there; choose another folder",
 }
+
+
+class _FloatFile:
+    """A new WAV file, with the methods of a `FlacWriter`."""
+
+    def __init__(self, path: Path, *, sample_rate: int, channels: int) -> None:
+        self._path = path
+        path.touch(exist_ok=False)
+        self._file = WavWriter(path, sample_rate=sample_rate, channels=channels)
+
+    def write(self, sound: Sound) -> None:
+        self._file.write(np.ascontiguousarray(sound.T))
+
+    def checkpoint(self) -> None:
+        seal(self._path)
+
+    def close(self) -> int:
+        self._file.close()
+        return seal(self._path)
 
 
 class TakeWriter:
@@ -65,16 +85,17 @@ class TakeWriter:
         #: how long the dry and the wet sound are by now, in samples
         self.frames = self.wet_frames = 0
         self._noted = header
-        self._exact: WavWriter | None = None
+        self._layout = {"sample_rate": header.sample_rate, "channels": header.channels}
+        self._exact: _FloatFile | None = None
         self._spans: list[Span] = []
         self._hash = hashlib.sha256()
         try:
             folder.mkdir(parents=True)
             (folder / STYLES).mkdir()
             (folder / _RESERVE).write_bytes(bytes(_RESERVE_BYTES))
-            layout = {"sample_rate": header.sample_rate, "channels": header.channels}
-            self._dry = FlacWriter(folder / DRY, **layout)
-            self._wet = FlacWriter(folder / WET, **layout)
+            kind = FlacWriter if header.channels <= FLAC_CHANNELS else _FloatFile
+            dry, wet = (folder / name for name in sound_files(header.channels))
+            self._dry, self._wet = kind(dry, **self._layout), kind(wet, **self._layout)
             self._moves = (folder / MOVES).open("xb", buffering=0)
         except OSError as error:
             raise InputError(f"cannot record to {shown(folder)}: {_reason(error)}") from None
@@ -82,7 +103,7 @@ class TakeWriter:
 
     def dry(self, sound: Sound) -> None:
         """Append [channels, n] to what came in."""
-        exact = np.array_equal(to_steps(sound) / STEPS, sound)
+        exact = isinstance(self._dry, _FloatFile) or np.array_equal(to_steps(sound) / STEPS, sound)
         with self._telling():
             self._dry.write(sound)
             if not exact or len(self._spans) >= _MOST_SPANS:
@@ -92,14 +113,15 @@ class TakeWriter:
     def _keep(self, sound: Sound) -> None:
         """Append what 24 bits do not hold to the file that does."""
         if self._exact is None:
-            path = self.folder / EXACT
-            path.touch(exist_ok=False)
-            self._exact = WavWriter(path, sample_rate=self.header.sample_rate, channels=self.header.channels)
-        self._exact.write(np.ascontiguousarray(sound.T))
+            self._exact = _FloatFile(self.folder / EXACT, **self._layout)
         start, stop = self.frames, self.frames + sound.shape[1]
         if self._spans and self._spans[-1][1] == start:
-            start = self._spans.pop()[0]
-        self._spans.append((start, stop))
+            self._spans[-1] = (self._spans[-1][0], stop)
+        else:
+            self._spans.append((start, stop))
+            # Should this process end, whoever reads the take knows where the samples belong that are written next.
+            self._describe()
+        self._exact.write(sound)
 
     def wet(self, sound: Sound) -> None:
         """Append [channels, n] to what was heard."""
@@ -134,7 +156,7 @@ class TakeWriter:
             self._dry.checkpoint()
             self._wet.checkpoint()
             if self._exact is not None:
-                seal(self.folder / EXACT)
+                self._exact.checkpoint()
             self._describe()
 
     def _describe(self) -> None:
@@ -147,19 +169,18 @@ class TakeWriter:
         """End the take; `note` says why, if that was not as it was meant. Raises nothing: see `failure`."""
         with suppress(OSError):
             (self.folder / _RESERVE).unlink()
-        lengths = [0, 0]
+        held, lengths = 0, [0, 0]
         for place, file in enumerate((self._dry, self._wet)):
             with suppress(InputError), self._telling():
                 lengths[place] = file.close()
         with suppress(InputError), self._telling():
             self._moves.close()
             if self._exact is not None:
-                self._exact.close()
-                seal(self.folder / EXACT)
+                held = self._exact.close()
         # The hash is of all that was heard.
         digest = self._hash.hexdigest() if lengths[1] == self.wet_frames else ""
         self.frames, self.wet_frames = lengths
-        self._spans = [(start, min(stop, self.frames)) for start, stop in self._spans if start < self.frames]
+        self._spans = list(fit_spans(self._spans, held, self.frames))
         self.header = replace(
             self.header,
             frames=self.frames,

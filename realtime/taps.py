@@ -50,6 +50,8 @@ class _Cell(IntEnum):
     #: first frame that holds anything
     FIRST = auto()
     SAMPLE_RATE = auto()
+    #: first frame at that rate
+    SINCE = auto()
     #: time.monotonic() when POSITION was last written
     AT = auto()
 
@@ -102,6 +104,11 @@ class Tap:
         return int(self.cells[_Cell.SAMPLE_RATE])
 
     @property
+    def since(self) -> int:
+        """The first frame at the present rate; what lies before was written at another one."""
+        return int(self.cells[_Cell.SINCE])
+
+    @property
     def written_at(self) -> float:
         """Time, of `time.monotonic`, at which the position was last moved."""
         return float(self.cells[_Cell.AT])
@@ -129,6 +136,8 @@ class Tap:
 
     def begin(self, frame: int, sample_rate: int) -> None:
         """Go on at `frame`, not before `position`; what lies between is silence (writer)."""
+        if sample_rate != self.sample_rate:
+            self.cells[_Cell.SINCE] = frame
         self.cells[_Cell.SAMPLE_RATE] = sample_rate
         position = self.position
         if position == 0:

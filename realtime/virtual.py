@@ -16,7 +16,7 @@ import soxr
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
-from dsp.files import shown
+from dsp.files import shown, write_error
 from realtime.contracts import POLL, ring_frames, whole_blocks
 from realtime.jack_ports import Connections
 from realtime.priority import raise_priority
@@ -142,6 +142,11 @@ class VirtualStream:
         whose device is a `VirtualSettings`; the output exists already, empty or left by another engine process
     start
         frame of the files to begin with
+
+    Raises
+    ------
+    InputError
+        a file cannot be used; from `wait` as well, where the output cannot be written any more
     """
 
     device_latency = 0
@@ -162,9 +167,16 @@ class VirtualStream:
             seconds=settings.duration,
         )
         self.sample_rate = self._source.sample_rate
-        self._sink = WavWriter(
-            files.output, sample_rate=self.sample_rate, channels=settings.channels, frame=start
-        )
+        self._output = files.output
+        try:
+            self._sink = WavWriter(
+                files.written or files.output,
+                sample_rate=self.sample_rate,
+                channels=settings.channels,
+                frame=start,
+            )
+        except OSError as error:
+            raise write_error(self._output, error) from error
         self.period = settings.blocksize or VIRTUAL_BLOCKSIZE
         self.running_start = start > 0
         self.frames = start
@@ -257,6 +269,9 @@ class VirtualStream:
             if self._flowing:
                 moved = self.input.buffer.write(frames)
                 self._flowing = self.output.buffer.readinto(heard) == count == moved
-        self._sink.write(heard)
+        try:
+            self._sink.write(heard)
+        except OSError as error:
+            raise write_error(self._output, error) from error
         self.frames += count
         self.finished = self._end is not None and self.frames >= self._end

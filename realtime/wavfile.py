@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.errors import InputError
+
 # RIFF, size, WAVE; JUNK or ds64, 28 bytes; fmt, 16 bytes; fact, 4 bytes; data, size.
 _HEADER = struct.Struct("<4sI4s 4sI28s 4sIHHIIHH 4sII 4sI")
 _DS64 = struct.Struct("<QQQI")
@@ -38,11 +40,20 @@ class WavWriter:
     Raises
     ------
     OSError
+    InputError
+        what has been left behind has other channels, or another rate
     """
 
     def __init__(self, path: Path, *, sample_rate: int, channels: int, frame: int = 0) -> None:
         # Unbuffered: what has been written stays written, whatever happens to this process.
         self._file = path.open("r+b", buffering=0)
+        begun = self._file.read(_HEADER.size)
+        if len(begun) == _HEADER.size and _HEADER.unpack(begun)[9:11] != (channels, sample_rate):
+            self._file.close()
+            raise InputError(
+                f"the sound goes on with {channels} channels at {sample_rate} Hz, unlike its file; begin a new one"
+            )
+        self._file.seek(0)
         self._file.write(_header(sample_rate=sample_rate, channels=channels, size=0))
         self._file.seek(frame * channels * _BYTES, os.SEEK_CUR)
 
@@ -57,12 +68,12 @@ class WavWriter:
         self._file.close()
 
 
-def seal(path: Path) -> None:
-    """Set the sizes in the header of a file that was written by `WavWriter`; a file without any frames stays so."""
+def seal(path: Path) -> int:
+    """Set the sizes in the header of a file that was written by `WavWriter`; return how many frames it holds."""
     with path.open("r+b") as file:
         found = file.read(_HEADER.size)
         if len(found) < _HEADER.size:
-            return
+            return 0
         fields = _HEADER.unpack(found)
         channels, rate = fields[9], fields[10]
         # A frame that was cut off does not count.
@@ -70,6 +81,7 @@ def seal(path: Path) -> None:
         file.seek(0)
         file.write(_header(sample_rate=rate, channels=channels, size=size))
         file.truncate(_HEADER.size + size)
+    return int(size // (channels * _BYTES))
 
 
 def _header(*, sample_rate: int, channels: int, size: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -48,13 +48,17 @@ class Witness:
         self._frame = 0
         self._feed = None if board is None else self._slot_feed(board)
 
-    def begin(self, start: int, values: Sequence[float] | None) -> None:
+    def begin(
+        self, start: int, values: Sequence[float] | None, layout: Mapping[Event, float] | None = None
+    ) -> None:
         """Begin with frame `start` of the rings, which have just been emptied.
 
         Parameters
         ----------
         values
             of all parameters, where an engine begins to play; None where it goes on after a stall
+        layout
+            what it plays with; see `realtime.changes.LAYOUT`
         """
         board, stream = self._board, self._stream
         if board is None:
@@ -62,7 +66,8 @@ class Witness:
         taps, rate = board.taps, stream.sample_rate
         self._frame = start
         gap = 0.0
-        if taps.input.position and not self._fast:
+        # Between two rates no number of frames is right for the time that has passed.
+        if taps.input.position and taps.input.sample_rate == rate and not self._fast:
             gap = max(0.0, time.monotonic() - taps.input.written_at)
         written = max(taps.input.position, taps.output.position)
         # Files know where they are; a device does not, and its time goes on.
@@ -74,6 +79,8 @@ class Witness:
         if values is None:
             board.changes.add(self._origin + start, Event.RESET, 0.0)
             return
+        for event, value in (layout or {}).items():
+            board.changes.add(self._origin + start, event, value)
         board.changes.add(self._origin + start, Event.BEGIN, 0.0)
         for place, value in enumerate(values):
             board.changes.add(self._origin + start, place, value)
@@ -84,12 +91,12 @@ class Witness:
         slots = getattr(self._chain, "style_slots", None)
         # What the engine before had, this one has before it plays.
         self._caught_up: list[tuple[int, float]] = []
-        hop = self._chain.hop or 1
-        SlotFeed(board.slots, slots, hop, lambda *change: self._caught_up.append(change)).catch_up()
+        rate, hop = self._stream.sample_rate, self._chain.hop or 1
+        SlotFeed(board.slots, slots, rate, hop, lambda *change: self._caught_up.append(change)).catch_up()
         if self._caught_up:
             # It begins by expecting input like the styles that it has, and not like those that it had been made with.
             self._chain.reset()
-        return SlotFeed(board.slots, slots, hop, lambda *change: self.event(self._frame, *change))
+        return SlotFeed(board.slots, slots, rate, hop, lambda *change: self.event(self._frame, *change))
 
     def took(self, block: Frames, further: Frames) -> None:
         """Write down what came in: the chain's channels, and those that are only captured, both [channels, n]."""

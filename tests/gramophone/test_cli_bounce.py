@@ -1,5 +1,6 @@
 """``gramophone bounce`` and ``gramophone live --record``: what a user sees, and what is written."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import soundfile
 from gramophone.bounce import bounce_file, find_take
 from gramophone.cli import app  # noqa: F401 - what the commands load first
 from offline.replay import as_on_stage
-from plugins.take import DRY, HEADER, MOVES, WET, open_take
+from plugins.take import MOVES, open_take
+from plugins.take_header import HEADER
+from plugins.take_sound import DRY, WET
 
 sys.path.append(str(Path(__file__).parents[1]))
 from takes import make_take, noisy_tune, random_moves, style_file
@@ -125,3 +128,39 @@ def test_a_session_is_recorded_and_bounced(spawn, call) -> None:
     again = spawn("live", "style.wav", *files, "--record", "evening", "--overwrite")
     assert again.code == 2
     assert "evening is a take already" in again.err
+
+
+@pytest.mark.parametrize("channels", [9, 16])
+def test_more_channels_than_flac_has_are_played_recorded_and_bounced(
+    folder: Path, tune: np.ndarray, spawn, call, channels: int
+) -> None:
+    several = np.resize(tune, (channels, tune.shape[1])) * np.linspace(0.2, 1.0, channels)[:, None]
+    soundfile.write(folder / "several.wav", several.T, 16000, subtype="FLOAT")
+    files = ("--virtual-input", "several.wav", "--virtual-output", "out.wav", "--as-fast-as-possible")
+    outcome = spawn("live", "style.wav", *files, "--record", "evening")
+    assert outcome.code == 0, outcome.err
+    assert soundfile.info("out.wav").channels == channels
+    assert soundfile.info("evening/wet.wav").channels == channels
+    bounced = call("bounce", "evening", "-o", "again.wav", "--quality", "live")
+    assert "identical to what was heard, sample for sample" in bounced.out
+    assert soundfile.info("again.wav").channels == channels
+    full = call("bounce", "evening", "-o", "full.wav", *QUICK)
+    assert full.code == 0, full.err
+    assert soundfile.info("full.wav").channels == channels
+
+
+def test_a_take_without_its_end_is_bounced_to_where_it_goes_and_told_so(take: Path, call) -> None:
+    """As a machine leaves it that loses power: no lengths anywhere, and a last block that is not whole."""
+    header = json.loads((take / HEADER).read_text())
+    cut = {"frames": None, "wet_frames": None, "wet_sha256": ""}
+    (take / HEADER).write_text(json.dumps({**header, **cut}))
+    for name in (DRY, WET):
+        data = bytearray((take / name).read_bytes())
+        data[21] &= 0xF0
+        data[22:26] = bytes(4)
+        (take / name).write_bytes(data[:-500])
+    outcome = call("bounce", "evening", "-o", "out.wav", "--quality", "live")
+    assert outcome.code == 0, outcome.err
+    assert "cut short" in outcome.out
+    assert "another machine" not in outcome.out
+    assert 0 < soundfile.info("out.wav").frames < header["wet_frames"]

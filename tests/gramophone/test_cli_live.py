@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from plugins.take import open_take
+
 pytestmark = pytest.mark.usefixtures("folder")
 
 FIGURES = {
@@ -94,13 +96,14 @@ def test_what_may_howl_starts_muted_and_says_so_unless_told_otherwise(
     assert ("howl" in done.stderr) is not bool(told)
 
 
-def test_ctrl_c_ends_a_file_early_but_whole(folder: Path, tune) -> None:
+@pytest.mark.parametrize("times", [1, 3])
+def test_ctrl_c_ends_a_file_early_but_whole_however_often(folder: Path, tune, times: int) -> None:
     soundfile.write("long.wav", np.tile(tune, 40).T, 16000)
     command = [sys.executable, "-m", "gramophone", "live", "style.wav", "--virtual-input", "long.wav"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     with subprocess.Popen(
-        [*command, "--virtual-output", "out.wav"],
+        [*command, "--virtual-output", "out.wav", "--record", "take"],
         cwd=folder,
         env={**environment, "PYTHONUNBUFFERED": "1"},
         **options,
@@ -110,10 +113,14 @@ def test_ctrl_c_ends_a_file_early_but_whole(folder: Path, tune) -> None:
                 break
         time.sleep(1.0)
         # To all of its processes, as a terminal does.
-        os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        for _ in range(times):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.1)
+        out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "interrupted after" in err
+    assert "recorded 0:0" in out
+    assert open_take(Path("take")).header.wet_sha256
     assert "Traceback" not in err
     assert 8000 < soundfile.info("out.wav").frames < 16000 * 50
     assert not list(folder.glob(".*"))

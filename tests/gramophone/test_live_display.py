@@ -76,3 +76,23 @@ def test_the_last_line_tells_troubles_or_that_there_were_none() -> None:
     assert "1:01:40" in live_display.closing(figures)
     assert "no drop-outs" in live_display.closing(figures)
     assert "2 xruns" in live_display.closing({**figures, "xruns": 2})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deadlines_missed",
+        "ring_empty",
+        "xruns",
+        "faults",
+        "device_losses",
+        "engine_restarts",
+        "non_finite_inputs",
+    ],
+)
+def test_the_closing_line_tells_of_everything_that_went_wrong(name: str) -> None:
+    figures = {"seconds": 65.0, "load": 0.1, "hop_ms_p99": 1.0}
+    assert "no drop-outs" in live_display.closing(figures)
+    line = live_display.closing({**figures, name: 519})
+    assert "519 " in line
+    assert "no drop-outs" not in line

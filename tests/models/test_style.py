@@ -7,7 +7,7 @@ import soundfile
 from safetensors.torch import load, save
 
 from dsp.errors import InputError
-from models.style import FORMAT, MAX_SECONDS, Style, load_style
+from models.style import FORMAT, MAX_SECONDS, Style, kept_clip, load_style
 
 RATE = 44100
 
@@ -29,6 +29,16 @@ def test_a_saved_style_comes_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.samples, style.samples, atol=2.0**-23)
     for mine, theirs in zip(vars(back.bands).values(), vars(style.bands).values(), strict=True):
         assert bool((mine == theirs).all())
+
+
+@pytest.mark.parametrize("channels", [1, 8, 9, 16, 17])
+def test_a_style_of_any_number_of_channels_comes_back(tmp_path: Path, channels: int) -> None:
+    style = Style.from_audio(clip(channels=channels), RATE, name="many")
+    style.save(tmp_path / "many.style")
+    found = load_style(tmp_path / "many.style")
+    assert found.samples.shape == style.samples.shape
+    assert np.abs(found.samples - style.samples).max() <= 2.0**-24
+    np.testing.assert_array_equal(kept_clip(style.samples, RATE, name="many"), found.samples)
 
 
 def test_the_same_clip_gives_the_same_bytes(tmp_path: Path) -> None:

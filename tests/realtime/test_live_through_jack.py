@@ -133,6 +133,7 @@ def test_after_a_new_server_sound_and_controller_are_back(jack: Any, style: Path
         finally:
             knobs.close_port()
             knobs.delete()
-        _, err = end(process)
-    assert process.returncode == 0, err
+        out, err = end(process)
+    assert "1 lost device" in out
+    assert process.returncode == 1, err
     assert "is back" in err

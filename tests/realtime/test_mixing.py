@@ -62,8 +62,11 @@ wishes = st.dictionaries(st.sampled_from(STYLES), st.floats(0.01, 1.0), min_size
         st.tuples(wishes, st.sampled_from([0.0, 0.03, 0.5]), st.integers(0, 60)), min_size=1, max_size=8
     ),
     turned=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3), st.floats(0.0, 1.0)), max_size=5),
+    restarts=st.sets(st.integers(0, 200), max_size=3),
 )
-def test_whatever_is_wanted_and_whenever_it_arrives_in_the_end_and_nothing_else_sounds(first, asked, turned):
+def test_whatever_is_wanted_and_whenever_it_arrives_in_the_end_and_nothing_else_sounds(
+    first, asked, turned, restarts
+):
     trial = Trial(first)
     ticks = 0
     for wish, seconds, pause in asked:
@@ -72,6 +75,10 @@ def test_whatever_is_wanted_and_whenever_it_arrives_in_the_end_and_nothing_else_
             trial.step()
             trial.mixer.arrived()
             ticks += 1
+            if ticks in restarts:
+                # What has not arrived is still wanted; what was heard comes back.
+                trial.loads.clear()
+                trial.mixer.restart(list(first))
             for at, place, value in turned:
                 # A performer turns the knobs of slots that sound, meanwhile.
                 if at == ticks and trial.mixer.weight(place) > 0.0:
@@ -128,3 +135,16 @@ def test_a_style_that_cannot_be_had_is_done_without():
     assert not trial.mixer.busy
     assert trial.heard()[trial.mixer.holds("b")] == 0.5
     assert trial.mixer.slots[trial.mixer.holds("b")].state == READY
+
+
+def test_what_was_heard_is_heard_again_after_a_restart():
+    trial = Trial("ab")
+    trial.mixer.want({"c": 0.5, "b": 0.25}, 0.03)
+    trial.settle()
+    trial.loads.clear()
+    trial.mixer.restart(["a", "b"])
+    assert set(trial.settle()) >= {"b", "c"}
+    heard = {
+        slot.key: weight for slot, weight in zip(trial.mixer.slots, trial.heard(), strict=True) if weight
+    }
+    assert heard == {"b": 0.25, "c": 0.5}

@@ -5,10 +5,13 @@ import resource
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import strategies as st
 
 from dsp.errors import InputError
 from plugins.automation import Move
@@ -16,9 +19,11 @@ from plugins.live import LIVE_PARAMETERS
 from plugins.take import Take, open_take
 from plugins.take_header import Header
 from realtime.board import Board
+from realtime.changes import LAYOUT, Event
 from realtime.host import Host
 from realtime.recorder import Recorder, take_folder
-from realtime.recording import Cell, Desk, Job, Recording
+from realtime.recorder_desk import Cell, Desk, Job
+from realtime.recording import Recording
 from realtime.settings import MUTE, EngineSettings, VirtualSettings
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -26,6 +31,7 @@ import trial_chains
 from takes import RATE, noisy_tune
 
 LATENCY = 333
+CONTEXT = multiprocessing.get_context("spawn")
 
 
 def whole(blocks) -> np.ndarray:
@@ -146,7 +152,7 @@ def test_what_was_overwritten_before_it_was_read_is_silence_and_told(tmp_path: P
     take = open_take(tmp_path / "take")
     ((start, stop),) = take.header.gaps
     assert start == 0
-    assert desk.cells[Cell.LOST] == stop
+    assert desk.cells[Cell.LOST] == stop / RATE
     assert 9 * RATE < stop < 14 * RATE
     dry = whole(take.dry())
     assert dry.shape == sound.shape
@@ -166,8 +172,71 @@ def test_where_a_recording_goes(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_host_with_too_many_channels_is_told_at_once(tmp_path: Path) -> None:
-    chosen = EngineSettings(device=VirtualSettings(input=tmp_path, output=tmp_path), channels=9)
-    host = Host(chosen)
-    with pytest.raises(InputError, match="9 channels"):
-        Recorder(host, tmp_path)
+layouts = st.tuples(
+    st.sampled_from([44_100, 48_000, 96_000]), st.integers(0, 900), st.sampled_from([64, 256]), st.just(0)
+)
+
+
+@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.given(st.lists(st.tuples(layouts, st.integers(2000, 6000)), min_size=1, max_size=6))
+def test_a_device_that_comes_back_as_another_one_begins_another_take(
+    sessions: list[tuple[tuple[int, int, int, int], int]],
+) -> None:
+    """Each session is an engine process that begins to play with what the device grants it."""
+    rng = np.random.default_rng(0)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        board = Board.new(CONTEXT, EngineSettings(device=VirtualSettings(input=folder, output=folder)))
+        wanted: list[tuple[tuple[int, int, int, int], np.ndarray]] = []
+        position = 0
+        for (rate, algorithmic, buffer, device), frames in sessions:
+            for tap in (board.taps.input, board.taps.output):
+                tap.begin(position, rate)
+            for event, number in zip(LAYOUT, (rate, 256, algorithmic, buffer, device), strict=True):
+                board.changes.add(position, event, number)
+            board.changes.add(position, Event.BEGIN, 0.0)
+            for place, parameter in enumerate((*LIVE_PARAMETERS, MUTE)):
+                board.changes.add(position, place, parameter.default)
+            sound = rng.uniform(-1.0, 1.0, (2, frames)).astype(np.float32)
+            for tap in (board.taps.input, board.taps.output):
+                tap.publish(tap.write(position, sound), 0.0)
+            position += frames
+            layout = (rate, algorithmic, buffer, device)
+            if wanted and wanted[-1][0] == layout:
+                sound = np.concatenate([wanted.pop()[1], sound], axis=1)
+            wanted.append((layout, sound))
+        desk = Desk.new(CONTEXT)
+        desk.cells[Cell.STOP] = 1.0
+        ids = tuple(parameter.id for parameter in (*LIVE_PARAMETERS, MUTE))
+        header = Header(sample_rate=RATE, channels=2, values={"strength": 0.5})
+        job = Job(folder=folder / "take", header=header, sources=(), ids=ids, start=None, state=None)
+        assert Recording(job, board, desk, lambda _: None).run() == ""
+        assert len(desk.takes) == len(wanted)
+        for number, (path, ((rate, algorithmic, buffer, _), sound)) in enumerate(
+            zip(desk.takes, wanted, strict=True), start=1
+        ):
+            take = open_take(path)
+            said = take.header
+            assert (said.sample_rate, said.algorithmic, said.buffer) == (rate, algorithmic, buffer)
+            np.testing.assert_array_equal(whole(take.dry()), sound)
+            # What was heard of it, in time with it.
+            assert take.wet_frames == max(0, sound.shape[1] - algorithmic - buffer)
+            assert ("came back" in said.note) is (number < len(wanted))
+
+
+def test_an_output_on_a_full_disk_is_named_and_keeps_what_there_is(tmp_path: Path) -> None:
+    host = trial_host(settings(tmp_path, noisy_tune(30.0), fast=False))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
+    try:
+        with host:
+            assert host.wait(60.0)
+            last = host.snapshot()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert last.state == "failed"
+    assert f"cannot write {tmp_path / 'out.wav'}: the file grew past" in last.notes[-1]
+    assert not any("another one goes on" in note for note in last.notes)
+    heard = soundfile.info(tmp_path / "out.wav")
+    assert heard.frames == (400_000 - 92) // 8
+    assert not list(tmp_path.glob(".*"))

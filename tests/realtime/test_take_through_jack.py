@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from models.style import load_style
 from offline.replay import Comparison, as_on_stage, live_again, play_again
 from plugins.automation import StyleChange
-from plugins.take import open_take
+from plugins.take import Take, open_take
 from realtime.devices import choose_pair, list_devices
 from realtime.host import Host
 from realtime.recorder import Recorder
@@ -21,6 +22,25 @@ from takes import RATE, noisy_tune, style_file
 # How far around a missed deadline the dry sound may be heard: the join, the crossfade, the blocks in between.
 _AROUND = RATE // 4
 _PATIENCE = 60.0
+
+
+def check(take: Take) -> None:
+    """Played again it is what was heard, but where something was missed."""
+    comparison = Comparison(take)
+    level = 0.0
+    with as_on_stage():
+        for block in play_again(take, live_again(take), frames=take.wet_frames):
+            comparison.feed(block)
+            level = max(level, float(np.abs(block).max()))
+    assert level > 0.01
+    header = take.header
+    if not (header.missed or header.skipped or take.restarts or header.gaps):
+        assert comparison.same
+    if not (header.skipped or take.restarts or header.gaps):
+        late = [frame - header.algorithmic for frame in header.missed]
+        for start, stop in comparison.differing:
+            near = [frame for frame in late if start - _AROUND <= frame <= stop + _AROUND]
+            assert near, (start, stop, late)
 
 
 def test_a_take_from_jack_is_what_was_heard(jack: Any, tmp_path: Path) -> None:
@@ -57,18 +77,48 @@ def test_a_take_from_jack_is_what_was_heard(jack: Any, tmp_path: Path) -> None:
     assert changes == ["", "styles/rumble.wav"]
     # Nothing that was played has only 24 bits.
     assert take.header.exact
-    comparison = Comparison(take)
-    level = 0.0
-    with as_on_stage():
-        for block in play_again(take, live_again(take), frames=take.wet_frames):
-            comparison.feed(block)
-            level = max(level, float(np.abs(block).max()))
-    assert level > 0.01
-    header = take.header
-    if not (header.missed or header.skipped or take.restarts or header.gaps):
-        assert comparison.same
-    if not (header.skipped or take.restarts or header.gaps):
-        late = [frame - header.algorithmic for frame in header.missed]
-        for start, stop in comparison.differing:
-            near = [frame for frame in late if start - _AROUND <= frame <= stop + _AROUND]
-            assert near, (start, stop, late)
+    check(take)
+
+
+def test_a_server_that_comes_back_at_another_rate_begins_another_take(jack: Any, tmp_path: Path) -> None:
+    first = style_file(tmp_path, "hiss", seed=1)
+    second = style_file(tmp_path, "hum", seed=3, low=True)
+    entry, out = choose_pair(list_devices(), None, None)
+    settings = EngineSettings(device=DeviceSettings(input=entry.label, output=out.label), styles=(first,))
+    host = Host(settings)
+    recorder = Recorder(host, tmp_path, take=tmp_path / "take", whole=True)
+    with host:
+        recorder.start()
+        host.stage.switch(second)
+        assert host.stage.wait(_PATIENCE), host.stage.slots
+        host.stage.captures = tmp_path
+        host.stage.capture_begin()
+        jack.stop()
+        jack.sample_rate = 96_000
+        jack.start()
+        jack.play(noisy_tune(4.0))
+        for channel in (0, 1):
+            jack.connect(f"player:out_{channel}", f"gramophone:in_{channel}")
+        end = time.monotonic() + _PATIENCE
+        while len(recorder.status.takes) < 2 or recorder.status.seconds < 2.0:
+            assert time.monotonic() < end, recorder.status
+            time.sleep(0.05)
+        # The style that was loaded on stage is made ready for the new rate, and heard again.
+        assert host.stage.wait(_PATIENCE), host.stage.slots
+        assert host.stage.current == "hum"
+        captured = host.stage.capture_end("captured")
+        assert host.stage.wait(_PATIENCE), host.stage.slots
+        assert host.stage.current == "captured"
+        status = recorder.stop()
+        assert status.error == ""
+    before, after = (open_take(folder) for folder in status.takes)
+    assert (before.header.sample_rate, after.header.sample_rate) == (48_000, 96_000)
+    assert "came back at 96000 Hz" in before.header.note
+    assert after.header.hop == 2 * before.header.hop
+    names = [Path(name).stem for name in after.style_files()]
+    assert names == ["hiss", "hum", "captured"]
+    # Only what came in at the new rate.
+    clip = load_style(captured)
+    assert clip.sample_rate == 96_000
+    assert clip.samples.shape[1] < after.frames
+    check(after)

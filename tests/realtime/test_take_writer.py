@@ -3,19 +3,24 @@
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import strategies as st
 
 from dsp.errors import InputError
 from models.style import load_style
 from plugins.automation import Move
-from plugins.take import DRY, EXACT, HEADER, WET, open_take
-from plugins.take_header import Header
+from plugins.take import open_take
+from plugins.take_header import HEADER, Header
+from plugins.take_sound import DRY, EXACT, STEPS, WET, sound_files, to_steps
 from realtime.take_styles import keep_style
 from realtime.take_writer import TakeWriter
 
@@ -42,8 +47,8 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "take").mkdir()
     with pytest.raises(InputError, match="already exists"):
         TakeWriter(tmp_path / "take", HEADER_OF_TWO)
-    with pytest.raises(InputError, match="9 channels"):
-        TakeWriter(tmp_path / "other", Header(sample_rate=RATE, channels=9))
+    with pytest.raises(InputError, match="17 channels"):
+        TakeWriter(tmp_path / "other", Header(sample_rate=RATE, channels=17))
 
 
 @pytest.mark.parametrize("limited", ["flac", "wav", "both"])
@@ -84,12 +89,72 @@ def test_whoever_ends_the_recorder_what_was_written_can_be_played(tmp_path: Path
     process.start()
     process.join(60.0)
     take = open_take(tmp_path / "take")
-    assert 50_000 < take.frames <= 61_000
+    assert 96_000 - 2 * 4096 <= take.frames <= 96_000
     assert take.header.frames is None
     np.testing.assert_array_equal(whole(take.dry()), noisy_tune(2.0)[:, : take.frames])
     assert len(take.events) >= 60
     for name in (DRY, WET, EXACT, HEADER):
         assert (take.folder / name).exists()
+
+
+blocks = st.lists(
+    st.tuples(st.integers(1, 9000), st.sampled_from(["exact", "float"]), st.booleans()),
+    min_size=1,
+    max_size=12,
+)
+
+
+@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.given(blocks, st.sampled_from([2, 9]), st.data())
+def test_wherever_a_take_was_cut_it_is_read_to_its_last_whole_frame(
+    written: list[tuple[int, str, bool]], channels: int, data: st.DataObject
+) -> None:
+    """By the end of the recorder, or of the machine, which also takes away what has not reached the disk."""
+    files = st.sampled_from([*sound_files(channels), EXACT])
+    lost = data.draw(st.one_of(st.just({}), st.dictionaries(files, st.integers(1, 90_000))))
+    rng = np.random.default_rng(0)
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "take"
+        writer = TakeWriter(folder, Header(sample_rate=RATE, channels=channels))
+        parts = []
+        for frames, kind, checkpoint in written:
+            sound = rng.uniform(-0.9, 0.9, (channels, frames)).astype(np.float32)
+            if kind == "exact":
+                sound = (to_steps(sound) / STEPS).astype(np.float32)
+            writer.dry(sound)
+            writer.wet(sound)
+            parts.append(sound)
+            if checkpoint:
+                writer.checkpoint()
+        sound = np.concatenate(parts, axis=1)
+        copy = Path(name) / "copy"
+        shutil.copytree(folder, copy)
+        for file, count in lost.items():
+            if (copy / file).exists():
+                size = (copy / file).stat().st_size
+                os.truncate(copy / file, max(size - count, min(size, 9000)))
+        writer.close()
+        assert open_take(folder).frames == sound.shape[1]
+        try:
+            take = open_take(copy)
+        except InputError as error:
+            # There is not a single block.
+            assert "holds no sound" in str(error)  # noqa: PT017
+            assert lost or sound.shape[1] <= 2 * 4096
+            return
+        assert take.cut_short
+        if not lost:
+            # The encoder holds a block back.
+            assert sound.shape[1] - take.frames <= 2 * 4096
+        dry = whole(take.dry())
+        assert dry.shape[1] == take.frames <= sound.shape[1]
+        heard = whole(take.wet()) if take.wet_frames else np.zeros((channels, 0))
+        assert np.abs(heard - sound[:, : heard.shape[1]]).max(initial=0.0) <= 2.0**-24
+        assert np.abs(dry - sound[:, : take.frames]).max() <= 2.0**-24
+        exact = take.frames if take.rounded_from is None else take.rounded_from
+        np.testing.assert_array_equal(dry[:, :exact], sound[:, :exact])
+        if not lost:
+            assert take.rounded_from is None
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.errors import InputError
-from realtime.changes import Change, ChangeLog, ChangeReader, Event
+from realtime.changes import LAYOUT, Change, ChangeLog, ChangeReader, Event
 from realtime.host import Host
 from realtime.settings import EngineSettings, VirtualSettings
 from realtime.taps import OverwrittenError, Tap
@@ -22,6 +22,7 @@ import trial_chains
 
 CONTEXT = multiprocessing.get_context("spawn")
 RATE = 48_000
+GRANTED = [event.name.lower() for event in LAYOUT]
 
 
 def counted(start, stop, channels=2):
@@ -100,7 +101,7 @@ def test_the_taps_hold_what_came_in_and_what_was_heard_frame_by_frame(tmp_path):
     assert (taps.input.channels, taps.output.channels, taps.channels) == (3, 2, 2)
     np.testing.assert_array_equal(taps.input.read(0, sound.shape[1]), sound)
     np.testing.assert_array_equal(taps.output.read(0, heard.shape[1]), heard)
-    assert [change.id for change in host.changes()] == ["begin", "level", "trouble", "mute"]
+    assert [change.id for change in host.changes()] == [*GRANTED, "begin", "level", "trouble", "mute"]
 
 
 def test_captured_channels_that_are_not_there_are_refused(tmp_path):
