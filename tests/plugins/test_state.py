@@ -1,5 +1,7 @@
 """The state of a chain: whoever goes on from it cannot be told from whoever never stopped."""
 
+import multiprocessing
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from dsp.errors import InputError
 from models.style import Style
+from models.stylizer_settings import StylizerSettings
 from plugins.chain import Chain
 from plugins.gain import Gain
 from plugins.limiter import Limiter
@@ -15,6 +18,8 @@ from plugins.live import LIVE_PARAMETERS, live_chain
 from plugins.parameter import ContractError
 from plugins.plugin import Plugin
 from plugins.registry import register
+from realtime.chain_state import StateBox, StateWriter
+from realtime.settings import MAX_CHANNELS, RATES
 
 RATE, BLOCK, COUNT = 48_000, 512, 9000
 MOVABLE = [parameter for parameter in LIVE_PARAMETERS if parameter.id != "adapt"]
@@ -119,3 +124,10 @@ def test_a_plugin_that_forgets_something_is_not_registered():
 
     with pytest.raises(ContractError, match="state must hold all"):
         register(Forgetful)
+
+
+def test_the_largest_state_of_the_live_chain_fits_where_a_recorder_gets_it_from() -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal((1, 44_100))
+    chain = live_chain([Style.from_audio(noise, 44_100, name="noise")], StylizerSettings(window="full"))
+    chain.prepare(sample_rate=RATES[1], block=1024, channels=MAX_CHANNELS)
+    StateWriter(StateBox.new(multiprocessing.get_context("spawn")), chain.state())
