@@ -180,7 +180,7 @@ def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "
         # Whole, however narrow the terminal is: it is there to be opened.
         out.print(f"{name:<8}{address}", markup=False)
     out.print(live_display.budget(before))
-    for note in before.notes:
+    for note in _notes(before):
         console.say(note)
     with Keys() as keys, live_display.StatusDisplay(host.parameters, keys=keys.available) as display:
         while not host.wait(_LOOK):
@@ -212,6 +212,13 @@ def _obey(hands: "Hands", key: str) -> bool:
     return key != "q"
 
 
+def _notes(now: "Snapshot") -> tuple[str, ...]:
+    """Return what is to be told meanwhile; why the engine could not go on is told at the end."""
+    from realtime.stats import FAILED
+
+    return now.notes[:-1] if now.state == FAILED else now.notes
+
+
 class _News:
     """Finds what a user should know and that was not so at the last look."""
 
@@ -224,7 +231,7 @@ class _News:
         """Return a line for each piece of news, and whether the device has come back."""
         from realtime.stats import RUNNING
 
-        lines = [note for note in now.notes if note not in self._before.notes]
+        lines = [note for note in _notes(now) if note not in self._before.notes]
         back = False
         if now.device_losses > self._before.device_losses:
             self._away = True
