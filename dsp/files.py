@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dsp.errors import InputError
+from dsp.text import escaped
 
 # What the user can do about each way in which writing fails; {folder} is the folder of the target.
 _REMEDIES = {
@@ -30,9 +31,14 @@ _NO_HARD_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, err
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """Return `path` as it is printed in a one-line message: line breaks and odd bytes are escaped."""
+    """Return `path` as it is printed in a one-line message: line breaks and odd bytes are escaped, in quotes then."""
     text = os.fspath(path)
-    return text if text.isprintable() else repr(text)
+    return text if escaped(text) == text else repr(text)
+
+
+def native(path: str | os.PathLike[str]) -> str | bytes:
+    """Return `path` as C libraries take it: they have no way of their own to encode a name that is not UTF-8."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
 def write_error(path: Path, error: OSError) -> InputError:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dsp.chunks import Chunk, append_chunks, container, read_chunks
+from dsp.files import native
 from dsp.formats import output_format
 from dsp.tag_names import (
     AIFF_TEXT,
@@ -163,7 +164,7 @@ def _other(path: Path) -> Fields:
     with suppress(APENoHeaderError):
         texts = {name: value for name, value in APEv2(path).items() if value.kind == 0}
         return {field_name(name): list(value) for name, value in texts.items()}
-    with soundfile.SoundFile(path) as sound:
+    with soundfile.SoundFile(native(path)) as sound:
         return {name: [value] for name, value in sound.copy_metadata().items() if value}
 
 

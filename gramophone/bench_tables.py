@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 Figures = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def _latency(rows: Sequence[Figures]) -> Table:
             str(row["total_latency_samples"]),
             f"{row['total_latency_ms']:.1f}",
             "none" if measured is None else str(measured),
-            "[green]equal[/]" if same else "[red]not equal[/]",
+            Text("equal", "green") if same else Text("not equal", "red"),
         )
     return table
 
@@ -40,7 +40,7 @@ def _latency(rows: Sequence[Figures]) -> Table:
 def _rest(figures: Figures) -> Table:
     table = Table("measure", "figure", box=None, padding=(0, 2, 0, 0))
     cost, dropouts, message = (figures[name] for name in ("cost", "dropouts", "message"))
-    table.add_row("[bold]cost[/]", f"{cost['seconds']:.0f} s of stereo at {cost['sample_rate']} Hz")
+    table.add_row(Text("cost", "bold"), f"{cost['seconds']:.0f} s of stereo at {cost['sample_rate']} Hz")
     table.add_row("load", f"{100 * cost['load']:.1f} % of one core")
     table.add_row("time per hop", _times(cost))
     table.add_row(
@@ -49,21 +49,21 @@ def _rest(figures: Figures) -> Table:
     table.add_row("deadlines missed", str(cost["deadlines_missed"]))
     table.add_row("", "")
     if (why := dropouts.get("left_out")) is not None:
-        table.add_row("[bold]drop-outs[/]", f"left out: {escape(why)}")
+        table.add_row(Text("drop-outs", "bold"), f"left out: {why}")
     else:
         through = f"{dropouts['source']} through JACK, period {dropouts['period']}, {dropouts['seconds']:g} s"
-        table.add_row("[bold]drop-outs[/]", through)
+        table.add_row(Text("drop-outs", "bold"), through)
         table.add_row("deadlines missed", str(dropouts["deadlines_missed"]))
         table.add_row("xruns", f"{dropouts['xruns']}; of a bare pass-through client {dropouts['bare_xruns']}")
         table.add_row("ring empty", str(dropouts["ring_empty"]))
         table.add_row("time per hop", _times(dropouts))
         table.add_row("sound", f"heard in {100 * dropouts['heard']:.0f} % of all looks")
     if (why := message.get("left_out")) is not None:
-        table.add_row("[bold]message to sound[/]", f"left out: {escape(why)}")
+        table.add_row(Text("message to sound", "bold"), f"left out: {why}")
     else:
         times = f"median {message['message_ms_p50']:.1f} ms, max {message['message_ms_max']:.1f} ms"
         parts = f"hop {message['hop_ms']:.1f}, buffer {message['buffer_ms']:.1f}"
-        table.add_row("[bold]message to sound[/]", f"{times} ({message['messages']} messages; {parts})")
+        table.add_row(Text("message to sound", "bold"), f"{times} ({message['messages']} messages; {parts})")
     return table
 
 

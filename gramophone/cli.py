@@ -65,6 +65,12 @@ class Commands(TyperGroup):
             code = super().main(*args, **options)
         except InputError as error:
             code = _failed(str(error))
+        except OSError as error:
+            # Such as a name that is too long, or lies in a folder that may not be looked into.
+            if not isinstance(error.filename, str | bytes):
+                raise
+            name = shown(os.fsdecode(error.filename))
+            code = _failed(f"cannot use {name}: {error.strerror}; check the name and its permissions")
         except Exception as error:
             # click's own errors; where its classes live differs between versions of Typer.
             describe = getattr(error, "format_message", None)
@@ -127,7 +133,7 @@ $ gramophone live rain.wav"""),
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"gramophone {gramophone.__version__}")
+        console.out().print(f"gramophone {gramophone.__version__}")
         raise typer.Exit
 
 
@@ -160,7 +166,8 @@ def main() -> None:
     # operations tens of times slower. Asleep they cost next to nothing. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
-        # A file's name may hold anything; printing it must not fail.
+        # A file's name may hold anything; printing it must not fail, whatever the terminal's encoding is.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    app(prog_name="gramophone")
+    with console.everything_shown():
+        app(prog_name="gramophone")

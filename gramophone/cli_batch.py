@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from dsp.errors import InputError
 from dsp.files import shown
@@ -286,12 +286,12 @@ def _conclude(outcomes: "list[Outcome]", folder: str) -> None:
     for outcome in outcomes:
         seconds = f"{outcome.seconds:.1f} s" if outcome.state == "made" else ""
         why = "; ".join([outcome.why] if outcome.why else outcome.notes)
-        state = f"[{colours[outcome.state]}]{outcome.state}[/]"
-        grid.add_row(escape(shown(outcome.output)), state, seconds, escape(why))
+        state = Text(outcome.state, colours[outcome.state])
+        grid.add_row(shown(outcome.output), state, seconds, why)
     out.print(grid)
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in colours}
     parts = [f"{count} {state}" for state, count in counts.items() if count]
-    out.print(f"{shown_address(folder)}: {', '.join(parts)}", markup=False)
+    out.print(f"{shown_address(folder)}: {', '.join(parts)}")
     console.written.append(Path(folder))
     if counts["failed"]:
         raise typer.Exit(_EXIT_FAILED)

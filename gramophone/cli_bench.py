@@ -1,7 +1,6 @@
 """``gramophone bench``: measurements on the machine it runs on."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +73,7 @@ def live(
             )
         except EngineError as error:
             # Not the user's to mend: whoever it is reported to will want to know where it happened.
-            print(*getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+            console.show_trace("\n".join(getattr(error, "__notes__", ())))
             console.say(f"error: {error}")
             raise typer.Exit(_EXIT_FAILED) from error
     out = console.out()
@@ -83,7 +82,7 @@ def live(
         with replacing(stats, overwrite=overwrite) as temporary:
             temporary.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         console.written.append(stats)
-        out.print(shown(stats), markup=False)
+        out.print(shown(stats))
 
 
 bench_app.command(help=console.prose(live.__doc__))(live)

@@ -79,6 +79,6 @@ def bounce(
     seconds = time.perf_counter() - start
     pace = f"{result.seconds:.1f} s in {seconds:.1f} s (real-time factor {seconds / result.seconds:.2f})"
     out = console.out()
-    out.print(f"{shown(output)}: {pace}", markup=False)
+    out.print(f"{shown(output)}: {pace}")
     for line in result.lines:
-        out.print(line, markup=False)
+        out.print(line)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from gramophone import console
@@ -37,8 +36,8 @@ def devices() -> None:
         source, sink = (" *" if device is mark else "" for mark in chosen)
         grid.add_row(
             str(device.number),
-            escape(device.name),
-            escape(device.host_api),
+            device.name,
+            device.host_api,
             f"{device.inputs or '-'}{source}",
             f"{device.outputs or '-'}{sink}",
             f"{device.sample_rate:.0f} Hz",
@@ -65,7 +64,7 @@ def ports() -> None:
     if found:
         grid = _grid("", "port")
         for port in found:
-            grid.add_row(str(port.number), escape(str(port)))
+            grid.add_row(str(port.number), str(port))
         console.out().print(grid)
 
 

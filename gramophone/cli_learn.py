@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from dsp.errors import InputError
@@ -97,7 +96,7 @@ def learn(
             made = listener.learn(target)
             assigned.put(made)
             assigned.save(file)
-            console.out().print(escape(f"{made}"))
+            console.out().print(f"{made}")
     console.say(f"the map is {shown(file)}")
 
 
@@ -110,7 +109,7 @@ def _targets(typed: Sequence[str] | None) -> Iterator[str]:
         "learn what? A parameter such as strength, a trigger such as capture, preset:NAME; return ends"
     )
     while True:
-        print("> ", end="", file=sys.stderr, flush=True)
+        console.err().print("> ", end="")
         answer = sys.stdin.readline().strip()
         if not answer:
             return
@@ -187,7 +186,7 @@ def _print(assigned: "MidiMap", file: Path) -> None:
     for pad in assigned.pads:
         what = f"note {pad.note}" if pad.note is not None else f"CC {pad.controller}"
         where = "" if pad.channel is None else f" (channel {pad.channel + 1})"
-        grid.add_row(what + where, escape(pad.target), "", "", "", "while held" if pad.hold else "")
+        grid.add_row(what + where, pad.target, "", "", "", "while held" if pad.hold else "")
     out = console.out()
     out.print(grid)
-    out.print(f"{shown(file)}{'' if file.exists() else ' (not written yet)'}", markup=False)
+    out.print(f"{shown(file)}{'' if file.exists() else ' (not written yet)'}")

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from gramophone import console
@@ -32,14 +31,14 @@ def recipes(
         for heading in ("recipe", "", "from"):
             grid.add_column(heading)
         for recipe in RECIPES.values():
-            grid.add_row(escape(recipe.name), escape(recipe.summary), escape(recipe.paper))
+            grid.add_row(recipe.name, recipe.summary, recipe.paper)
     else:
         recipe = get_recipe(name)
-        out.print(f"{recipe.name}: {recipe.summary}\n{recipe.paper}\n", markup=False)
+        out.print(f"{recipe.name}: {recipe.summary}\n{recipe.paper}\n")
         for heading in ("setting", "value", ""):
             grid.add_column(heading)
         for key, value, explained in recipe.describe():
-            grid.add_row(escape(key), escape(plain(value)), escape(explained))
+            grid.add_row(key, plain(value), explained)
     out.print(grid)
 
 

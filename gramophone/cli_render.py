@@ -196,14 +196,14 @@ def render(
     duration = track.sound.length / track.sample_rate
     pace = f"{duration:.1f} s in {seconds:.1f} s (real-time factor {seconds / duration:.2f})"
     out = console.out()
-    out.print(f"{shown_address(output_name)}: {pace}", markup=False)
+    out.print(f"{shown_address(output_name)}: {pace}")
     if rendering.resumed:
-        out.print(f"went on after: {', '.join(rendering.resumed)}", markup=False)
+        out.print(f"went on after: {', '.join(rendering.resumed)}")
     if loudness is not None:
-        out.print(_loudness(rendering.level.reached, loudness), markup=False)
+        out.print(_loudness(rendering.level.reached, loudness))
     if report is not None:
         out.print(scores.table(rows))
-        out.print(f"report: {shown(report)}", markup=False)
+        out.print(f"report: {shown(report)}")
 
 
 def _loudness(reached: float, wanted: float) -> str:

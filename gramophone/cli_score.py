@@ -73,7 +73,7 @@ def score(
         )
     if as_json:
         names = {"content": str(content), "style": str(style), "output": str(output), "sample_rate": rate}
-        print(json.dumps({**names, **scores.as_json(rows)}, indent=2, allow_nan=False))
+        console.out().print(json.dumps({**names, **scores.as_json(rows)}, indent=2, allow_nan=False))
         return
     out = console.out()
     out.print(scores.table(rows))

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from dsp.errors import InputError
 from dsp.files import shown
@@ -67,7 +67,7 @@ def make(
         console.warn(
             f"{shown(clip)} is {seconds:.0f} s long; only its first {MAX_SECONDS:g} s are in the style"
         )
-    console.out().print(shown(path), markup=False)
+    console.out().print(shown(path))
 
 
 def info(
@@ -81,7 +81,7 @@ def info(
 
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for key, value in load_style(path).info().items():
-        grid.add_row(f"[bold]{escape(key)}[/bold]", escape(value))
+        grid.add_row(Text(key, "bold"), value)
     console.out().print(grid)
 
 

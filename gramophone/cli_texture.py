@@ -77,7 +77,7 @@ def texture(
         channels, rate = clip.samples.shape[0], clip.sample_rate
         check_encodable(output, channels, rate)
         # Beside the output: where there is room for that, there should be for this.
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".texture-", dir=output.parent) as folder:
             spool = Spool.create(
                 Path(folder) / "texture.spool", channels=channels, length=round(seconds * rate)
             )
@@ -91,5 +91,4 @@ def texture(
     spent = time.perf_counter() - start
     console.out().print(
         f"{shown(output)}: {seconds:.1f} s in {spent:.1f} s (real-time factor {spent / seconds:.2f})",
-        markup=False,
     )

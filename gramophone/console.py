@@ -1,6 +1,10 @@
-"""What the commands share: where they print, how they show progress, checks that come before work."""
+"""What the commands share: how they print, how they show progress, checks that come before work.
+
+All that is printed goes through here, so that no name or message from elsewhere can steer the terminal.
+"""
 
 import inspect
+import logging
 import math
 import os
 import re
@@ -8,18 +12,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.segment import Segment
+from rich.text import Text
 
 from dsp.errors import InputError
 from dsp.files import check_writable, shown
+from dsp.text import escaped
 
 if TYPE_CHECKING:
     from offline.render import Progress as RenderProgress
@@ -28,14 +36,42 @@ if TYPE_CHECKING:
 # begun.
 _FIRST_LINE = 2.0
 _NEXT_LINES = 15.0
+# Whoever sends packets can make as many faults as there are packets, and as long ones.
+_FAULT_SECONDS = 1.0
+_LONGEST_FAULT = 400
 
 # Files this run has finished: what an interruption has to tell of.
 written: list[Path] = []
 
 
+class _PlainConsole(Console):
+    """Shows text as it is: escaped, and without markup or emoji. What is to have a colour is a rich Text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(escaped(text, keep="\n"), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        if (
+            isinstance(renderable, Text)
+            and (plain := escaped(renderable.plain, keep="\n")) != renderable.plain
+        ):
+            renderable = Text(
+                plain, renderable.style, justify=renderable.justify, overflow=renderable.overflow
+            )
+        return super().render(renderable, options)
+
+
 def out() -> Console:
     """Return a console on standard output, as it is now (tests and pipes replace it)."""
-    return Console(highlight=False, soft_wrap=True)
+    return _PlainConsole(soft_wrap=True)
+
+
+def err() -> Console:
+    """Return a console on standard error, as it is now."""
+    return _PlainConsole(stderr=True)
 
 
 def prose(text: str | None) -> str:
@@ -51,12 +87,91 @@ def prose(text: str | None) -> str:
 
 def say(message: str) -> None:
     """Print one line on standard error after the program's name."""
-    print("gramophone:", " ".join(message.split()), file=sys.stderr, flush=True)
+    print("gramophone:", escaped(" ".join(message.split())), file=sys.stderr, flush=True)
 
 
 def warn(message: str) -> None:
     """Print one line of warning on standard error."""
     say(f"warning: {message}")
+
+
+def show_trace(trace: str) -> None:
+    """Print a traceback on standard error: where something happened that is not the user's to mend."""
+    err().print(trace.rstrip("\n"), soft_wrap=True)
+
+
+class Faults:
+    """Says one line a second at most, and with the next line how many there were in between; for any thread.
+
+    Parameters
+    ----------
+    tell
+        prints a line
+    seconds
+        from one line to the next
+    """
+
+    def __init__(self, tell: Callable[[str], object], *, seconds: float = _FAULT_SECONDS) -> None:
+        self._tell = tell
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._resting = False
+        self._held: list[str] = []
+        self._more = 0
+
+    def __call__(self, message: str) -> None:
+        """Say a line now, or in a moment if it is still the last one then."""
+        with self._lock:
+            self._more += len(self._held)
+            self._held = [message if len(message) <= _LONGEST_FAULT else f"{message[:_LONGEST_FAULT]} ..."]
+            if not self._resting:
+                self._say()
+
+    def _say(self) -> None:
+        self._resting = bool(self._held)
+        if not self._held:
+            return
+        more = f" (and {self._more} more that are not shown)" if self._more else ""
+        line = f"{self._held.pop()}{more}"
+        self._more = 0
+        timer = threading.Timer(self._seconds, self._go_on)
+        timer.daemon = True
+        timer.start()
+        # Where nobody can be told, the rest goes on all the same.
+        with suppress(OSError, ValueError):
+            self._tell(line)
+
+    def _go_on(self) -> None:
+        with self._lock:
+            self._say()
+
+
+fault = Faults(say)
+
+
+class _LogLines(logging.Handler):
+    """What this program and its libraries write to their logs, as faults."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        reason = f": {type(error).__name__}: {error}" if error is not None else ""
+        fault(f"{record.levelname.lower()}: {record.getMessage()}{reason}")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (so called in logging)
+        """Leave a record alone that cannot be shown."""
+
+
+@contextmanager
+def everything_shown() -> Iterator[None]:
+    """Have shown here what libraries would print themselves: logs, warnings, and tracebacks, which end the program."""
+    logging.basicConfig(handlers=[_LogLines()], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
+    threading.excepthook = lambda dead: show_trace("".join(traceback.format_exception(dead.exc_value)))
+    try:
+        yield
+    except Exception as error:
+        show_trace("".join(traceback.format_exception(error)))
+        raise SystemExit(1) from None
 
 
 class Display:
@@ -67,7 +182,7 @@ class Display:
     """
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = err()
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._next = 0.0
@@ -78,9 +193,9 @@ class Display:
         self._next = time.monotonic() + _FIRST_LINE
         if self._console.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=None),
-                TextColumn("{task.fields[detail]}"),
+                TextColumn("{task.fields[detail]}", markup=False),
                 console=self._console,
                 transient=True,
                 expand=True,

@@ -101,7 +101,7 @@ def demo(
     terminal.print(scores.table(rows))
     terminal.print(f"\n{scores.EXPLANATION} {_COLD}\n", style="dim", soft_wrap=False)
     for name in _FILES:
-        terminal.print(f"  {shown(out / name)}", markup=False)
+        terminal.print(f"  {shown(out / name)}")
     terminal.print(
         f"Done in {time.perf_counter() - start:.0f} s; listen to them, and open the report in a browser."
     )

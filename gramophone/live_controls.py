@@ -1,5 +1,6 @@
 """What a live session is played with besides the keys: controller, OSC, the desk, and what the last session left."""
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from dsp.errors import InputError
 from dsp.files import shown
 from gramophone import console, live_settings
+from gramophone.housekeeping import Task
 from gramophone.settings_folder import map_file, presets_folder, state_file, takes_folder
 from gramophone.style_shelf import StyleShelf
 from gramophone.takes import Takes
@@ -76,7 +78,8 @@ def styles_or_remembered(styles: Sequence[Path], state: "SessionState") -> list[
     InputError
         there are none
     """
-    found = list(styles) or [Path(text) for text in state.styles if Path(text).exists()][:MAX_STYLES]
+    # Unlike a Path, these say of every text whether there is such a file.
+    found = list(styles) or [Path(text) for text in state.styles if os.path.exists(text)][:MAX_STYLES]  # noqa: PTH110
     if not found:
         raise InputError(
             "no style is given, and none of the last time is left; give a sound file or .style file"
@@ -90,7 +93,7 @@ def folder_or_remembered(typed: Path | None, state: "SessionState") -> Path | No
         if not typed.is_dir():
             raise InputError(f"--styles {shown(typed)} is no folder; give a folder of styles")
         return typed.resolve()
-    return Path(state.folder) if state.folder is not None and Path(state.folder).is_dir() else None
+    return Path(state.folder) if state.folder is not None and os.path.isdir(state.folder) else None  # noqa: PTH112
 
 
 def map_path(typed: Path | None, *, safe: bool) -> Path | None:
@@ -175,7 +178,7 @@ class Hands:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None or not issubclass(kind, Exception):
-            self.remember(now=True)
+            Task("remembering where this session ends", self.remember)(now=True)
         self._stack.close()
 
     def _open(self, stack: ExitStack) -> None:
@@ -222,27 +225,22 @@ class Hands:
         return [line for _, line in lines]
 
     def remember(self, *, now: bool = False) -> None:
-        """Write down where everything stands, now and then, or `now`; that it cannot be is told once."""
+        """Write down where everything stands, now and then, or `now`; InputError where that cannot be."""
         from gramophone.session_state import SessionState, save_state
 
         if not self._controls.remember or not (now or time.monotonic() >= self._next):
             return
-        self._next = time.monotonic() + _REMEMBER_SECONDS
         values = {one.id: self._host.get(one.id) for one in self._host.parameters}
         sources = self._shelf.sources()
         # In the next session they are in the first slots.
         values |= {f"style_{place + 1}": weight for place, (_, weight) in enumerate(sources)}
         state = SessionState(
             values=values,
-            styles=tuple(str(source.resolve()) for source, _ in sources),
+            styles=tuple(os.path.realpath(source) for source, _ in sources),
             folder=None if self._controls.folder is None else str(self._controls.folder),
             preset=self.performance.surface.preset,
         )
-        if state == self._saved:
-            return
-        self._saved = state
-        try:
+        if state != self._saved:
             save_state(state_file(), state)
-        except InputError as error:
-            console.warn(f"the next session will not start where this one ends: {error}")
-            self._next = float("inf")
+            self._saved = state
+        self._next = time.monotonic() + _REMEMBER_SECONDS

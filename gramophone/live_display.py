@@ -5,9 +5,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -60,7 +59,7 @@ def budget(snapshot: "Snapshot") -> Table:
     for name, samples, source in rows:
         style = "bold" if name == "total" else ""
         grid.add_row(
-            name, str(samples), f"{snapshot.milliseconds(samples):.1f}", f"[dim]{source}[/dim]", style=style
+            name, str(samples), f"{snapshot.milliseconds(samples):.1f}", Text(source, "dim"), style=style
         )
     return grid
 
@@ -80,7 +79,7 @@ def granted(snapshot: "Snapshot", *, styles: str, output: str, midi: str, **more
         **more,
     }
     for name, value in rows.items():
-        grid.add_row(f"[bold]{name}[/bold]", escape(value))
+        grid.add_row(Text(name, "bold"), value)
     return grid
 
 
@@ -120,7 +119,7 @@ class StatusDisplay:
     """
 
     def __init__(self, parameters: "Sequence[Parameter]", *, keys: bool) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = console.err()
         self._parameters = parameters
         self._keys = keys
         self._live: Live | None = None
@@ -156,7 +155,7 @@ class StatusDisplay:
             for channel, peak in enumerate(peaks):
                 remark = "limiter" if name == "out" and not channel and snapshot.limiter_active else ""
                 meters.add_row(
-                    "" if channel else name, _bar(peak), f"{decibels(peak):.0f} dB", f"[yellow]{remark}[/]"
+                    "" if channel else name, _bar(peak), f"{decibels(peak):.0f} dB", Text(remark, "yellow")
                 )
         facts = Table.grid(padding=(0, 3))
         outs = snapshot.drop_outs

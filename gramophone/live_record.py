@@ -59,7 +59,7 @@ class SessionRecorder:
             console.say(line)
         if status.folder is not None and status.seconds:
             minutes, seconds = divmod(int(status.seconds), 60)
-            console.out().print(f"recorded {minutes}:{seconds:02d} in {shown(status.folder)}", markup=False)
+            console.out().print(f"recorded {minutes}:{seconds:02d} in {shown(status.folder)}")
 
     def rows(self) -> dict[str, str]:
         """Return what the display shows at the start."""

@@ -1,8 +1,8 @@
 """A live session from start to end: the engine, the controller, the keys, the display, the figures."""
 
 import json
-import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import typer
 
 from dsp.files import replacing, shown
 from gramophone import console, live_display
+from gramophone.housekeeping import Task
 from gramophone.keys import Keys
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def play(
     out = console.out()
     out.print(live_display.closing(figures))
     if files is not None and last.state != FAILED:
-        out.print(shown(files.output), markup=False)
+        out.print(shown(files.output))
     # Without files Ctrl-C is how one stops playing; there is nothing else to wait for.
     if files is not None and (interrupted or last.state == FAILED) and files.output.exists():
         what = "interrupted" if interrupted else "ended"
@@ -143,7 +144,7 @@ def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, obj
 def _failed(error: "EngineError") -> typer.Exit:
     """Tell of an engine that could not start; return what to leave with."""
     # Not the user's to mend: whoever it is reported to will want to know where it happened.
-    print(*getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+    console.show_trace("\n".join(getattr(error, "__notes__", ())))
     console.say(f"error: {error}")
     return typer.Exit(_EXIT_FAILED)
 
@@ -178,17 +179,19 @@ def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "
     )
     for name, address in hands.addresses().items():
         # Whole, however narrow the terminal is: it is there to be opened.
-        out.print(f"{name:<8}{address}", markup=False)
+        out.print(f"{name:<8}{address}")
     out.print(live_display.budget(before))
     for note in _notes(before):
         console.say(note)
     with Keys() as keys, live_display.StatusDisplay(host.parameters, keys=keys.available) as display:
-        while not host.wait(_LOOK):
-            if not all(_obey(hands, key) for key in keys.pressed()):
-                return
+
+        def tell() -> None:
             for line in (*hands.news(), *recorder.news()):
-                console.say(line)
-            hands.remember()
+                # Whoever sends messages from outside can make any number of errors.
+                (console.fault if line.startswith("error:") else console.say)(line)
+
+        def look() -> None:
+            nonlocal port
             now = host.snapshot()
             lines, back = news.look(now)
             for line in lines:
@@ -201,15 +204,28 @@ def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "
                 console.say(f"MIDI: {port}")
             display.update(now, midi=port)
 
+        pressed, obey = Task("reading the keys", keys.pressed), Task("a key", partial(_obey, hands))
+        tasks = (
+            Task("telling the news", tell),
+            Task("remembering where this session stands", hands.remember),
+            Task("the display", look),
+        )
+        while not host.wait(_LOOK):
+            for key in pressed() or ():
+                if key == "q":
+                    return
+                obey(key)
+            for task in tasks:
+                task()
 
-def _obey(hands: "Hands", key: str) -> bool:
-    """Do what a key is for; return whether to play on."""
+
+def _obey(hands: "Hands", key: str) -> None:
+    """Do what a key is for."""
     surface = hands.performance.surface
     if key in _PRESSES and surface.can(_PRESSES[key]):
         surface.press(_PRESSES[key], True)
     elif key in _STEPS:
         surface.set("strength", surface.get("strength") + _STEPS[key])
-    return key != "q"
 
 
 def _notes(now: "Snapshot") -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dsp.errors import InputError
-from dsp.files import shown
+from dsp.files import native, shown
 from gramophone import console
 from plugins.knobs import MAX_STYLES
 from plugins.live import LIVE_PARAMETERS
@@ -103,7 +103,7 @@ def file_channels(path: Path) -> int:
 
     # What cannot be read is refused by the engine, which reads it.
     with suppress(soundfile.LibsndfileError, OSError):
-        return min(int(soundfile.info(path).channels), MAX_CHANNELS)
+        return min(int(soundfile.info(native(path)).channels), MAX_CHANNELS)
     return 1
 
 

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from dsp.errors import InputError
 from dsp.files import shown
 from gramophone.settings_folder import set_aside
 from plugins.parameter import Parameter
-from plugins.preset import PresetFolder
+from plugins.preset import PresetFolder, summary
 from realtime.learn import Learner
 from realtime.mapping import Assignment, CcMap
 from realtime.midi_map import MidiMap, Pad, parse_knob, parse_pad, read_map
@@ -38,16 +39,22 @@ def starting_map(
     if path is None or not path.exists():
         return MidiMap(parameters, knobs=typed), None
     try:
-        saved = read_map(path, parameters)
+        saved, faults = read_map(path, parameters)
     except InputError as error:
         return MidiMap(parameters, knobs=typed), f"{error}; {set_aside(path)}, and the usual map is in force"
+    line = None
+    if faults:
+        line = f"{summary(faults)}; {set_aside(path)}, and the rest of the map is in force"
+        if not path.exists():
+            with suppress(InputError):
+                saved.save(path)
     if not cc:
-        return saved, None
+        return saved, line
     own = CcMap(["none", *(text for text in cc if text.strip() != "none")], parameters).assignments
     numbers = {number for item in own for number in (item.controller, item.fine)}
     kept = [item for item in saved.knobs.assignments if not {item.controller, item.fine} - {None} & numbers]
     saved.knobs.assign((*(() if "none" in {text.strip() for text in cc} else kept), *own))
-    return saved, None
+    return saved, line
 
 
 class Performance:

@@ -123,7 +123,8 @@ def read(names: Sequence[str], *, stack: ExitStack, fetch: bool, show: Show) -> 
     """
     sources: list[Source] = []
     for name in names:
-        called = addresses.shown_address(name)
+        # An address may hold a password; the name of a file is what it is, and only escaped when it is printed.
+        called = addresses.shown_address(name) if addresses.is_address(name) else name
 
         def meter(done: int, total: int | None, title: str = f"reading {called}") -> None:
             show(title, done, total)

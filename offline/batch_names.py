@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from dsp.addresses import is_address, name_of
+from dsp.text import shortened
 
 # A name of 255 bytes is the longest that file systems take; the rest is for the extension.
 _LONGEST = 120
@@ -74,8 +75,7 @@ def _numbered(names: Sequence[str], taken: set[str]) -> list[str]:
 
 def _clean(text: str) -> str:
     plain = "".join("_" if letter in _FORBIDDEN or not letter.isprintable() else letter for letter in text)
-    short = plain.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore").strip()
-    return short or "sound"
+    return shortened(plain, _LONGEST).strip() or "sound"
 
 
 def _parts(source: str) -> PurePosixPath:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +13,15 @@ from dsp.audiofile import Track, check_encodable, read_audio, read_track, sound_
 from dsp.files import shown
 from dsp.formats import output_format, output_subtype
 from dsp.tags import Tags
+from dsp.text import shortened
 from models.style import Style
 from offline.journal import Progress
 from offline.recipes import Recipe
 from offline.render import TrackRendering, check_content, render_track, work_key
 from offline.workplace import Workplace
+
+# Bytes: a name may have 255, and some are for the suffix.
+_LONGEST_NAME = 240
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,11 @@ class FileJob:
 
 def work_folder(output: Path) -> Path:
     """Where the work for an output is kept while it lasts: beside it, and named after it."""
-    return output.with_name(output.name + ".work")
+    name = output.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+        name = f"{shortened(name, _LONGEST_NAME - len(digest) - 1)}-{digest}"
+    return output.with_name(name + ".work")
 
 
 @contextmanager

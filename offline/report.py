@@ -23,6 +23,7 @@ from dsp.audiofile import resample
 from dsp.errors import InputError
 from dsp.files import replacing
 from dsp.level import loudness
+from dsp.text import escaped
 from offline import plates
 
 # Beyond this a lossless copy makes a page that is slow to open and too large to send.
@@ -112,6 +113,8 @@ def _environment() -> Any:
         loader=jinja2.PackageLoader("offline", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        # Names may hold what is no character, and what turns the direction of all that follows.
+        finalize=lambda value: escaped(value, keep="\n\t") if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )

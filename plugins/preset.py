@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +31,9 @@ PASSING = frozenset({"mute", "bypass", "freeze", "soundcheck"})
 _LARGEST = 1 << 20
 # What every file system takes, and what no shell or address has to quote much.
 _NAME = re.compile(r"[\w][\w .,'()+-]{0,62}", re.UNICODE)
+# Of the 255 that a file's name may have, its suffix takes some.
+_MOST_BYTES = 240
+_MOST_FAULTS = 3
 # Windows keeps these for devices, whatever the suffix.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -43,18 +48,28 @@ class Preset:
     values : by parameter id, in the parameter's unit
     program : MIDI program that recalls it, 0 to 127, or None
     styles : the mixture of styles, weights 0 to 1 by name; empty where only the weights of the slots are known
+    faults : what its file says beside that and cannot be used, a phrase each
     """
 
     name: str
     values: Mapping[str, float] = field(default_factory=dict)
     program: int | None = None
     styles: Mapping[str, float] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
 
 
 def check_name(name: str) -> str:
     """Return a name as presets, styles and maps may have it; InputError for others."""
-    name = " ".join(name.split())
-    if not _NAME.fullmatch(name) or name.endswith(".") or _RESERVED.fullmatch(name):
+    # One way to write an accent: else two names that look the same would be two files.
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    # Vowel signs and the like are no letters by themselves, but many a language has no words without.
+    letters = "".join("_" if unicodedata.category(letter)[0] == "M" else letter for letter in name[1:])
+    if (
+        not _NAME.fullmatch(name[:1] + letters)
+        or name.endswith(".")
+        or _RESERVED.fullmatch(name)
+        or len(name.encode()) > _MOST_BYTES
+    ):
         raise InputError(
             f"{name!r} cannot be a name; use letters, digits, spaces and -_.,'()+, up to 63, first a letter or digit"
         )
@@ -113,21 +128,22 @@ def write_json(path: Path, kind: str, content: Mapping[str, object]) -> None:
         {"format": kind, "version": VERSION, **content}, indent=2, allow_nan=False, ensure_ascii=False
     )
     with replacing(path, overwrite=True) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # What names hold beside characters, such as a byte that is not UTF-8, becomes an escape of JSON's.
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
-def known_values(found: object, parameters: Sequence[Parameter], path: Path) -> dict[str, float]:
-    """Return the values of the parameters there are, held to their ranges.
+def summary(faults: Sequence[str]) -> str:
+    """Return what is wrong with a file in one line, however much it is."""
+    more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
+    return "; ".join(faults[:_MOST_FAULTS]) + more
 
-    Raises
-    ------
-    InputError
-        `found` is no object of numbers; the message names `path`
-    """
+
+def known_values(found: object, parameters: Sequence[Parameter]) -> tuple[dict[str, float], list[str]]:
+    """Return the values of the parameters there are, held to their ranges, and what is wrong with the others."""
     if not isinstance(found, dict):
-        raise InputError(f"{shown(path)}: its values are not an object; restore it or move it away")
+        return {}, ["its values are not an object"]
     by_id = {parameter.id: parameter for parameter in parameters}
-    values = {}
+    values, faults = {}, []
     for key, value in found.items():
         if (
             isinstance(value, bool)
@@ -135,10 +151,10 @@ def known_values(found: object, parameters: Sequence[Parameter], path: Path) -> 
             or abs(value) > 1e300
             or math.isnan(value)
         ):
-            raise InputError(f"{shown(path)}: {key!r} is not a number; restore it or move it away")
-        if key in by_id:
+            faults.append(f"{key!r} is not a number")
+        elif key in by_id:
             values[key] = by_id[key].clamp(value)
-    return values
+    return values, faults
 
 
 class PresetFolder:
@@ -162,28 +178,32 @@ class PresetFolder:
             found = [item.stem for item in self.path.iterdir() if item.suffix == SUFFIX]
         except OSError:
             return []
-        return sorted((name for name in found if _NAME.fullmatch(name)), key=str.casefold)
+        return sorted(filter(_is_name, found), key=str.casefold)
 
     def load(self, name: str) -> Preset:
         """Read a preset; InputError if it does not exist or is damaged."""
         path = self._file(name)
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110  (a Path would raise where it may not look)
             raise InputError(
                 f"there is no preset {name!r}; there are: {', '.join(self.names()) or 'none yet'}"
             )
         found = read_json(path, FORMAT)
+        values, faults = known_values(found.get("values"), self._parameters)
         program = found.get("program")
         if program is not None and (
             isinstance(program, bool) or not isinstance(program, int) or not 0 <= program < PROGRAMS
         ):
-            raise InputError(f"{shown(path)}: program {program!r} is not one of 0 to {PROGRAMS - 1}")
-        values = known_values(found.get("values"), self._parameters, path)
+            faults.append(f"program {program!r} is not one of 0 to {PROGRAMS - 1}")
+            program = None
         styles = found.get("styles", {})
-        if not isinstance(styles, dict) or not all(map(_weight, styles.values())):
-            raise InputError(
-                f"{shown(path)}: its styles are no weights from 0 to 1; restore it or move it away"
-            )
-        return Preset(name=path.stem, values=values, program=program, styles=styles)
+        weights = (
+            {key: value for key, value in styles.items() if _weight(value)}
+            if isinstance(styles, dict)
+            else {}
+        )
+        if weights != styles:
+            faults.append("its styles are not all weights from 0 to 1")
+        return Preset(name=path.stem, values=values, program=program, styles=weights, faults=tuple(faults))
 
     def all(self) -> list[Preset]:
         """Return every preset that can be read, in alphabetical order."""
@@ -230,6 +250,14 @@ class PresetFolder:
 
     def _file(self, name: str) -> Path:
         return self.path / f"{check_name(name)}{SUFFIX}"
+
+
+def _is_name(name: str) -> bool:
+    """Whether a preset can be called so, exactly: what is listed can be loaded."""
+    try:
+        return check_name(name) == name
+    except InputError:
+        return False
 
 
 def _weight(value: object) -> bool:

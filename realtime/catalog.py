@@ -19,7 +19,8 @@ SUFFIXES = frozenset(
 #: The most styles that a folder shows.
 MOST_IN_FOLDER = 1000
 
-_LONGEST_NAME = 80
+# Bytes, so that there is room for a number and the suffix.
+_LONGEST_NAME = 240
 # What some system does not allow in the name of a file.
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 
@@ -111,7 +112,7 @@ class Catalog:
         """
         plain = (f"capture-{datetime.now().astimezone():%Y%m%d-%H%M%S}" if name is None else name).strip()
         allowed = plain.isprintable() and not plain.startswith(".") and not _FORBIDDEN & set(plain)
-        if not (allowed and 0 < len(plain) <= _LONGEST_NAME):
+        if not (allowed and 0 < len(plain.encode()) <= _LONGEST_NAME):
             raise InputError(
                 f"{name!r} cannot be the name of a style; use letters, digits, spaces and dashes"
             )

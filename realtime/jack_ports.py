@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -84,14 +85,14 @@ class JackPorts:
         for other in found:
             if other is None:
                 break
-            names.add(other.decode())
+            names.add(os.fsdecode(other))
         self._library.jack_free(found)
         return names
 
     def _change(self, function: Any, name: str, other: str) -> None:
         # Source first. Our inputs are called in_..., our outputs out_...
         ends = (other, name) if name.rpartition(":")[2].startswith("in") else (name, other)
-        function(self._client, *(end.encode() for end in ends))
+        function(self._client, *map(os.fsencode, ends))
 
 
 def own_client() -> str | None:

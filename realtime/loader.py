@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsp.errors import InputError
+from dsp.files import shown
 from realtime.slot_board import SlotBoard
 from realtime.taps import USUAL_RATE, Taps
 
@@ -228,8 +229,9 @@ class _Loader:
             return Saved(wanted.path, "")
         try:
             Style.from_audio(sound, wanted.recorded_rate, name=wanted.path.stem).save(wanted.path)
-        except InputError as error:
-            return Saved(wanted.path, f"{error}; the captured style sounds, but is kept nowhere")
+        except Exception as error:
+            reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            return Saved(wanted.path, f"{reason}; the captured style sounds, but is kept nowhere")
         return Saved(wanted.path, "")
 
     def _capture(self, wanted: Captured) -> Bytes:
@@ -252,7 +254,7 @@ class _Loader:
         try:
             found = path.stat()
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}; check the name") from None
+            raise InputError(f"{shown(path)} cannot be read: {error.strerror}; check the name") from None
         key = (path, found.st_mtime_ns, found.st_size, sample_rate)
         if key not in self._kept:
             style = load_style(path)

@@ -7,6 +7,7 @@ waiting there for the interpreter lock is an xrun for everybody.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ import rtmidi
 
 from dsp.errors import InputError
 from realtime.midi_ports import Port, api_name, choose_port, list_ports, open_client, tried
+
+_log = logging.getLogger(__name__)
 
 PORT_NAME = "gramophone"
 NONE = "none"
@@ -39,7 +42,7 @@ class MidiInput:
     Parameters
     ----------
     receive
-        Called with each message, a list of bytes, in this object's thread. What it raises is not caught.
+        Called with each message, a list of bytes, in this object's thread. What it raises goes to the log.
     wanted
         A port's number, or words of its name; "virtual" opens a port called ``gramophone`` for others to connect to.
         None: the controller, if there is exactly one, else the virtual port, else nothing.
@@ -127,13 +130,18 @@ class MidiInput:
         looks = round(_LOOK / _POLL)
         polls = 0
         while not self._stop.wait(_POLL):
+            try:
+                self._drain()
+                polls += 1
+                if polls >= looks:
+                    polls = 0
+                    with self._lock:
+                        self._look()
+            except Exception as error:
+                _log.warning("MIDI: %s: %s", type(error).__name__, error)
+                self._stop.wait(_LOOK)
+        with suppress(Exception):
             self._drain()
-            polls += 1
-            if polls >= looks:
-                polls = 0
-                with self._lock:
-                    self._look()
-        self._drain()
 
     def _drain(self) -> None:
         with self._lock:
@@ -141,7 +149,10 @@ class MidiInput:
             while client is not None and (event := client.get_message()) is not None:
                 message, _seconds = event
                 self.received += 1
-                self._receive(message)
+                try:
+                    self._receive(message)
+                except Exception as error:
+                    _log.warning("MIDI message %s: %s: %s", message[:8], type(error).__name__, error)
 
     def _look(self) -> None:
         """Notice that the port has gone, or that it is back."""

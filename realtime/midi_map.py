@@ -31,7 +31,7 @@ _NOTE_OFF, _NOTE_ON, _CONTROL_CHANGE, _PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
 # A controller used as a pad is down from the middle on.
 _DOWN = 64
 _CHANNELS = 16
-_MOST = 1024
+_MOST = 4096
 _FINE = 32
 
 
@@ -198,28 +198,34 @@ def written_pad(pad: Pad) -> dict[str, object]:
     }
 
 
-def read_map(path: Path, parameters: Sequence[Parameter]) -> MidiMap:
-    """Read a map. Knobs of parameters that are not there are passed over.
+def read_map(path: Path, parameters: Sequence[Parameter]) -> tuple[MidiMap, list[str]]:
+    """Read a map, and what is wrong with entries that are left out, a line each, which names the file and the entry.
+
+    Knobs of parameters that are not there are passed over.
 
     Raises
     ------
     InputError
-        it cannot be read, or something in it is not as it must be; the message names the file and the entry
+        it cannot be read, or is no map
     """
     found = read_json(path, FORMAT)
     by_id = {parameter.id: parameter for parameter in parameters}
-    knobs = [
-        knob
-        for place, entry in enumerate(_entries(found, "knobs", path))
-        if (knob := parse_knob(entry, by_id, where=f"{shown(path)}, knob {place + 1}")) is not None
-    ]
-    pads = [
-        parse_pad(entry, where=f"{shown(path)}, pad {place + 1}")
-        for place, entry in enumerate(_entries(found, "pads", path))
-    ]
+    knobs, pads, faults = [], [], []
+    for place, entry in enumerate(_entries(found, "knobs", path), start=1):
+        try:
+            knob = parse_knob(entry, by_id, where=f"{shown(path)}, knob {place}")
+        except InputError as error:
+            faults.append(str(error))
+        else:
+            knobs += [knob] if knob is not None else []
+    for place, entry in enumerate(_entries(found, "pads", path), start=1):
+        try:
+            pads.append(parse_pad(entry, where=f"{shown(path)}, pad {place}"))
+        except InputError as error:
+            faults.append(str(error))
     listed = CcMap(["none"], parameters)
     listed.assign(knobs)
-    return MidiMap(parameters, knobs=listed, pads=pads)
+    return MidiMap(parameters, knobs=listed, pads=pads), faults
 
 
 def _entries(found: dict[str, Any], key: str, path: Path) -> list[Any]:

@@ -10,6 +10,7 @@ OSC 1.0 (Wright and Freed 1997) leaves time tags to the receiver; here a bundle 
 
 from __future__ import annotations
 
+import logging
 import math
 import socket
 import struct
@@ -26,6 +27,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from dsp.errors import InputError
 from realtime.surface import PRESET, Surface
+
+_log = logging.getLogger(__name__)
 
 ROOT = "/gramophone/"
 PORT = 9000
@@ -146,7 +149,10 @@ class OscControl:
             if self._fixed is None:
                 self._greet((sender[0], sender[1]))
             for message in found:
-                self.obey(message.address, list(message.params), told=self._fixed in (None, sender[:2]))
+                try:
+                    self.obey(message.address, list(message.params), told=self._fixed in (None, sender[:2]))
+                except Exception as error:
+                    _log.warning("OSC %s: %s: %s", message.address[:80], type(error).__name__, error)
 
     def _greet(self, sender: Address) -> None:
         with self._lock:
@@ -183,14 +189,21 @@ class OscControl:
 
     def _tell(self) -> None:
         while not self._stop.wait(_LOOK):
-            with self._lock:
-                if self._peer is None:
-                    continue
-                for parameter in self._surface.parameters:
-                    position = self._surface.unit(parameter.id)
-                    if abs(position - self._known.get(parameter.id, math.inf)) > _SAME:
-                        self._known[parameter.id] = position
-                        self._send(ROOT + parameter.id, position)
+            try:
+                self._tell_changes()
+            except Exception as error:
+                _log.warning("OSC feedback: %s: %s", type(error).__name__, error)
+                self._stop.wait(1.0)
+
+    def _tell_changes(self) -> None:
+        with self._lock:
+            if self._peer is None:
+                return
+            for parameter in self._surface.parameters:
+                position = self._surface.unit(parameter.id)
+                if abs(position - self._known.get(parameter.id, math.inf)) > _SAME:
+                    self._known[parameter.id] = position
+                    self._send(ROOT + parameter.id, position)
 
     def _send(self, address: str, position: float) -> None:
         builder = OscMessageBuilder(address=address)

@@ -74,7 +74,7 @@ class Desk:
 
     def end(self, failure: str) -> None:
         """Say that nothing more is written, and why, if that was not as it was meant (recorder)."""
-        self.text.value = " ".join(failure.split()).encode()[: _TEXT_BYTES - 1]
+        self.text.value = " ".join(failure.split()).encode(errors="backslashreplace")[: _TEXT_BYTES - 1]
         self.cells[Cell.STATE] = State.FAILED if failure else State.DONE
 
     @property

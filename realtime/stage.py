@@ -349,7 +349,12 @@ class Stage:
             self._wake.clear()
             while not self._ended:
                 with self._lock:
-                    self._work.step(time.monotonic())
+                    try:
+                        self._work.step(time.monotonic())
+                    except Exception as error:
+                        # Whatever this was about, what is asked for next is still to be done.
+                        self._work.fail(error)
+                        break
                     if not self._work.busy:
                         break
                 time.sleep(_TICK)

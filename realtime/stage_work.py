@@ -155,5 +155,9 @@ class StageWork:
         self._mixer.loaded(place, serial)
         self._tell("ready", self._catalog.names[self._mixer.slots[place].key])
 
+    def fail(self, error: Exception) -> None:
+        """Tell of a step that could not be done."""
+        self._tell("error", f"styles: {type(error).__name__}: {error}")
+
     def _tell(self, kind: str, text: str) -> None:
         self.events = [*self.events[1 - _MOST_EVENTS :], StageEvent(kind, text)]

@@ -18,7 +18,7 @@ from typing import Protocol
 from dsp.errors import InputError
 from plugins.knobs import MAX_STYLES
 from plugins.parameter import Parameter
-from plugins.preset import Preset, PresetFolder
+from plugins.preset import Preset, PresetFolder, summary
 
 #: What stands before a preset's name where triggers are named: ``preset:rain``.
 PRESET = "preset:"
@@ -222,6 +222,8 @@ class Surface:
         if self._mixture is not None and named:
             self._mixture.blend(preset.styles)
         self.tell(f"preset {preset.name}")
+        if preset.faults:
+            self.tell(f"error: preset {preset.name}: {summary(preset.faults)}; save it again")
 
     def later(self, job: Callable[[], object]) -> None:
         """Do something after what was asked for before, in this object's thread."""
@@ -248,7 +250,8 @@ class Surface:
                 job()
             except InputError as error:
                 self.tell(f"error: {error}")
-            except (OSError, RuntimeError) as error:
-                self.tell(f"error: {error or type(error).__name__}")
+            except Exception as error:
+                # Whatever was asked for, what is asked for next is still to be done.
+                self.tell(f"error: {type(error).__name__}: {error}")
             # A burst of presses must not keep the interpreter from those who listen.
             time.sleep(0.0)

@@ -15,13 +15,15 @@ import soundfile
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
-from dsp.files import replacing, shown
+from dsp.files import native, replacing, shown
+from dsp.text import shortened
 from plugins.take import STYLES
 from plugins.take_sound import STEPS
 
 # As much of a sound file as a style takes; see models.style.
 _SECONDS = 30.0
-_LONGEST_NAME = 80
+# Bytes, so that there is room for a number and a suffix.
+_LONGEST_NAME = 200
 # A style that was captured plays before its file is there.
 _PATIENCE = 5.0
 _LOOK = 0.1
@@ -113,7 +115,7 @@ def keep_style(source: Path, folder: Path) -> str:
                 shutil.copyfile(source, temporary)
             return name
         name = _free(folder, source.stem, ".wav")
-        with soundfile.SoundFile(source) as file:
+        with soundfile.SoundFile(native(source)) as file:
             rate = int(file.samplerate)
             clip = file.read(int(_SECONDS * rate), dtype="float64", always_2d=True)
         _write(folder / name, clip, rate)
@@ -137,13 +139,13 @@ def _write(path: Path, clip: NDArray[np.float64], rate: int) -> None:
     else:
         subtype = "FLOAT" if np.array_equal(clip.astype(np.float32), clip) else "DOUBLE"
     with replacing(path, overwrite=False) as temporary:
-        soundfile.write(temporary, data, rate, subtype=subtype)
+        soundfile.write(native(temporary), data, rate, subtype=subtype)
 
 
 def _free(folder: Path, stem: str, suffix: str) -> str:
     """Return a name in the take that is not taken."""
     plain = "".join(letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in stem)
-    plain = plain.strip(" .")[:_LONGEST_NAME] or "style"
+    plain = shortened(plain.strip(" ."), _LONGEST_NAME) or "style"
     number, name = 1, f"{STYLES}/{plain}{suffix}"
     while (folder / name).exists():
         number += 1

@@ -16,7 +16,7 @@ import soxr
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
-from dsp.files import shown, write_error
+from dsp.files import native, shown, write_error
 from realtime.contracts import POLL, ring_frames, whole_blocks
 from realtime.jack_ports import Connections
 from realtime.priority import raise_priority
@@ -68,7 +68,7 @@ class FileSource:
             what = "is not a sound file" if path.exists() else "does not exist"
             raise InputError(f"{shown(path)} {what}; check the name")
         try:
-            self._file = soundfile.SoundFile(path)
+            self._file = soundfile.SoundFile(native(path))
         except (soundfile.LibsndfileError, OSError) as error:
             raise InputError(
                 f"{shown(path)} is not a readable sound file ({error}); convert it to WAV or FLAC"

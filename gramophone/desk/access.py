@@ -46,7 +46,7 @@ class Access:
         """Return whether a token, if one is needed, is the right one."""
         if self.token is None:
             return True
-        return given is not None and hmac.compare_digest(given.encode(), self.token.encode())
+        return given is not None and hmac.compare_digest(_bytes(given), _bytes(self.token))
 
     def host_fits(self, header: str) -> bool:
         """Return whether a request's Host is ours.
@@ -60,4 +60,12 @@ class Access:
     @staticmethod
     def origin_fits(origin: str | None, header: str) -> bool:
         """Return whether what opens a connection is our own page, or no browser at all (then there is no origin)."""
-        return origin is None or urlsplit(origin).netloc.lower() == header.lower()
+        try:
+            return origin is None or urlsplit(origin).netloc.lower() == header.lower()
+        except ValueError:
+            return False
+
+
+def _bytes(text: str) -> bytes:
+    # Headers and addresses hold any bytes.
+    return text.encode(errors="surrogatepass")

@@ -53,11 +53,13 @@ class Bouncer:
                 "-m",
                 "gramophone",
                 "bounce",
-                str(take),
                 "-o",
                 str(out),
                 "--quality",
                 quality,
+                # Whatever the take is called, it is no option.
+                "--",
+                str(take),
             ]
             if os.name == "posix":
                 command = ["nice", "-n", str(_PRIORITY), *command]

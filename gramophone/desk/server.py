@@ -12,13 +12,16 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsp.errors import InputError
+from gramophone import console
 from gramophone.desk import feed
 from gramophone.desk.access import COOKIE, LOOPBACK, Access
 from gramophone.desk.commands import Commands
+from gramophone.housekeeping import Task
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -127,6 +130,7 @@ class Desk:
         self._pages: set[_Page] = set()
         self._said: dict[str, str] = {}
         self._told = 0
+        self._pictures: tuple[Spectra, Spectra] | None = None
         self._known: dict[str, tuple[float, str]] = {}
         self._port = settings.port
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -207,7 +211,7 @@ class Desk:
             given = request.query.get("token")
             if self._access.token is not None and given is not None and self._access.knows(given):
                 # From here on the cookie: the token does not stay in the address, where it would be seen on stage.
-                answer = web.Response(status=303, headers={"Location": request.path})
+                answer = web.Response(status=303, headers={"Location": request.rel_url.raw_path})
                 answer.set_cookie(COOKIE, given, httponly=True, samesite="Strict", max_age=30 * 86_400)
                 return answer
             if not self._access.knows(request.cookies.get(COOKIE)):
@@ -279,36 +283,48 @@ class Desk:
             page.send(json.dumps({"type": "error", "text": str(error)}))
         except (ValueError, RecursionError):
             return
+        except Exception as error:
+            # This page goes on, and so do the others.
+            console.fault(f"warning: the desk: {type(error).__name__}: {error}")
         self._tell_values()
         self._tell_learning()
 
     async def _tick(self) -> None:
+        knobs = Task("showing the knobs on the desk", self._tell_knobs)
+        pictures = Task("showing the spectrograms on the desk", self._tell_pictures)
+        status = Task("showing the meters on the desk", self._tell_status)
+        presets = Task("listing the presets on the desk", partial(feed.presets, self._performance.surface))
         count = 0
-        pictures: tuple[Spectra, Spectra] | None = None
         while True:
             await asyncio.sleep(_TICK)
             if not self._pages:
-                pictures = None
+                self._pictures = None
                 continue
             count += 1
-            if pictures is None:
-                pictures = self._spectra()
-            self._tell_values()
-            self._tell_learning()
-            self._tell_news()
-            self._broadcast(_packed(*pictures))
+            knobs()
+            pictures()
             if count % _STATUS_TICKS == 0:
-                self._broadcast(json.dumps(feed.status(self._host.snapshot())))
-                for message in self._commands.lists():
-                    self._changed(message)
-            if count % _FILES_TICKS == 0:
-                self._changed(await asyncio.to_thread(feed.presets, self._performance.surface))
+                status()
+            if count % _FILES_TICKS == 0 and (found := await asyncio.to_thread(presets)) is not None:
+                self._changed(found)
 
-    def _spectra(self) -> tuple[Spectra, Spectra]:
+    def _tell_knobs(self) -> None:
+        self._tell_values()
+        self._tell_learning()
+        self._tell_news()
+
+    def _tell_pictures(self) -> None:
         from gramophone.desk.spectra import Spectra
 
-        taps = self._host.taps
-        return Spectra(taps.input, taps.channels), Spectra(taps.output, taps.channels)
+        if self._pictures is None:
+            taps = self._host.taps
+            self._pictures = Spectra(taps.input, taps.channels), Spectra(taps.output, taps.channels)
+        self._broadcast(_packed(*self._pictures))
+
+    def _tell_status(self) -> None:
+        self._broadcast(json.dumps(feed.status(self._host.snapshot())))
+        for message in self._commands.lists():
+            self._changed(message)
 
     def _tell_values(self) -> None:
         now = feed.values(self._performance.surface)
