@@ -1,10 +1,8 @@
-import io
 import math
 
 import pytest
-from rich.console import Console
 
-from gramophone import live_display, live_settings
+from gramophone import console, live_display, live_settings
 from realtime.stats import Snapshot
 
 
@@ -21,9 +19,10 @@ def snapshot(**changes: object) -> Snapshot:
 
 
 def printed(thing: object, width: int = 100) -> str:
-    console = Console(width=width, file=io.StringIO())
-    with console.capture() as capture:
-        console.print(thing)
+    made = console.err()
+    made.width = width
+    with made.capture() as capture:
+        made.print(thing)
     return capture.get()
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
     max_leaves=8,
 )
+# What can stand in a file that is JSON at all.
+SPOILT = JSON.filter(lambda value: "NaN" not in json.dumps(value) and "Infinity" not in json.dumps(value))
 
 
 def test_a_session_starts_where_the_last_one_ended_but_not_muted(tmp_path: Path) -> None:
@@ -27,6 +30,54 @@ def test_a_session_starts_where_the_last_one_ended_but_not_muted(tmp_path: Path)
     assert line is None
     del values["mute"]
     assert again == SessionState(values=values, styles=state.styles, folder="/sounds", preset="Opening")
+
+
+# Any bytes that a file system takes for a name, but for what separates names and what ends them.
+PATHS = st.binary(min_size=1, max_size=80).filter(lambda name: b"\0" not in name).map(os.fsdecode)
+
+
+@given(styles=st.lists(PATHS, max_size=4), folder=st.none() | PATHS, preset=st.none() | st.text(min_size=1))
+def test_what_is_written_can_be_read_whatever_it_is_called(
+    tmp_path_factory: pytest.TempPathFactory, styles: list[str], folder: str | None, preset: str | None
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "named.json"
+    state = SessionState(styles=tuple(styles), folder=folder, preset=preset)
+    save_state(path, state)
+    again, line = load_state(path, PARAMETERS)
+    assert line is None
+    assert (again.styles, again.folder) == (state.styles, state.folder)
+    assert again.preset == (preset if preset is None or "\0" not in preset else None)
+    path.read_bytes().decode("utf-8")
+
+
+@given(
+    bad=SPOILT.filter(lambda value: not isinstance(value, str)),
+    key=st.sampled_from(["mix", "styles", "folder", "preset"]),
+)
+def test_what_one_entry_spoils_is_that_entry(
+    tmp_path_factory: pytest.TempPathFactory, bad: object, key: str
+) -> None:
+    path = tmp_path_factory.mktemp("state") / "state.json"
+    good = {
+        "values": {"strength": 0.25, "mix": 0.5},
+        "styles": ["a.wav", "b.wav"],
+        "folder": "f",
+        "preset": "p",
+    }
+    found = json.loads(json.dumps(good))
+    if key == "mix":
+        found["values"]["mix"] = bad
+    elif key == "styles":
+        found["styles"].insert(1, bad)
+    else:
+        found[key] = bad
+    path.write_text(json.dumps({"format": "gramophone session", "version": 1, **found}))
+    state, line = load_state(path, PARAMETERS)
+    assert state.values["strength"] == 0.25
+    assert state.styles == ("a.wav", "b.wav")
+    assert state.folder == ("f" if key != "folder" else None)
+    assert state.preset == ("p" if key != "preset" else None)
+    assert line is None or path.name in line
 
 
 def test_nothing_remembered_is_no_news(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
+# What can stand in a file that is JSON at all.
+SPOILT = JSON.filter(lambda value: "NaN" not in json.dumps(value) and "Infinity" not in json.dumps(value))
 
 
 @pytest.fixture
@@ -102,7 +105,26 @@ def test_no_number_puts_a_knob_outside_of_its_range(shelf: PresetFolder, value: 
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", ".", "..", "../up", "a/b", "a\\b", "con", "NUL.x", "a\0b", "-x", "x" * 64, "a."]
+    "name",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "../up",
+        "a/b",
+        "a\\b",
+        "con",
+        "NUL.x",
+        "a\0b",
+        "-x",
+        "x" * 64,
+        "a.",
+        "\U00020000" * 61,
+        "\u0301a",
+        "a\u202e",
+        "a\x1b",
+    ],
 )
 def test_names_that_are_no_file_or_a_dangerous_one_are_refused(presets: PresetFolder, name: str) -> None:
     for use in (check_name, presets.load, presets.delete, lambda name: presets.save(name, {})):
@@ -110,7 +132,11 @@ def test_names_that_are_no_file_or_a_dangerous_one_are_refused(presets: PresetFo
             use(name)
 
 
-@given(name=st.text(max_size=70))
+@given(
+    name=st.text(max_size=70)
+    | st.text(st.characters(categories=["L", "M", "N"]), min_size=1, max_size=63)
+    | st.sampled_from(["cafe\u0301", "हिन्दी", "ภาษาไทย", "a\xa0b", "\U00020000" * 60])
+)
 def test_a_name_that_is_taken_is_one_file_in_the_folder(shelf: PresetFolder, name: str) -> None:
     try:
         clean = check_name(name)
@@ -121,4 +147,39 @@ def test_a_name_that_is_taken_is_one_file_in_the_folder(shelf: PresetFolder, nam
     assert path.resolve().parent == shelf.path.resolve()
     assert shelf.save(name, {"mix": 0.5}).name == clean
     assert clean in shelf.names()
+    assert shelf.load(name).name == clean
     shelf.delete(clean)
+
+
+@pytest.mark.parametrize("name", ["cafe\u0301", "हिन्दी", "ภาษาไทย", "a\xa0b"])
+def test_names_of_all_languages_are_names(name: str) -> None:
+    assert check_name(name)
+
+
+@given(stem=st.binary(min_size=1, max_size=60).filter(lambda name: not {0, 47} & set(name)).map(os.fsdecode))
+def test_every_preset_that_is_listed_can_be_recalled(shelf: PresetFolder, stem: str) -> None:
+    kept = shelf.path / f"{shelf.save('kept', {'mix': 0.5}).name}.json"
+    stray = shelf.path / f"{stem}.json"
+    stray.write_bytes(kept.read_bytes())
+    assert {shelf.load(name).name for name in shelf.names()} == set(shelf.names())
+    stray.unlink()
+
+
+@given(
+    bad=SPOILT,
+    styles=st.dictionaries(st.text(max_size=9) | st.binary(max_size=9).map(os.fsdecode), st.floats(0.0, 1.0)),
+)
+def test_what_one_entry_spoils_is_that_entry(
+    shelf: PresetFolder, bad: object, styles: dict[str, float]
+) -> None:
+    shelf.save("spoilt", {"mix": 0.5, "detail": 0.25}, styles=styles)
+    path = shelf.path / "spoilt.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["styles"] == styles
+    found["values"]["mix"] = found["program"] = found["styles"]["bad"] = bad
+    path.write_text(json.dumps(found))
+    preset = shelf.load("spoilt")
+    assert preset.values["detail"] == 0.25
+    assert {key: preset.styles[key] for key in styles if key != "bad"} == {
+        key: v for key, v in styles.items() if key != "bad"
+    }

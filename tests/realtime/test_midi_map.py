@@ -60,7 +60,7 @@ def assignments(draw: st.DrawFn) -> Assignment:
 
 PADS = st.builds(
     Pad, note=st.integers(0, 127), channel=CHANNELS, hold=st.booleans(),
-    target=st.sampled_from(["bypass", "capture", "next_style", "preset:Größe 1"]),
+    target=st.sampled_from(["bypass", "capture", "next_style", "preset:Größe 1", "preset:\x1b\udce9"]),
 )  # fmt: skip
 
 
@@ -70,7 +70,8 @@ def test_a_map_that_was_saved_is_the_same_when_it_is_read(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "map.json"
     mapped(*knobs, pads=tuple(pads)).save(path)
-    again = read_map(path, LIVE_PARAMETERS)
+    again, faults = read_map(path, LIVE_PARAMETERS)
+    assert not faults
     assert again.knobs.assignments == tuple(knobs)
     assert again.pads == tuple(pads)
 
@@ -178,6 +179,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
     max_leaves=8,
 )
+# What can stand in a file that is JSON at all.
+SPOILT = JSON.filter(lambda value: "NaN" not in json.dumps(value) and "Infinity" not in json.dumps(value))
 
 
 @given(
@@ -198,14 +201,29 @@ def test_any_file_is_a_map_or_one_line_that_names_it(
     path: Path = tmp_path_factory.getbasetemp() / "odd-map.json"
     path.write_bytes(content)
     try:
-        midi = read_map(path, LIVE_PARAMETERS)
+        midi, messages = read_map(path, LIVE_PARAMETERS)
     except InputError as error:
-        message = str(error)
+        messages = [str(error)]
     else:
-        message = "odd-map.json"
         exercise(midi)
-    assert "odd-map.json" in message
-    assert "\n" not in message
+    assert all("odd-map.json" in message and "\n" not in message for message in messages)
+
+
+@given(bad=SPOILT, place=st.integers(0, 3), where=st.sampled_from(["knobs", "pads"]))
+def test_what_one_entry_spoils_is_that_entry(
+    tmp_path_factory: pytest.TempPathFactory, bad: object, place: int, where: str
+) -> None:
+    path: Path = tmp_path_factory.getbasetemp() / "one-bad.json"
+    entries = {
+        "knobs": [{**KNOB, "cc": cc} for cc in (21, 22, 23)],
+        "pads": [{**PAD, "note": note} for note in (1, 2, 3)],
+    }
+    entries[where].insert(place, bad)
+    path.write_text(json.dumps({"format": "gramophone MIDI map", "version": 1, **entries}))
+    midi, [message] = read_map(path, LIVE_PARAMETERS)
+    assert f"{where[:-1]} {place + 1}" in message
+    assert [item.controller for item in midi.knobs.assignments] == [21, 22, 23]
+    assert [pad.note for pad in midi.pads] == [1, 2, 3]
 
 
 def exercise(midi: MidiMap) -> None:
