@@ -17,7 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
-from dsp.files import shown
+from dsp.files import native, shown
 from plugins.take_header import HEADER, Header
 
 Sound = NDArray[np.float32]
@@ -156,7 +156,7 @@ def _opened(path: Path, header: Header) -> Iterator[_Readable]:
         yield _Unsealed(path, header.channels)
         return
     with ExitStack() as stack:
-        source = stack.enter_context(_Endless(path)) if header.frames is None else path
+        source = stack.enter_context(_Endless(path)) if header.frames is None else native(path)
         opened = stack.enter_context(soundfile.SoundFile(source))
         if (opened.samplerate, opened.channels) != (header.sample_rate, header.channels):
             raise InputError(f"{shown(path)} does not fit {HEADER}: rate or channels differ")

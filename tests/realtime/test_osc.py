@@ -221,6 +221,20 @@ def test_no_message_takes_a_parameter_out_of_its_range(
         surface.close()
 
 
+def test_what_a_message_breaks_is_logged_and_the_next_one_counts(
+    surface: Surface, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(surface, "recall", fail)
+    with control(surface) as (_, remote):
+        remote.send("/gramophone/preset", "\x1b[31m")
+        remote.send("/gramophone/mix", 0.25)
+        until(lambda: surface.get("mix") == 0.25)
+    assert "no such thing" in caplog.text
+
+
 def test_after_a_storm_of_rubbish_it_still_listens(surface: Surface) -> None:
     with control(surface) as (_, remote):
         for length in range(200):

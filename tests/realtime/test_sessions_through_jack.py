@@ -18,9 +18,10 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def style(tmp_path: Path) -> Path:
-    path = tmp_path / "noise.wav"
+    # Not UTF-8, and with a space that is no plain one: what is written down of it must be there the next evening.
+    path = tmp_path / os.fsdecode(b"caf\xe9\xc2\xa0\x1b[31m.wav")
     noise = np.random.default_rng(0).standard_normal(RATE * 3 // 2)
-    soundfile.write(path, 0.2 * noise, RATE)
+    soundfile.write(os.fsencode(path), 0.2 * noise, RATE)
     return path
 
 
@@ -40,6 +41,7 @@ def evening(jack: Any, folder: Path, *arguments: object) -> tuple[str, str]:
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "Traceback" not in err
+    assert "\x1b" not in printed + out + err
     return printed + out, err
 
 

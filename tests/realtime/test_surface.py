@@ -71,6 +71,19 @@ def test_switches_turn_over_or_are_held(surface: Surface) -> None:
     assert surface.get("freeze") == 1.0
 
 
+@pytest.mark.parametrize(
+    "error", [InputError("no"), OSError(28, "full"), ValueError("\udce9"), KeyError("x")], ids=repr
+)
+def test_what_fails_is_told_and_what_follows_is_done(surface: Surface, error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    surface.later(fail)
+    surface.later(lambda: surface.tell("done"))
+    until(lambda: surface.news() and surface.news()[-1][1] == "done")
+    assert surface.news()[0][1].startswith("error: ")
+
+
 def test_panic_does_not_wait_for_anything(surface: Surface) -> None:
     surface.later(lambda: time.sleep(0.5))
     surface.press("panic", True)

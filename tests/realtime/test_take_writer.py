@@ -13,13 +13,14 @@ import hypothesis
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsp.errors import InputError
 from models.style import load_style
 from plugins.automation import Move
 from plugins.take import open_take
-from plugins.take_header import HEADER, Header
+from plugins.take_header import HEADER, Header, is_style_name
 from plugins.take_sound import DRY, EXACT, STEPS, WET, sound_files, to_steps
 from realtime.take_styles import keep_style
 from realtime.take_writer import TakeWriter
@@ -179,3 +180,20 @@ def test_a_style_that_is_gone_is_told(tmp_path: Path) -> None:
         keep_style(tmp_path / "gone.wav", tmp_path)
     with pytest.raises(InputError, match=r"the folder .* does not exist"):
         keep_style(style_file(tmp_path, "there", seed=0), tmp_path / "no folder")
+
+
+@given(stem=st.binary(min_size=1, max_size=240).filter(lambda name: not {0, 47} & set(name)).map(os.fsdecode))
+@example(stem="\U00020000" * 60)
+@example(stem=os.fsdecode(b"caf\xe9"))
+def test_a_style_of_any_name_is_kept_under_one_that_a_take_can_have(
+    tmp_path_factory: pytest.TempPathFactory, stem: str
+) -> None:
+    folder = tmp_path_factory.mktemp("take")
+    (folder / "styles").mkdir()
+    source = folder / f"{stem}.style"
+    source.write_bytes(b"style")
+    for _ in range(2):
+        name = keep_style(source, folder)
+        assert is_style_name(name)
+        assert (folder / name).read_bytes() == b"style"
+        name.encode("utf-8")

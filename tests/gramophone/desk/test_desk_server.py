@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.errors import InputError
@@ -31,6 +32,19 @@ def performance(tmp_path: Path) -> Iterator[Performance]:
     midi, _ = starting_map(host.parameters, (), None)
     made = Performance(host, midi=midi, map_path=tmp_path / "map.json", presets=tmp_path / "presets")
     yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk with a token."""
+    folder = tmp_path_factory.mktemp("guarded")
+    host = Host(SETTINGS)
+    midi, _ = starting_map(host.parameters, (), None)
+    made = Performance(host, midi=midi, map_path=None, presets=folder / "presets")
+    desk = Desk(made, host, DeskSettings(port=0, token="secret"), Commands(made))
+    yield desk
+    desk.close()
     made.close()
 
 
@@ -264,6 +278,69 @@ def test_rubbish_on_the_socket_is_survived(serve: Callable[..., Desk]) -> None:
             await page.socket.send_str(text)
         await page.say(do="set", v={"mix": 0.5})
         await page.hear("values", lambda now: now["v"].get("mix", [0])[0] == 0.5)
+
+    visit(serve(), talk)
+
+
+HEADERS = st.sampled_from(
+    [b"Host", b"Cookie", b"Origin", b"Sec-WebSocket-Key", b"Upgrade", b"Content-Length"]
+)
+VALUES = st.binary(max_size=12) | st.sampled_from(
+    [
+        b"gramophone-desk=\xff",
+        b"gramophone-desk=\x1b[31m",
+        b"http://[",
+        b"http://\xff",
+        b"[::1",
+        b"websocket",
+        b'a="\\',
+    ]
+)
+TARGETS = st.binary(max_size=8) | st.sampled_from(
+    [
+        b"",
+        b"socket",
+        b"%0d%0aX:1?token=secret",
+        b"?token=%ff",
+        b"?token=%ed%b3%a9",
+        b"\xff.js",
+        b"/evil?token=secret",
+    ]
+)
+
+
+@settings(max_examples=150)
+@given(target=TARGETS, headers=st.lists(st.tuples(HEADERS, VALUES), max_size=3))
+def test_whatever_a_request_holds_it_is_no_fault_of_the_desk(
+    guarded: Desk, target: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    port = int(guarded.address.partition("/?")[0].rpartition(":")[2])
+    lines = [b"GET /" + target + b" HTTP/1.1", b"Connection: close"]
+    if all(name != b"Host" for name, _ in headers):
+        lines.append(b"Host: 127.0.0.1")
+    lines += [name + b": " + value for name, value in headers]
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        client.sendall(b"\r\n".join([*lines, b"", b""]))
+        client.shutdown(socket.SHUT_WR)
+        answer = client.recv(4096)
+    # 1xx to 4xx, or nothing where it was no request.
+    assert not answer or answer[9:10] in b"1234", answer
+
+
+@pytest.mark.parametrize("broken", ["_tell_knobs", "_tell_pictures", "_tell_status"])
+def test_what_fails_on_the_desk_fails_alone(
+    broken: str, serve: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Desk) -> None:
+        raise UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed")
+
+    monkeypatch.setattr(Desk, broken, fail)
+
+    async def talk(page: Page) -> None:
+        # The others go on, the presets last of all.
+        await page.hear("presets")
+        await page.say(do="store", name="still here")
+        await page.hear("presets", lambda now: now["items"])
 
     visit(serve(), talk)
 
