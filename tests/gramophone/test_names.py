@@ -9,13 +9,8 @@ import pytest
 
 NAMES = {
     "not UTF-8": os.fsdecode(b"x\xe0"),
-    "steers the terminal": "e\x1b[31m\x07\n\u202e",
-    "markup": "[red]x[bold]:bomb:",
-    "HTML and formats": "<b>&\"'%41%s{0}`$(x)",
-    "an option": "-lead",
-    "decomposed": "cafe\u0301",
-    "spaces": " a\xa0b ",
-    "longest": "é" * 120 + "1234567890",
+    "steers": "-e\x1b[31m\x07\n\u202e[red]x[bold]:bomb:<b>&\"'%41%s{0}`$(x)",
+    "long and decomposed": " e\u0301\xa0" + "é" * 120 + "1234",
 }
 
 
@@ -60,7 +55,7 @@ def test_every_command_takes_any_name(name: str, call) -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", [*NAMES.values(), "x" * 300, "x" * 5000, "a\0b"], ids=lambda text: repr(text)[:20]
+    "missing", [*NAMES.values(), "x" * 300, "x" * 5000], ids=lambda text: repr(text)[:20]
 )
 @pytest.mark.usefixtures("folder")
 def test_a_name_that_is_not_there_is_one_line(missing: str, call) -> None:
