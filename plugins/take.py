@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
-from dsp.files import native, replacing, shown
+from dsp.files import replacing, shown
 from plugins.automation import Event, Restart, StyleChange, read_lines
 from plugins.knobs import MUTE
 from plugins.live import LIVE_PARAMETERS
