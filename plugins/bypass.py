@@ -12,7 +12,8 @@ from plugins.state import State, numbers, put
 Block = NDArray[np.float32]
 
 FADE_SECONDS = 0.010
-# After a fault there is no wet sound left to fade from: what is bridged is only the step in the waveform.
+# After a fault there is no wet sound left to fade from: what is bridged is only the step in the waveform, from the
+# value of the last sample. A mixture of both is never louder than the louder one.
 JOIN_SECONDS = 0.0015
 
 
@@ -84,7 +85,7 @@ class Bypass:
         self._join_length = length
         self._mixed = np.zeros((channels, block), dtype=np.float32)
         self._last = np.zeros(channels, dtype=np.float32)
-        self._step = np.zeros((channels, 1), dtype=np.float32)
+        self._held = np.zeros((channels, 1), dtype=np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -100,7 +101,8 @@ class Bypass:
         return {
             "switch": numbers(self.bypassed, self._joined, self._wait),
             "last": self._last.copy(),
-            "step": self._step.copy(),
+            # Under the name that it has in takes.
+            "step": self._held.copy(),
             **self._delay.state(),
             **self._fade.state(),
         }
@@ -108,7 +110,7 @@ class Bypass:
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from there; prepared as then."""
         put(self._last, state, "last")
-        put(self._step, state, "step")
+        put(self._held, state, "step")
         self._delay.restore(state)
         self._fade.restore(state)
         bypassed, joined, wait = state["switch"].tolist()
@@ -130,7 +132,7 @@ class Bypass:
             self._fade.jump(on=False)
             self._wait = self._latency + count
             self._joined = 0
-            np.subtract(self._last, dry[:, 0], out=self._step[:, 0])
+            self._held[:, 0] = self._last
         waiting = self._wait > 0
         self._wait = max(0, self._wait - count)
         share = self._fade.next(count, on=not self.bypassed and not waiting)
@@ -144,7 +146,7 @@ class Bypass:
             np.copyto(out, wet, where=share == 1.0)
         if self._joined < self._join_length:
             decay = self._join[self._joined : self._joined + count]
-            out = np.add(out, self._step * decay, out=self._mixed[:, :count])
+            out = np.add(out, (self._held - out) * decay, out=self._mixed[:, :count])
             self._joined += count
         self._last[:] = out[:, -1]
         return out

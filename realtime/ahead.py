@@ -8,6 +8,13 @@ comes too late, the device has played what stood there.
 
     ... wet wet wet | dry + (wet - dry of the last sample) · falling  | dry dry dry | mirrored dry · falling | silence
                  frontier                                                         n + A + B
+
+No join is louder than what it joins. Fades are mixtures whose shares add up to 1 at most, and the sum in the picture is
+held within the larger of the last wet sample and the dry signal. Both are continuous, and so is what is held between.
+
+The device takes a block at a time, and after a stall nobody knows when. The way back to wet then leaves alone the block
+that may be taken just now, which would otherwise be some of the old and some of the new: it begins a block later, or
+where the engine has waited for the device again, so that nearly a whole block's time is left.
 """
 
 from __future__ import annotations
@@ -46,6 +53,8 @@ class WriteAhead:
         gives the first frame that the device may not have begun to read
     algorithmic, buffer
         A and B, samples
+    period
+        the most frames that the device reads at a time
     start
         frame of the input at which the chain begins
     sample_rate
@@ -62,6 +71,7 @@ class WriteAhead:
         *,
         algorithmic: int,
         buffer: int,
+        period: int,
         start: int,
         sample_rate: int,
         muted: bool,
@@ -70,6 +80,7 @@ class WriteAhead:
         self._dry = dry
         self._clock = clock
         self._delay = algorithmic + buffer
+        self._period = period
         #: every frame before this one is settled: wet, or too late for it
         self.frontier = start + buffer
         #: times that the chain was late, and times that even the dry signal had run out
@@ -80,15 +91,17 @@ class WriteAhead:
         # How far the crossfade to wet is; all the way at the start.
         self._place = self._crossfade.size
         self._skipped = False
+        self._waited = False
         # Until this frame the chain's output is of no use.
         self._settled = 0
-        # Added to the dry signal: what joins it to what is heard before it. The second one is what was added when
-        # the crossfade that is under way began.
-        self._offset = self._under = _Offset(0, np.zeros((ring.channels, 0), dtype=np.float32))
+        # What joins the dry signal to what is heard before it. The second one did when the crossfade that is under
+        # way began.
+        nothing = np.zeros((ring.channels, 0), dtype=np.float32)
+        self._join = self._under = _Join(0, nothing, np.zeros((ring.channels, 1), dtype=np.float32))
         self._fade = rising(round(FADE * sample_rate))
         # From this frame on the dry signal fades in.
         self._dry_from = start - self._fade.size
-        # Before this frame the ring holds sound at full level.
+        # The dry signal is in the ring up to this frame; behind it, it fades out.
         self._known = self.frontier
         self._gate = Gate(round(gate.SECONDS * sample_rate), opened=not muted)
 
@@ -101,13 +114,25 @@ class WriteAhead:
         """The frame from which on the shut gate gives silence; None while it is open."""
         return self._gate.done if not self._gate.opened else None
 
-    def lay(self) -> None:
-        """Write the delayed dry signal behind the frontier, as far as the input is known."""
-        self._ring.extend()
+    def lay(self, played: int, *, waited: bool) -> None:
+        """Write the delayed dry signal behind the frontier, as far as the input is known.
+
+        Parameters
+        ----------
+        played
+            the frame up to which the ring may be used again
+        waited
+            whether the device has only just moved
+        """
+        self._ring.extend(played)
+        self._waited = waited
         now = self._clock()
-        if now > self._known:
+        late = now > self.frontier
+        if now + late * self._period > self._known:
             self._recover(now)
-        self._write(np.zeros((self._ring.channels, 0), dtype=np.float32), max(self.frontier, now))
+        self._known = self._dry.position + self._delay
+        start = max(self.frontier, now)
+        self._ring.write(start, self._block(np.zeros((self._ring.channels, 0), dtype=np.float32), start))
 
     def place(self, wet: Frames | None, count: int) -> Frames:
         """Write the next `count` samples of the chain, [channels, count], and the dry signal behind them.
@@ -119,26 +144,33 @@ class WriteAhead:
         [channels, n], what will be heard, n up to `count`: fewer where it is too late for the first ones
         """
         now = self._clock()
-        end = self.frontier + count
-        start = min(max(self.frontier, now), end)
-        if start > self.frontier and self._place:
-            self.deadlines_missed += 1
-            self._place = 0
-        if wet is None or end <= self._settled:
-            wet = None
-            self._place = 0
-            heard = self._fallback(start, end)
-        else:
-            heard = self._faded(wet[:, count - (end - start) :], start)
-        if wet is not None and start < end:
-            # From here on the dry signal starts out where the wet one ends.
-            self._offset = _Offset(end, (heard[:, -1:] - self._plain(end - 1, end)) * self._falling)
+        start, end = self.frontier, self.frontier + count
         self.frontier = end
-        heard = self._write(heard, start if start < end else max(end, now))
-        if start < end and wet is not None and self._clock() > start:
+        if now > start:
+            self._miss()
+        if now > start or not (self._place or self._waited):
+            start = min(max(start, now + self._period), end)
+        if wet is None or end <= self._settled:
+            self._place = 0
+            return self._gate.apply(start, self._fallback(start, end))
+        if start == end:
+            return np.zeros((self._ring.channels, 0), dtype=np.float32)
+        before = self._join
+        heard = self._faded(wet[:, count - (end - start) :], start)
+        # From here on the dry signal starts out where the wet one ends.
+        held = np.maximum(np.abs(wet[:, -1:]), np.minimum(np.abs(heard[:, -1:]), self._under.held))
+        self._join = _Join(end, (heard[:, -1:] - self._plain(end - 1, end)) * self._falling, held)
+        block = self._block(heard, start)
+        # Between here and the end of the writing lies as little as possible.
+        if self._clock() > start:
+            self._miss()
+            self._join = before
+            return block[:, :0]
+        self._ring.write(start, block)
+        if self._clock() > start:
             # The device began to read just then, and may have got some of the old and some of the new.
             self.deadlines_missed += 1
-        return heard
+        return block[:, : end - start]
 
     def skip(self, count: int) -> None:
         """Give up `count` samples of the chain: they were never computed."""
@@ -159,34 +191,34 @@ class WriteAhead:
             return wet
         self._skipped = False
         if self._place == 0:
-            self._under = self._offset
-        dry = self._under.add(self._plain(start, start + count), start)
+            self._under = self._join
+        dry = self._under.apply(self._plain(start, start + count), start)
         gain = self._crossfade[self._place : self._place + count]
         self._place += count
         return np.concatenate([dry + gain * (wet[:, :count] - dry), wet[:, count:]], axis=1)
 
-    def _write(self, heard: Frames, start: int) -> Frames:
-        """Write `heard` to frame `start` on and the dry signal behind it; return `heard` as the gate leaves it."""
-        count = heard.shape[1]
-        known = self._dry.position + self._delay
-        end = max(start + count, known + self._fade.size)
-        block = np.concatenate([heard, self._fallback(start + count, end)], axis=1)
-        block = self._gate.apply(start, block)
-        self._ring.write(start, block)
-        self._known = known
-        return block[:, :count]
+    def _miss(self) -> None:
+        """Count a deadline that was missed, unless the one before is not over; the way back begins anew."""
+        self.deadlines_missed += bool(self._place)
+        self._place = 0
+
+    def _block(self, heard: Frames, start: int) -> Frames:
+        """Return `heard`, which begins at frame `start`, and the dry signal behind it, as the gate leaves them."""
+        split = start + heard.shape[1]
+        end = max(split, self._known + self._fade.size)
+        block = np.concatenate([heard, self._fallback(split, end)], axis=1)
+        # Frame after frame in memory, as in the ring, so that they are copied there in no time.
+        return np.asfortranarray(self._gate.apply(start, block))
 
     def _plain(self, start: int, stop: int) -> Frames:
         """Return the delayed dry signal [channels, stop - start], mirrored and faded beyond what is known of it."""
-        known = self._dry.position + self._delay
+        known = self._known
         split = min(max(known, start), stop)
         out = self._dry.get(start - self._delay, split - self._delay)
         if split < stop:
             # Mirrored at its end it goes on without a step, and no louder than it was.
-            size = self._fade.size
-            mirror = self._dry.get(self._dry.position - size, self._dry.position)[:, ::-1] * (
-                1.0 - self._fade
-            )
+            last = known - self._delay
+            mirror = self._dry.get(last - self._fade.size, last)[:, ::-1] * (1.0 - self._fade)
             tail = np.zeros((out.shape[0], stop - split), dtype=np.float32)
             part = mirror[:, split - known : stop - known]
             tail[:, : part.shape[1]] = part
@@ -199,28 +231,40 @@ class WriteAhead:
 
     def _fallback(self, start: int, stop: int) -> Frames:
         """Return what is heard [channels, stop - start] where the chain's output is missing."""
-        return self._offset.add(self._plain(start, stop), start)
+        return self._join.apply(self._plain(start, stop), start)
 
     def _recover(self, now: int) -> None:
-        """Fade the dry signal in again after it had run out; what is left of its fade-out goes on below it."""
+        """Let the dry signal, which has run out, fade to its end, and in again behind that."""
         self.ring_empty += 1
-        self.deadlines_missed += bool(self._place)
-        self._place = 0
-        self._offset = _Offset(now, self._ring.read(now, max(0, self._known + self._fade.size - now)))
-        self._dry_from = now
+        self._miss()
+        end = max(now, self._known + self._fade.size)
+        left = self._fallback(now, end)
+        self._join = _Join(now, left, np.abs(left).max(axis=1, initial=0.0, keepdims=True))
+        self._dry_from = max(end, now + self._period)
 
 
 @dataclass(frozen=True)
-class _Offset:
-    """Something to be added to a signal from a frame on."""
+class _Join:
+    """What is added to the dry signal from a frame on, so that it goes on from what is heard before.
+
+    Attributes
+    ----------
+    at : the frame
+    samples : [channels, n], falling to 0
+    held : [channels, 1], not below 0; the sum stays within this or, where that is louder, the dry signal
+    """
 
     at: int
     samples: Frames
+    held: Frames
 
-    def add(self, block: Frames, start: int) -> Frames:
-        """Add it to a block that begins at `start`, in place; return the block."""
+    def apply(self, block: Frames, start: int) -> Frames:
+        """Join the dry signal [channels, n] that begins at frame `start`, in place; return it."""
         first = max(start, self.at)
         last = min(start + block.shape[1], self.at + self.samples.shape[1])
         if first < last:
-            block[:, first - start : last - start] += self.samples[:, first - self.at : last - self.at]
+            part = block[:, first - start : last - start]
+            most = np.maximum(np.abs(part), self.held)
+            part += self.samples[:, first - self.at : last - self.at]
+            np.clip(part, -most, most, out=part)
         return block

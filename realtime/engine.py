@@ -71,7 +71,9 @@ class Engine:
         # What stands in for the chain is as loud as the chain would let it through.
         self._dry = History(frames, settings.channels)
         self._dry_gain = Ramp(self._gain(), _GAIN_SECONDS)
-        self._dry_gain.prepare(sample_rate=rate, block=stream.input.frames)
+        self._dry_ceiling = Ramp(self._ceiling(), _GAIN_SECONDS)
+        for ramp in (self._dry_gain, self._dry_ceiling):
+            ramp.prepare(sample_rate=rate, block=stream.input.frames)
         self._fade = rising(round(FADE * rate))
         self._faded = self._fade.size
         self._buffer = 0
@@ -124,6 +126,7 @@ class Engine:
         ):
             link.status[cell] = value
         running()
+        waited = True
         while not self._ended():
             began = time.perf_counter()
             link.status[Cell.HEARTBEAT] = time.monotonic()
@@ -139,10 +142,11 @@ class Engine:
                     stream.wait()
                 else:
                     self._start_again()
+                waited = True
                 continue
             self._follow_parameters()
-            self._witness.heard()
-            self._ahead.lay()
+            self._ahead.lay(self._witness.heard(), waited=waited)
+            waited = False
             self._witness.publish()
             count = self._step()
             self._witness.look(self._fed)
@@ -168,6 +172,7 @@ class Engine:
             lambda: stream.input.position,
             algorithmic=self._algorithmic,
             buffer=self._buffer,
+            period=stream.period,
             start=start,
             sample_rate=self._rate,
             muted=bool(self._values[self._ids.index(MUTE.id)]),
@@ -193,8 +198,9 @@ class Engine:
         self._witness.took(block, further)
         self._input.push(block)
         gain = self._dry_gain.next(self._gain(), count)
-        # The plain sound passes bit by bit; where it is lifted, full scale is its end.
-        self._dry.push(block if isinstance(gain, float) and gain == 1.0 else np.clip(block * gain, -1.0, 1.0))
+        # Where it is lifted, the ceiling is its end; what was louder before passes bit by bit.
+        most = np.maximum(np.abs(block), self._dry_ceiling.next(self._ceiling(), count))
+        self._dry.push(np.clip(block * gain, -most, most))
         return count
 
     def _step(self) -> int:
@@ -261,12 +267,20 @@ class Engine:
 
     def _gain(self) -> float:
         """Return the level at which the chain lets sound through, as far as its knobs say."""
-        if "gain" not in self._knobs:
-            return 1.0
-        if any(name in self._knobs and self._chain.get(name) for name in ("bypass", "gain_bypass")):
-            return 1.0
-        decibels = self._chain.get("gain")
+        decibels = self._decibels("gain", "gain_bypass")
         return 0.0 if decibels <= _SILENT_DB else float(10.0 ** (decibels / 20.0))
+
+    def _ceiling(self) -> float:
+        """Return the level above which the chain lifts nothing, as far as its knobs say."""
+        return float(10.0 ** (self._decibels("ceiling", "limiter_bypass") / 20.0))
+
+    def _decibels(self, knob: str, bypass: str) -> float:
+        """Return where a knob of the chain stands; 0 where there is none, or what it turns is bypassed."""
+        if knob not in self._knobs:
+            return 0.0
+        if any(name in self._knobs and self._chain.get(name) for name in ("bypass", bypass)):
+            return 0.0
+        return self._chain.get(knob)
 
     def _ended(self) -> bool:
         if self._stream.finished:

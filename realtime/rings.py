@@ -100,9 +100,9 @@ class OutputRing:
         self._written = self.frames
         self.buffer.advance_write_index(self.frames)
 
-    def extend(self) -> None:
-        """Give what the device has read to the future, as silence."""
-        free = int(self.buffer.write_available)
+    def extend(self, played: int) -> None:
+        """Give what the device has read before frame `played` to the future, as silence."""
+        free = played + self.frames - self._written
         if free:
             self._write(self._written, np.zeros((1, self.channels), dtype=np.float32), free)
             self._written += free

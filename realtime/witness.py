@@ -104,12 +104,17 @@ class Witness:
             both = np.concatenate([block, further]) if further.shape[0] else block
             self._taken = self._board.taps.input.write(self._origin + self._taken, both) - self._origin
 
-    def heard(self) -> None:
-        """Write down what the device has played since the last time. To be called before the ring is extended."""
+    def heard(self) -> int:
+        """Write down what the device has played since the last time; return the ring's frame behind it.
+
+        What is played from there on has to stay in the ring until the next time.
+        """
+        ring = self._stream.output
+        position = ring.position
         if self._board is not None:
-            ring = self._stream.output
-            played = ring.read(self._heard, ring.position - self._heard)
+            played = ring.read(self._heard, position - self._heard)
             self._heard = self._board.taps.output.write(self._origin + self._heard, played) - self._origin
+        return position
 
     def publish(self) -> None:
         """Let readers see both. To be called after something that orders memory, as writing to the ring does."""

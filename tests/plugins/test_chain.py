@@ -271,6 +271,20 @@ def test_a_plugin_that_gives_nan_stands_aside_without_a_click_and_comes_back(
     assert np.abs(np.diff(out[0]))[fault].max() < 0.1
 
 
+@repeatable
+@given(
+    st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 0.75, 1.0]), min_size=2, max_size=60),
+    st.integers(1, 100),
+    st.sampled_from([(1,), (16,), (128,)]),
+)
+def test_a_plugin_that_gives_nan_is_no_louder_than_its_sound_or_what_stands_in(
+    values: list[float], length: int, lengths: tuple[int, ...]
+) -> None:
+    # Wet and dry are both within full scale, and often at its opposite ends.
+    sound = np.repeat(np.array(values, dtype=np.float32), length)[None]
+    assert np.abs(play(prepared([Breaking()]), sound, lengths)).max() <= 1.0
+
+
 def test_ids_lead_to_their_plugins_and_back() -> None:
     gains = [Gain(), Gain()]
     chain = Chain([*gains, Limiter()], defaults={"ceiling": -3.0, "gain2_gain": -6.0})

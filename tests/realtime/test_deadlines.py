@@ -10,7 +10,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugins.knobs import GAIN
+from plugins.knobs import GAIN, LIMITER
+from realtime.board import Board
 from realtime.engine import Engine
 from realtime.settings import MUTE, EngineSettings, VirtualSettings
 from realtime.shared import Cell, Link
@@ -27,15 +28,19 @@ CONTEXT = multiprocessing.get_context("spawn")
 
 
 class Late(trial_chains.Delay):
-    """Takes as long as the device needs for some blocks, whenever it has played so many samples."""
+    """Takes as long as the device needs for some blocks, whenever it has played so many samples.
 
-    def __init__(self, stalls, **options):
+    Gives nothing above `ceiling`.
+    """
+
+    def __init__(self, stalls, *, ceiling=np.inf, **options):
         super().__init__(**options)
         self.stalls = dict(stalls)
+        self.ceiling = ceiling
         self.stream = None
 
     def process(self, block):
-        out = super().process(block)
+        out = np.clip(super().process(block), -self.ceiling, self.ceiling)
         for place in [place for place in self.stalls if place < self.position]:
             for _ in range(self.stalls.pop(place)):
                 if not self.stream.finished:
@@ -43,19 +48,23 @@ class Late(trial_chains.Delay):
         return out
 
 
-def play(folder, sound, chain, *, period=128, latency="low"):
-    """Return what is heard [channels, samples] and the counters; `sound` is [channels, samples]."""
+def play(folder, sound, chain, *, period=128, latency="low", meddle=lambda _stream: None):
+    """Return what is heard [channels, samples] and the counters; `sound` is [channels, samples].
+
+    `meddle` gets the stream before it plays.
+    """
     soundfile.write(folder / "in.wav", sound.T, RATE, subtype="FLOAT")
     (folder / "out.wav").write_bytes(b"")
     device = VirtualSettings(
         input=folder / "in.wav", output=folder / "out.wav", as_fast_as_possible=True, overwrite=True
     )
     chosen = EngineSettings(device=device, channels=sound.shape[0], blocksize=period, latency=latency)
-    link = Link.new(CONTEXT, CONTEXT.RawArray("d", len(IDS)))
+    link = Link.new(CONTEXT, CONTEXT.RawArray("d", len(IDS)), Board.new(CONTEXT, chosen))
     link.parameters[IDS.index("level")] = 1.0
     chain.prepare(sample_rate=RATE, block=1024, channels=sound.shape[0])
     stream = VirtualStream(chosen)
     chain.stream = stream
+    meddle(stream)
     Engine(chain, stream, link, IDS, chosen).run(lambda: None)
     stream.close()
     seal(folder / "out.wav")
@@ -159,6 +168,85 @@ def test_no_stall_makes_a_click_or_moves_the_sound(
         np.testing.assert_allclose(heard, colour * delayed(sound, link), atol=1e-6)
 
 
+STALLS = st.dictionaries(st.integers(0, 17_000), st.sampled_from([1, 2, 3, 4, 5, 7, 9, 45]), max_size=8)
+# A corner in every 64 samples: up to three times full scale, and steep.
+CORNERS = st.lists(st.floats(-3.0, 3.0, width=32), min_size=2, max_size=40)
+
+
+def bent(corners):
+    """A sound [1, 20_000] through these values, over and over."""
+    values = np.resize(np.array(corners, dtype=np.float32), 20_000 // 64 + 1)
+    return np.interp(np.arange(20_000) / 64, np.arange(values.size), values)[None].astype(np.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    corners=CORNERS,
+    stalls=STALLS,
+    algorithmic=st.sampled_from([0, 100, 512, 2048]),
+    period=st.sampled_from([64, 100, 128, 1024]),
+    latency=st.sampled_from([0.0, "low", "high"]),
+    colour=st.sampled_from([1.0, 0.0, -0.5, -100.0]),
+    ceiling=st.sampled_from([0.25, 1.0]),
+)
+def test_what_is_heard_is_never_above_the_ceiling_and_the_dry_sound(
+    tmp_path_factory, corners, stalls, algorithmic, period, latency, colour, ceiling
+):
+    sound = bent(corners)
+    heard, link = play(
+        tmp_path_factory.mktemp("loud"),
+        sound,
+        Late(stalls, latency=algorithmic, colour=colour, ceiling=ceiling),
+        period=period,
+        latency=latency,
+    )
+    dry = delayed(sound, link)
+    most = np.abs(dry)
+    if link.count(Cell.RING_EMPTY):
+        # What fades out there is the last 5 ms of the dry sound, backwards; it may still be held in a join.
+        most = np.lib.stride_tricks.sliding_window_view(np.pad(most, ((0, 0), (960, 0))), 961, axis=1).max(-1)
+    assert (np.abs(heard) <= np.maximum(most, ceiling) + 1e-6).all()
+    # No step but the sounds' own, and the slopes of a join, a crossfade, and a fade out of silence.
+    span = max(np.abs(sound).max(), ceiling) + ceiling
+    own = max(1.0, abs(colour)) * steepest(dry)
+    assert steepest(heard) <= min(own, 2.0 * ceiling + steepest(dry)) + span * np.pi / 2 * (1 / 144 + 2 / 240)
+
+
+def device_first(stream, blocks):
+    """Have the device take a block between the engine's last look and its writing, wherever that is near enough.
+
+    It did when the engine is behind: for all others, the buffer of "high" is long enough.
+    """
+    write, extend = stream.output.write, stream.output.extend
+    left = iter(blocks)
+
+    def late_write(start, block):
+        if start < stream.input.position + stream.period and next(left, False):
+            stream._move()
+        write(start, block)
+
+    def late_extend(*arguments):
+        if next(left, False):
+            stream._move()
+        extend(*arguments)
+
+    stream.output.write, stream.output.extend = late_write, late_extend
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    stalls=STALLS, blocks=st.lists(st.booleans(), max_size=400), algorithmic=st.sampled_from([100, 512, 2048])
+)
+def test_the_device_may_take_a_block_at_any_moment(tmp_path_factory, stalls, blocks, algorithmic):
+    sound = sine(0.4)
+    chain = Late(stalls, latency=algorithmic, colour=-0.5)
+    options = {"latency": "high", "meddle": lambda stream: device_first(stream, blocks)}
+    heard, link = play(tmp_path_factory.mktemp("taken"), sound, chain, **options)
+    assert steepest(heard) < STEEPEST
+    # The taps hold what it has taken, too.
+    np.testing.assert_array_equal(link.board.taps.output.read(0, heard.shape[1]), heard)
+
+
 def test_where_wet_is_dry_a_late_chain_cannot_be_heard(tmp_path):
     sound = sine(1.0)
     heard, link = play(tmp_path, sound, Late({9000: 4, 20_000: 3, 30_000: 5}, latency=512))
@@ -201,11 +289,16 @@ def test_input_that_is_no_number_becomes_silence_and_is_counted(tmp_path):
 class Pedal(trial_chains.Bad):
     """Fails always, and has a gain like the one of the live chain."""
 
-    parameters = (*trial_chains.PARAMETERS, *GAIN)
+    parameters = (*trial_chains.PARAMETERS, *GAIN, *LIMITER)
 
-    def __init__(self, decibels):
+    def __init__(self, decibels, ceiling=0.0, turns=()):
         super().__init__("raise", latency=512)
-        self.values |= {"gain": decibels, "trouble": 1.0}
+        self.values |= {"gain": decibels, "ceiling": ceiling, "trouble": 1.0}
+        self.turns = iter(turns)
+
+    def process(self, block):
+        self.values["gain"] = next(self.turns, self.values["gain"])
+        return super().process(block)
 
 
 @pytest.mark.parametrize(("decibels", "factor"), [(0.0, 1.0), (-20.0, 0.1), (-60.0, 0.0), (6.0, 10**0.3)])
@@ -215,3 +308,18 @@ def test_what_stands_in_is_as_loud_as_the_gain_says(tmp_path, decibels, factor):
     heard, link = play(tmp_path, sound, Pedal(decibels))
     np.testing.assert_allclose(heard[:, 2000:], delayed(factor * sound, link)[:, 2000:], atol=0.02 * factor)
     assert np.abs(heard).max() <= 1.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    corners=CORNERS,
+    ceiling=st.floats(-12.0, 0.0),
+    turns=st.lists(st.sampled_from([-60.0, -6.0, -0.01, 0.0, 0.01, 12.0]), min_size=1, max_size=160),
+)
+def test_the_gain_lifts_nothing_that_stands_in_above_the_ceiling(tmp_path_factory, corners, ceiling, turns):
+    sound = bent(corners)
+    heard, link = play(tmp_path_factory.mktemp("lifted"), sound, Pedal(turns[0], ceiling, turns))
+    dry = delayed(sound, link)
+    assert (np.abs(heard) <= np.maximum(np.abs(dry), 10 ** (ceiling / 20)) + 1e-6).all()
+    # The gain takes 20 ms, and moves nothing by more than 12 dB of it in a sample.
+    assert steepest(heard) <= 4.0 * steepest(dry) + 4.0 * np.abs(dry).max() / 960

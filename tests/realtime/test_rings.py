@@ -28,7 +28,7 @@ def test_what_is_written_ahead_is_heard_at_its_frame(blocks):
     ring = OutputRing(64, 2)
     position = 0
     for count in blocks:
-        ring.extend()
+        ring.extend(position)
         ring.write(position + 5, ramp(position + 5, position + 5 + count)[:, : 64 - 5])
         heard = play(ring, min(count, 64))
         expected = ramp(position, position + count)
@@ -42,14 +42,14 @@ def test_what_was_never_written_is_silence_also_the_second_time_round():
     ring = OutputRing(64, 1)
     ring.write(0, np.ones((1, 64), dtype=np.float32))
     assert play(ring, 64).all()
-    ring.extend()
+    ring.extend(64)
     assert not play(ring, 64).any()
 
 
 def test_what_stands_ahead_can_be_read_back():
     ring = OutputRing(64, 2)
     play(ring, 50)
-    ring.extend()
+    ring.extend(50)
     ring.write(60, ramp(60, 80))
     np.testing.assert_array_equal(ring.read(62, 10), ramp(62, 72))
 

@@ -51,17 +51,19 @@ class Delay:
 
 
 class Slow(Delay):
-    """Sleeps for `seconds` once in `every` samples."""
+    """Sleeps once in `every` samples, for `seconds` up to half as long again: ends at any time of the device's block."""
 
     def __init__(self, every, seconds, **options):
         super().__init__(**options)
         self.every, self.seconds = every, seconds
+        self.share = 0.0
 
     def process(self, block):
         before = self.position
         out = super().process(block)
         if before // self.every != self.position // self.every:
-            time.sleep(self.seconds)
+            self.share = (self.share + 0.618) % 1.0
+            time.sleep(self.seconds * (1.0 + 0.5 * self.share))
         return out
 
 
