@@ -51,7 +51,7 @@ class Delay:
 
 
 class Slow(Delay):
-    """Sleeps once in `every` samples, for `seconds` up to half as long again: ends at any time of the device's block."""
+    """Sleeps once in `every` samples, for `seconds` up to half as long again: so it wakes at any time of a block."""
 
     def __init__(self, every, seconds, **options):
         super().__init__(**options)
