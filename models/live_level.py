@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from dsp.level import REFERENCE_LUFS, k_weights
+from dsp.stft import S0
+from models.live_gate import LiveGate
 from models.live_style import Layout
 
-# Frames below this level, full scale, say nothing; nor do those this far below the input's running level.
-_SILENCE_DB = -75.0
-_FLOOR_DB = -60.0
-_FULL_DB = -45.0
+# Frames this far below the running level are a pause. They hardly change it.
+_PAUSE_DB = -30.0
 # The wet signal's loudness is moved towards the input's by at most 6 dB up, but a long way down: after a single
 # loud accident the input's running level is too high for a while, and what the style makes of it would be, too.
 _MOST_MAKEUP = 2.0
@@ -31,6 +31,7 @@ class LiveLevel(nn.Module):
     gain : brings the input to the reference loudness; linear
     makeup : brings the output from the reference loudness to what the input really has; linear
     heard : seconds of input that were not silent
+    held : by how much the frame before was turned down; linear
     """
 
     weights: Tensor
@@ -45,13 +46,14 @@ class LiveLevel(nn.Module):
             "weights", (torch.from_numpy(k_weights(n_fft, layout.sample_rate)) * share).float()
         )
         # TorchScript sees attributes, not names of the module.
-        self.silence = _SILENCE_DB
-        self.floor = _FLOOR_DB
-        self.full = _FULL_DB
+        self.pause = _PAUSE_DB
         self.most_makeup = _MOST_MAKEUP
         self.least_makeup = _LEAST_MAKEUP
         self.reference = 10.0 ** ((REFERENCE_LUFS + 0.691) / 10.0)
         self.hop_seconds = layout.hop / layout.sample_rate
+        # What the sum of squared magnitudes in units of S0, one for all channels, is as power of all of them.
+        self.unit = S0 * S0 * channels
+        self.gate = LiveGate(self.hop_seconds)
         self.reset()
 
     def reset(self) -> None:
@@ -62,35 +64,51 @@ class LiveLevel(nn.Module):
         self.makeup = 1.0
         self.power_in = self.reference
         self.power_out = self.reference
+        self.held = 1.0
+        self.gate.reset()
 
-    def listen(self, power: Tensor, rate: float) -> float:
-        """Follow the input's loudness; returns 0 where this frame is silence, up to 1 where it sounds in full.
+    def listen(self, power: Tensor, rate: float, gate: float) -> float:
+        """Follow the input's loudness; returns how much can be learnt from this frame: 0 in a pause, up to 1.
 
         Parameters
         ----------
         power : Tensor [B], of the newest frame, all channels together
         rate : by how much what is learnt moves in a hop; 0 holds it
+        gate : see `LiveGate.follow`
         """
         loud = float(torch.dot(power, self.weights)) + 1e-20
         decibels = 10.0 * math.log10(loud)
-        if decibels < self.silence:
-            return 0.0
-        relative = decibels - 10.0 * math.log10(self.level) if self.level > 0.0 else 0.0
-        if rate > 0.0:
+        running = 10.0 * math.log10(self.level) if self.level > 0.0 else decibels
+        relative = decibels - running
+        self.gate.follow(decibels, running, gate)
+        if rate > 0.0 and self.gate.sounds != 0.0:
             # The relative gate of BS.1770 keeps rests from counting as quiet playing; but a player who stays that
             # quiet is followed in the end. At first everything counts, and what was first is soon forgotten (the mean's
             # memory is a third of what has been heard), since it may have been a plug going in; later a peak counts for
             # no more than 10 dB above the level.
             self.heard += self.hop_seconds
             early = self.heard < 5.0
-            weight = 0.5 if early else (0.1 if relative > self.floor else 0.02)
+            weight = 0.5 if early else (0.1 if relative > self.pause else 0.02)
             if relative > -10.0:
                 weight = 1.0
             step = min(1.0, max(rate, 3.0 * self.hop_seconds / self.heard)) * weight
             heard = loud if early else min(loud, 10.0 * self.level)
             self.level += step * (heard - self.level)
         self.gain = math.sqrt(self.reference / self.level) if self.level > 0.0 else 1.0
-        return min(1.0, max(0.0, (relative - self.floor) / (self.full - self.floor))) ** 2
+        return self.gate.taught() * self.held
+
+    def hold(self, wished: Tensor, strength: float) -> float:
+        """Return by how much a frame is to be turned down, so that it stays as soft as the input.
+
+        Parameters
+        ----------
+        wished : Tensor [B], its magnitudes in units of S0, relative to the running level
+        strength : as far as that is asked for, the gate shuts
+        """
+        loud = float(torch.dot(wished.square(), self.weights)) * self.unit * self.makeup ** (2.0 * strength)
+        most = self.reference * 10.0 ** (0.1 * self.gate.most())
+        self.held = math.sqrt(most / loud) if loud > most else 1.0
+        return self.held * (1.0 - strength * (1.0 - self.gate.opened))
 
     def balance(self, power_in: Tensor, power_out: Tensor, learnt: float) -> None:
         """Learn by how much the output is to be raised to be as loud as the input.

@@ -36,6 +36,7 @@ _DEFAULTS = {
     "freeze": 0.0,
     "soundcheck": 0.0,
     **{f"style_{number + 1}": 1.0 for number in range(MAX_STYLES)},
+    "gate": 6.0,
 }
 
 
@@ -124,8 +125,9 @@ class Stylizer:
         Parameters
         ----------
         name : strength, mix, detail (0 to 1); adapt (time constant of what is learnt, 0.5 to 60 s); freeze (not 0:
-            learn nothing); soundcheck (not 0: learn afresh, all counting alike; back at 0: hold what was learnt, until
-            the next one or until freeze is turned on and off); style_1 to style_4 (weights, 0 to 1)
+            learn nothing); soundcheck (not 0: learn afresh, all counting alike, and measure the room; back at 0: hold
+            what was learnt, until the next one or, but for the room, until freeze is turned on and off); style_1 to
+            style_4 (weights, 0 to 1); gate (dB above the room's noise at which sound passes; 0 lets all pass)
         value : within those ranges
 
         Raises
@@ -141,6 +143,7 @@ class Stylizer:
             if value != 0.0:
                 self._core.seconds = 0.5
                 self._core.loudness.heard = 0.0
+                self._core.loudness.gate.forget_room()
         elif name == "freeze" and value == 0.0 and before != 0.0:
             self._held = False
 
@@ -196,6 +199,7 @@ class Stylizer:
             )
         with torch.inference_mode():
             self._mix_styles()
+            self._core.loudness.gate.measuring = self._knobs["soundcheck"] != 0.0
             begin = time.perf_counter() if self._automatic else 0.0
             out = self._core(
                 torch.from_numpy(self._in),
@@ -204,6 +208,7 @@ class Stylizer:
                 self._now["detail"],
                 self._rate(),
                 self._iterations,
+                self._knobs["gate"],
             )
             self._out[:] = out.numpy()
         if self._automatic:
@@ -307,7 +312,11 @@ class Stylizer:
         KeyError, ValueError
             It is that of something else, or other slots were filled.
         """
-        numbers = iter(state["numbers"].tolist())
+        written = state["numbers"].tolist()
+        if len(written) == len(self._knobs) + len(self._now) + 2 * self._slots + 2:
+            # The first takes knew no gate, the last of the knobs.
+            written.insert(len(self._knobs) - 1, self._knobs["gate"])
+        numbers = iter(written)
         knobs = {name: next(numbers) for name in self._knobs}
         now = {name: next(numbers) for name in self._now}
         weights = [next(numbers) for _ in self._weights]

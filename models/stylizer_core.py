@@ -21,9 +21,10 @@ remark 2.31, with content and style exchanged and inverted) takes a single eigen
 For several styles A is the weighted mean of their maps: their barycentre along generalised geodesics from the
 content (Ambrosio, Gigli and Savaré 2008, section 9.2).
 
-Of this module's parts, each with what it keeps, `loudness` follows levels (models.live_level), `distribution` moves
-values to quantiles (models.live_quantiles), `memory` is the Gram matrix and its descent (models.live_gram), `voice` the
-phase (models.carrier), `bank` the styles (models.style_bank), and `output` the synthesis (models.live_output).
+Of this module's parts, each with what it keeps, `loudness` follows levels (models.live_level) and keeps
+pauses soft (models.live_gate), `distribution` moves values to quantiles (models.live_quantiles), `memory` is
+the Gram matrix and its descent (models.live_gram), `voice` the phase (models.carrier), `bank` the styles
+(models.style_bank), and `output` the synthesis (models.live_output).
 """
 
 import math
@@ -276,6 +277,7 @@ class StylizerCore(nn.Module):
         detail: float,
         rate: float,
         iterations: int,
+        gate: float,
     ) -> Tensor:
         """One hop.
 
@@ -285,6 +287,7 @@ class StylizerCore(nn.Module):
         strength, mix, detail : 0 to 1; strength and mix are ramped from those of the hop before
         rate : share by which running statistics move in a hop of full length; 0 holds all that is learnt
         iterations : gradient steps
+        gate : how far above the room's noise sound must stand to pass, dB; 0 is no gate
 
         Returns
         -------
@@ -301,7 +304,7 @@ class StylizerCore(nn.Module):
         powers = torch.real(spectra * spectra.conj())
         # Of all channels together; what their number divides by is in the factors that follow.
         power = powers.view(2, channels, -1).sum(dim=1)
-        sounding = self.loudness.listen(power[0], rate)
+        sounding = self.loudness.listen(power[0], rate, gate)
         # Magnitudes in units of the level S0, as log-magnitudes take them.
         unit = 1.0 / (self.quiet * self.quiet * channels)
         self.scales[0, 0] = self.loudness.gain * self.loudness.gain * unit
@@ -361,8 +364,9 @@ class StylizerCore(nn.Module):
             smooth = self.envelope @ torch.mv(self.envelope_t, step)
             step = smooth + (step - smooth) * detail
         wished = torch.expm1(torch.add(levels[0], step, alpha=strength).clamp_min_(0.0))
-        if sounding < 1.0:
-            wished = wished * (1.0 - strength * (1.0 - sounding))
+        held = self.loudness.hold(wished, strength)
+        if held < 1.0:
+            wished = wished * held
         played = self._phased(spectra[:channels], powers[:channels], magnitudes[0], wished, wanted, asked)
         # The input's level, without which all of this is reckoned, comes back here.
         self.newest = self.output.overlap_add(played, self.loudness.gain)

@@ -77,6 +77,15 @@ STYLIZER = (
         )
         for place in range(MAX_STYLES)
     ),
+    Parameter(
+        id="gate",
+        name="Gate",
+        unit="dB",
+        low=0.0,
+        high=40.0,
+        default=6.0,
+        description="How far above the room's noise, which a soundcheck measures, sound must stand: 0 dB is off.",
+    ),
 )
 
 GAIN = (

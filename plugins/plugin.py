@@ -91,7 +91,11 @@ class Plugin(ABC):
         KeyError, ValueError
             it is that of something else
         """
-        for id, value in zip(self._targets, state["targets"].tolist(), strict=True):
+        targets = state["targets"].tolist()
+        if len(targets) > len(self._targets):
+            raise ValueError("there were other knobs")
+        # What came to the end of the list in a later version stays where it stands.
+        for id, value in zip(tuple(self._targets), targets, strict=False):
             self.set(id, value)
 
     @property

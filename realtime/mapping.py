@@ -43,6 +43,7 @@ DEFAULT_MAP = (
     "66=soundcheck",  # sostenuto pedal
     "67=bypass",  # soft pedal
     "71=adapt",  # timbre
+    "72=gate",  # release time
     "74=detail",  # brightness
     "91=mix",  # effects depth
 )  # fmt: skip

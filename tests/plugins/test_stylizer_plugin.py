@@ -104,7 +104,7 @@ def test_any_partition_gives_the_same_samples_while_knobs_are_turned(styles: lis
 
 
 @pytest.mark.parametrize(
-    "identity", ["strength", "mix", "detail", "style_2", "bypass", "stylizer_bypass", "gain"]
+    "identity", ["strength", "mix", "detail", "style_2", "gate", "bypass", "stylizer_bypass", "gain"]
 )
 def test_turning_a_knob_makes_no_click(styles: list[Style], identity: str) -> None:
     parameter = next(parameter for parameter in LIVE_PARAMETERS if parameter.id == identity)
