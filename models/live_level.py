@@ -110,16 +110,19 @@ class LiveLevel(nn.Module):
         self.held = math.sqrt(most / loud) if loud > most else 1.0
         return self.held * (1.0 - strength * (1.0 - self.gate.opened))
 
-    def balance(self, power_in: Tensor, power_out: Tensor, learnt: float) -> None:
+    def balance(self, power_in: Tensor, power_out: Tensor, learnt: float, most: float) -> None:
         """Learn by how much the output is to be raised to be as loud as the input.
 
         Parameters
         ----------
         power_in, power_out : Tensor [B], of the newest frames, all channels together
-        learnt : share by which what is learnt moves
+        learnt, most : share by which what is learnt moves; of a frame that came out too loud, the second one. What was
+            held down counts for less, lest it be made up for
         """
         loud_in = float(torch.dot(power_in, self.weights)) * self.gain * self.gain
         loud_out = float(torch.dot(power_out, self.weights))
+        if loud_out > loud_in:
+            learnt = most
         self.power_in += learnt * (loud_in - self.power_in)
         self.power_out += learnt * (loud_out - self.power_out)
         ratio = (self.power_in + 1e-6 * self.reference) / (self.power_out + 1e-6 * self.reference)

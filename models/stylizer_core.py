@@ -313,10 +313,11 @@ class StylizerCore(nn.Module):
         levels = torch.log1p(magnitudes)
 
         # In the beginning each hop counts as much as all before it; the style stands for the first half second.
-        learnt = 0.0
+        learnt, most = 0.0, 0.0
         if rate > 0.0 and sounding > 0.0:
             self.seconds += self.hop_seconds
-            learnt = max(rate, self.hop_seconds / self.seconds) * sounding
+            most = max(rate, self.hop_seconds / self.seconds)
+            learnt = most * sounding
             self.means.lerp_(levels, learnt)
         deviations = levels - self.means
         inside = deviations @ self.basis
@@ -324,7 +325,7 @@ class StylizerCore(nn.Module):
         if learnt > 0.0:
             self.covariance.addr_(z_in, z_in, beta=1.0 - learnt, alpha=learnt)
             self.memory.follow(z_out, learnt)
-            self.loudness.balance(power[0], power[1], learnt)
+            self.loudness.balance(power[0], power[1], learnt, most)
 
         due = self._due(learnt)
         if due >= 0:

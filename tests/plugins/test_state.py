@@ -106,6 +106,7 @@ def test_the_state_of_another_chain_is_refused():
 def test_a_state_from_before_there_was_a_gate_is_gone_on_from():
     for parameter in LIVE_PARAMETERS:
         FIRST.set(parameter.id, parameter.default)
+        SECOND.set(parameter.id, parameter.default)
     FIRST.reset()
     play(FIRST, 0, 4000, [(0, "strength", 0.7), (0, "style_2", 0.3)], BLOCK)
     state = FIRST.state()
