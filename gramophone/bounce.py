@@ -72,9 +72,10 @@ def bounce_file(
     Raises
     ------
     InputError
-        The take is damaged, the output cannot be written, or an option is unknown.
+        The take is damaged, the output cannot be written, another run is making it, or an option is unknown.
     """
     from dsp.audiofile import check_encodable, write_audio
+    from dsp.claims import claimed
     from offline.bounce import bounce_full, bounce_live
     from offline.recipes import get_recipe
     from plugins.take import open_take
@@ -86,7 +87,10 @@ def bounce_file(
     rate = take.header.sample_rate
     check_encodable(output, take.header.channels, rate)
     # Beside the output: all that lies between is as large as it, and there it has to fit anyway.
-    with tempfile.TemporaryDirectory(prefix=".bounce-", dir=output.parent) as name:
+    with (
+        claimed(output, overwrite=overwrite),
+        tempfile.TemporaryDirectory(prefix=".bounce-", dir=output.parent) as name,
+    ):
         work = Path(name)
         if quality == "live":
             bounced = bounce_live(take, work, progress=progress)

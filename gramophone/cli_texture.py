@@ -49,6 +49,7 @@ def texture(
     $ gramophone texture choir.style -o choir.flac --recipe transport --seed 7
     """
     from dsp.audiofile import check_encodable, write_audio
+    from dsp.claims import claimed
     from dsp.errors import InputError
     from dsp.formats import output_format
     from dsp.spool import Spool
@@ -68,7 +69,7 @@ def texture(
     output_format(output)
     console.check_output(output, overwrite=overwrite, inputs=(style,))
     start = time.perf_counter()
-    with console.Display() as display:
+    with claimed(output, overwrite=overwrite), console.Display() as display:
         display.stage("loading")
         from models.style import load_style
         from offline.texture import texture as compute

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsp.claims import claimed
 from dsp.errors import InputError
 from dsp.files import check_writable, shown
 from gramophone import console, live_display, live_session, pages, scores
@@ -41,7 +42,7 @@ def demo(
     """
     pages.check_installed()
     start = time.perf_counter()
-    with _folder(out), console.Display() as display:
+    with _folder(out), claimed(out / _REPORT, overwrite=True), console.Display() as display:
         for name in _FILES:
             check_writable(out / name, overwrite=True)
         display.stage("making two clips")

@@ -13,12 +13,13 @@ import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from dsp import addresses
+from dsp.claims import alone_at
 from dsp.errors import InputError
 from dsp.files import check_writable, publish, replacing, shown
 
@@ -117,6 +118,7 @@ class LocalStore(Store):
         super().__init__(folder)
         self._folder = Path(folder)
         self._hidden = self._folder / RECORDS
+        self._run = ExitStack()
 
     def prepare(self, run: str) -> None:
         """Make the folder, and one for the work of this run."""
@@ -136,14 +138,18 @@ class LocalStore(Store):
                 f"cannot write to {shown(self._folder)}: {error.strerror}; choose another folder"
             ) from error
         check_writable(work / "probe", overwrite=False)
+        self._run.enter_context(alone_at(work))
         for left in self._hidden.glob("work-*"):
-            with suppress(OSError):
+            with suppress(OSError, InputError):
+                # Old, and nobody's: a long task of a batch that still runs may well be as old.
                 if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-                    shutil.rmtree(left)
+                    with alone_at(left):
+                        shutil.rmtree(left)
 
     def clean(self, run: str) -> None:
         """Remove the folder for the work of this run."""
         shutil.rmtree(self._work(run), ignore_errors=True)
+        self._run.close()
         with suppress(OSError):
             # Gone unless there are records in it.
             self._hidden.rmdir()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsp.audiofile import Track, check_encodable, read_audio, read_track, sound_hash, write_audio
+from dsp.claims import claimed
 from dsp.files import shown
 from dsp.formats import output_format, output_subtype
 from dsp.tags import Tags
@@ -83,8 +84,26 @@ def rendered_file(
     Raises
     ------
     InputError
-        A file cannot be read or written, or there is nothing to stylise in it; as `render_track`.
+        A file cannot be read or written, or there is nothing to stylise in it; another run is making the output; as
+        `render_track`.
     """
+    with (
+        claimed(job.output, overwrite=job.overwrite),
+        _rendered(job, resume=resume, progress=progress, stage=stage, note=note) as result,
+    ):
+        yield result
+
+
+@contextmanager
+def _rendered(
+    job: FileJob,
+    *,
+    resume: bool,
+    progress: Callable[[Progress], None] | None,
+    stage: Callable[[str], None],
+    note: Callable[[str], None],
+) -> Iterator[tuple[Track, TrackRendering]]:
+    """Do what `rendered_file` does, for an output that no other run is making."""
     key = work_key(
         sound_hash(job.content), job.style, job.recipe, seed=job.seed, device=job.device, local=job.local
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from dsp.claims import claimed
 from dsp.errors import InputError
 from dsp.files import replacing
 from plugins.live import LIVE_PARAMETERS
@@ -112,9 +113,9 @@ class Host:
         settings = self._settings
         if isinstance(settings.device, VirtualSettings):
             # The host holds the file, and gives it its name at the end, whichever engine processes wrote it.
-            self._output = self._files.enter_context(
-                replacing(settings.device.output, overwrite=settings.device.overwrite)
-            )
+            overwrite = settings.device.overwrite
+            self._files.enter_context(claimed(settings.device.output, overwrite=overwrite))
+            self._output = self._files.enter_context(replacing(settings.device.output, overwrite=overwrite))
             settings = replace(settings, device=replace(settings.device, written=self._output))
         ids = [parameter.id for parameter in self.parameters]
         self._supervisor = Supervisor(

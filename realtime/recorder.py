@@ -20,7 +20,7 @@ from dsp.errors import InputError
 from dsp.files import check_writable, shown
 from plugins.take_header import HEADER, Header
 from realtime.host import Host
-from realtime.recorder_desk import Cell, Desk, Job, State, free_folder
+from realtime.recorder_desk import Cell, Desk, Job, State, make_folder
 from realtime.recording import run_recorder
 from realtime.take_styles import Clip
 
@@ -94,12 +94,12 @@ class Recorder:
         host.board.pace[0] = float(whole)
 
     def start(self) -> Path:
-        """Begin a take; return its folder, which appears a moment later. Harmless while one is being recorded.
+        """Begin a take; return its folder, in which all else appears later. Harmless while one is being recorded.
 
         Raises
         ------
         InputError
-            the engine does not answer, since it does not play now
+            the engine does not answer, since it does not play now; or the folder cannot be made
         """
         with self._lock:
             if self._recording and self._take is not None:
@@ -112,8 +112,7 @@ class Recorder:
                 state = host.request_state(timeout=_ANSWER_SECONDS)
                 if state is None:
                     raise InputError("nothing can be recorded while the engine does not play; try again")
-            name = time.strftime("take-%Y%m%d-%H%M%S")
-            take, self._next = self._next or free_folder(self._folder / name), None
+            take, self._next = self._made(), None
             settings = host.settings
             header = Header(
                 sample_rate=now.sample_rate,
@@ -180,6 +179,10 @@ class Recorder:
             self._desk.text.value = f"the recorder ended (exit code {self._process.exitcode})".encode()
         self._process.close()
         self._process = None
+        if self._take is not None:
+            # Where nothing was recorded, it is empty.
+            with suppress(OSError):
+                self._take.rmdir()
         atexit.unregister(self.stop)
         self._host.board.pace[0] = 0.0
 
@@ -202,6 +205,23 @@ class Recorder:
             lost_seconds=cells[Cell.LOST],
             error=text,
         )
+
+    def _made(self) -> Path:
+        """Make the folder of a take, which is nobody else's from then on, and return it."""
+        path = self._next or self._folder / time.strftime("take-%Y%m%d-%H%M%S")
+        try:
+            if self._next is None:
+                return make_folder(path)
+            path.mkdir(parents=True)
+            return path
+        except FileExistsError:
+            raise InputError(
+                f"{shown(path)} has been made meanwhile; give another folder for the recording"
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"cannot record to {shown(path)}: {error.strerror or error}; choose another folder"
+            ) from None
 
 
 def _answer(questions: Connection, host: Host) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum, auto
 from multiprocessing.context import SpawnContext
@@ -90,7 +91,7 @@ class Job:
 
     Attributes
     ----------
-    folder : of the take, to be made
+    folder : of the take: empty, or to be made
     header : what the host knows; `values` are those of now, `styles` not yet those of the take
     sources : files of the styles that the engine was started with, by slot
     ids : of the parameters, in the order of the host's list
@@ -113,3 +114,12 @@ def free_folder(wanted: Path) -> Path:
         number += 1
         path = wanted.with_name(f"{wanted.name}-{number}")
     return path
+
+
+def make_folder(wanted: Path) -> Path:
+    """Make the folder of a take, as `free_folder` calls it, and return it: of two that ask, each gets its own."""
+    while True:
+        with suppress(FileExistsError):
+            path = free_folder(wanted)
+            path.mkdir(parents=True)
+            return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -65,14 +66,14 @@ class TakeWriter:
     Parameters
     ----------
     folder
-        must not exist; its parents may be missing too
+        empty, if it exists; its parents may be missing too
     header
         what is known at the beginning
 
     Raises
     ------
     InputError
-        the folder cannot be made, or exists; later, from every method but `close`: nothing more can be written
+        the folder cannot be made, or holds something; later, from every method but `close`: nothing more can be written
     """
 
     def __init__(self, folder: Path, header: Header) -> None:
@@ -90,7 +91,9 @@ class TakeWriter:
         self._spans: list[Span] = []
         self._hash = hashlib.sha256()
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             (folder / STYLES).mkdir()
             (folder / _RESERVE).write_bytes(bytes(_RESERVE_BYTES))
             kind = FlacWriter if header.channels <= FLAC_CHANNELS else _FloatFile

@@ -46,6 +46,7 @@ def write(writer: TakeWriter, sound: np.ndarray) -> None:
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "take").mkdir()
+    (tmp_path / "take" / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="already exists"):
         TakeWriter(tmp_path / "take", HEADER_OF_TWO)
     with pytest.raises(InputError, match="17 channels"):
