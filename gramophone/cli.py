@@ -3,9 +3,12 @@
 Nothing imported here loads torch, so that help and mistakes in the command line are answered at once.
 """
 
+import errno
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Any
 
@@ -15,7 +18,7 @@ from typer.core import TyperGroup
 import gramophone
 from dsp.errors import InputError
 from dsp.files import shown
-from gramophone import console
+from gramophone import console, streams
 from gramophone.cli_batch import batch
 from gramophone.cli_bench import bench_app
 from gramophone.cli_bounce import bounce
@@ -84,20 +87,37 @@ class Commands(TyperGroup):
             sys.exit(code)
         return code
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the command line; help and version are printed here."""
+        with _output_told():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-            return result
+            with _output_told():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             done = ", ".join(map(shown, console.written))
             console.say(f"interrupted, {f'but {done} is complete' if done else 'nothing was written'}")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        except BrokenPipeError:
-            # Whoever read our output has gone. What is still buffered must not raise again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _output_told() -> Iterator[None]:
+    """Leave as is usual where standard output cannot be written; what is complete is complete all the same."""
+    try:
+        yield
+        sys.stdout.flush()
+    except streams.OutputError as error:
+        if error.errno == errno.EPIPE:
+            # Whoever read it has gone.
             raise typer.Exit(EXIT_BROKEN_PIPE) from None
+        done = ", ".join(map(shown, console.written))
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(
+            f"standard output cannot be written: {reason}{f'; {done} is complete' if done else ''}"
+        ) from None
 
 
 def _failed(message: str) -> int:
@@ -161,13 +181,10 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 wrong input, 130 interrupted."""
+    streams.prepare()
     signal.signal(signal.SIGTERM, _terminated)
     # torch's threads wait for each other by spinning; where another program wants a core too, that makes short
     # operations tens of times slower. Asleep they cost next to nothing. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    for stream in (sys.stdout, sys.stderr):
-        # A file's name may hold anything; printing it must not fail, whatever the terminal's encoding is.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
     with console.everything_shown():
         app(prog_name="gramophone")

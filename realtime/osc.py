@@ -20,7 +20,6 @@ from contextlib import suppress
 from typing import Any
 
 from pythonosc.osc_bundle import OscBundle
-from pythonosc.osc_bundle import ParseError as BundleError
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message import ParseError as MessageError
 from pythonosc.osc_message_builder import OscMessageBuilder
@@ -41,6 +40,11 @@ _LOOK = 0.025
 _SAME = 1e-6
 _ENDED = (OSError, struct.error, UnicodeError, ValueError, IndexError, OverflowError, RecursionError)
 
+# Those that the library reads.
+_TAGS = frozenset("ihfdsbrmtTFN[]")
+# "#bundle", and a time tag.
+_BUNDLE_HEADER = 16
+
 Address = tuple[str, int]
 
 
@@ -58,21 +62,41 @@ def parse_address(text: str, *, host: str = LOOPBACK, option: str = "--osc") -> 
     return before.strip("[]") or host, int(port)
 
 
-def messages(packet: bytes) -> Iterator[OscMessage]:
-    """Yield the messages of a packet, those of bundles too; nothing from what is damaged."""
-    with suppress(BundleError, MessageError, *_ENDED):
-        if OscBundle.dgram_is_bundle(packet):
-            yield from _flat(OscBundle(packet))
-        elif OscMessage.dgram_is_message(packet):
-            yield OscMessage(packet)
+def messages(packet: bytes) -> list[OscMessage]:
+    """Return the messages of a packet, those of bundles too.
+
+    Raises
+    ------
+    ValueError
+        it, or a part of it, is damaged or no OSC
+    """
+    try:
+        return list(_parsed(packet))
+    except (MessageError, *_ENDED) as error:
+        raise ValueError(f"damaged OSC: {error}") from None
 
 
-def _flat(bundle: OscBundle) -> Iterator[OscMessage]:
-    for item in bundle:
-        if isinstance(item, OscBundle):
-            yield from _flat(item)
-        else:
-            yield item
+def _parsed(packet: bytes) -> Iterator[OscMessage]:
+    if not OscBundle.dgram_is_bundle(packet):
+        # Of a tag that it does not know, the library prints a line, and reads on at the wrong place.
+        if not OscMessage.dgram_is_message(packet) or not _tags(packet) <= _TAGS:
+            raise ValueError("neither a message nor a bundle")
+        yield OscMessage(packet)
+        return
+    place = _BUNDLE_HEADER
+    while place < len(packet):
+        (size,) = struct.unpack_from(">i", packet, place)
+        place += 4
+        if not 0 <= size <= len(packet) - place:
+            raise ValueError("an element goes beyond its bundle")
+        yield from _parsed(packet[place : place + size])
+        place += size
+
+
+def _tags(message: bytes) -> set[str]:
+    """Return the type tags of a message: behind its address, which zeros fill up to a multiple of four bytes."""
+    start = (message.index(0) // 4 + 1) * 4
+    return set(message[start:].partition(b"\0")[0].decode().removeprefix(","))
 
 
 class OscControl:
@@ -97,6 +121,8 @@ class OscControl:
         self._surface = surface
         self._fixed = _resolved(feedback) if feedback is not None else None
         self._peer: Address | None = self._fixed
+        #: packets that came in and could not be read
+        self.damaged = 0
         # What the peer knows: the positions it sent or was sent.
         self._known: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -143,7 +169,13 @@ class OscControl:
                 # An earlier reply found nobody: some systems say so here.
                 self._stop.wait(0.001)
                 continue
-            found = list(messages(packet))
+            try:
+                found = messages(packet)
+            except ValueError:
+                self.damaged += 1
+                if self.damaged == 1:
+                    self._surface.tell("OSC: packets come in that are damaged, or no OSC; they are ignored")
+                continue
             if not found:
                 continue
             if self._fixed is None:

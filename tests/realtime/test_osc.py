@@ -3,11 +3,11 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
@@ -177,21 +177,38 @@ ODD = st.one_of(
     st.binary(max_size=80),
     st.binary(max_size=60).map(lambda tail: b"/gramophone/mix\0" + tail),
     st.binary(max_size=60).map(lambda tail: b"#bundle\0" + tail),
+    st.text(max_size=6).map(lambda tags: b"/gramophone/mix\0," + tags.encode() + bytes(24)),
     st.binary(max_size=40).map(lambda tail: b"/gramophone/mix\0,f\0\0" + tail),
 )
 
 
 @given(packet=ODD)
-def test_no_packet_upsets_the_reader(packet: bytes) -> None:
-    for message in messages(packet):
-        assert isinstance(message.address, str)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_packet_upsets_the_reader_or_is_printed(packet: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with suppress(ValueError):
+        for message in messages(packet):
+            assert isinstance(message.address, str)
+    assert not caplog.records
 
 
 def test_bundles_within_bundles_without_end_are_survived() -> None:
     packet = b""
     for _ in range(3000):
         packet = b"#bundle\0" + bytes(7) + b"\x01" + len(packet).to_bytes(4, "big") + packet
-    assert list(messages(packet)) == []
+    with pytest.raises(ValueError, match="damaged"):
+        messages(packet)
+
+
+def test_damaged_packets_are_counted_and_told_of_once(surface: Surface) -> None:
+    unknown_tag = b"/gramophone/panic\0\0\0,q\0\0"
+    unknown_element = b"#bundle\0" + bytes(8) + b"\0\0\0\x04abcd"
+    with control(surface) as (osc, remote):
+        for _ in range(3):
+            remote.socket.sendto(unknown_tag, remote.to)
+            remote.socket.sendto(unknown_element, remote.to)
+        until(lambda: osc.damaged == 6)
+        assert len([line for _, line in surface.news(0) if "OSC" in line]) == 1
+        assert surface.get("bypass") == 0.0
 
 
 @given(
