@@ -8,6 +8,10 @@
 Samples are NumPy arrays, [samples] or [channels, samples], full scale -1 to 1; rates are in Hz. What the user
 can mend is raised as :class:`InputError`, a ``ValueError`` with a one-line message.
 
+Whatever the caller has set in PyTorch and NumPy (gradients, inference mode, default dtype and device, ...) changes
+nothing, and is left as it was. In a process that was forked, PyTorch computes in one thread from the first call on,
+since its threads do not outlive a fork; start processes with "spawn" to have them all.
+
 Importing this package is quick: torch is loaded by the first function that needs it.
 """
 

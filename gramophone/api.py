@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp.errors import InputError
+from dsp import arguments
+from dsp.torch_state import own_torch_state
 
 if TYPE_CHECKING:
     from models.content import ContentKept
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Samples = NDArray[np.float64]
 
 
+@own_torch_state()
 def stylize(
     content: ArrayLike,
     sample_rate: int,
@@ -72,25 +74,31 @@ def stylize(
         Anything above that is not so.
     """
     from models.style import Style, load_style
-    from offline.render import render
+    from offline.render import LONGEST_LOCAL, SHORTEST_LOCAL, render
 
-    samples, flat = _channels(content, "content")
+    samples = arguments.sound(content, "content")
+    sample_rate = arguments.rate(sample_rate)
+    if local is not None:
+        local = arguments.real(local, "local", low=SHORTEST_LOCAL, high=LONGEST_LOCAL, unit=" of seconds")
+    if progress is not None and not callable(progress):
+        raise arguments.refused("progress", "a function of one argument", progress)
     rendering = render(
         samples,
         sample_rate,
-        style if isinstance(style, Style) else load_style(style),
-        recipe=recipe,
-        strength=strength,
+        style if isinstance(style, Style) else load_style(arguments.file(style, "style")),
+        recipe=arguments.text(recipe, "recipe"),
+        strength=arguments.real(strength, "strength", low=0.0, high=1.0),
         steps=steps,
-        seed=seed,
-        device=device,
-        settings=settings,
+        seed=arguments.whole(seed, "seed", low=0, high=arguments.HIGHEST_SEED),
+        device=arguments.text(device, "device"),
+        settings=None if settings is None else arguments.mapping(settings, "settings"),
         local=local,
         progress=progress,
     )
-    return rendering.samples[0] if flat else rendering.samples
+    return rendering.samples if np.ndim(content) == 2 else rendering.samples[0]
 
 
+@own_torch_state()
 def style_distance(
     content: ArrayLike,
     style: Style | ArrayLike,
@@ -122,19 +130,21 @@ def style_distance(
     from models import distance
     from models.style import Style
 
+    sample_rate = arguments.rate(sample_rate)
     if isinstance(style, Style):
         reference, style_rate = style.samples, style.sample_rate
     else:
-        reference, style_rate = _channels(style, "style")[0], sample_rate
+        reference, style_rate = arguments.sound(style, "style"), sample_rate
     return distance.style_distance(
-        _channels(content, "content")[0],
+        arguments.sound(content, "content"),
         reference,
-        _channels(output, "output")[0],
+        arguments.sound(output, "output"),
         sample_rate,
         style_rate=style_rate,
     )
 
 
+@own_torch_state()
 def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> ContentKept:
     """Measure how much of what happens in the content still happens in an output.
 
@@ -158,7 +168,9 @@ def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> Con
     """
     from models import content as measure
 
-    return measure.content_kept(_channels(content, "content")[0], _channels(output, "output")[0], sample_rate)
+    return measure.content_kept(
+        arguments.sound(content, "content"), arguments.sound(output, "output"), arguments.rate(sample_rate)
+    )
 
 
 def recipes() -> dict[str, Recipe]:
@@ -166,15 +178,3 @@ def recipes() -> dict[str, Recipe]:
     from offline.recipes import RECIPES
 
     return dict(RECIPES)
-
-
-def _channels(samples: ArrayLike, role: str) -> tuple[Samples, bool]:
-    """Return samples as float64 [channels, samples], and whether they came without channels."""
-    array = np.asarray(samples)
-    if array.ndim not in (1, 2) or not array.size:
-        raise InputError(f"the {role} must be [samples] or [channels, samples], not of shape {array.shape}")
-    if not np.issubdtype(array.dtype, np.floating):
-        raise InputError(f"the {role} must be floating point, full scale -1 to 1, not {array.dtype}")
-    if not np.isfinite(array).all():
-        raise InputError(f"the {role} holds values that are not finite numbers (NaN or infinity)")
-    return np.atleast_2d(array).astype(np.float64), array.ndim == 1

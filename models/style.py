@@ -8,20 +8,21 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from dsp import arguments
 from dsp.audible import audible
 from dsp.audiofile import Audio, encode_flac, is_silent, read_audio, read_audio_bytes, resample
 from dsp.errors import InputError
 from dsp.files import replacing, shown
 from dsp.level import at_reference, loudness
 from dsp.stft import log_spectrogram
+from dsp.torch_state import own_torch_state
 from models.bands import BandStatistics, band_basis, band_statistics
 
 FORMAT = "gramophone-style"
@@ -64,8 +65,9 @@ class Style:
     licence: str = ""
 
     @classmethod
+    @own_torch_state()
     def from_audio(
-        cls, samples: NDArray[np.float64], sample_rate: int, *, name: str, author: str = "", licence: str = ""
+        cls, samples: ArrayLike, sample_rate: int, *, name: str, author: str = "", licence: str = ""
     ) -> Style:
         """Make a style of a clip [channels, samples] or [samples]; of a longer one, of its first 30 s.
 
@@ -74,15 +76,17 @@ class Style:
         InputError
             The clip is shorter than one frame (46 ms), silent, or not finite.
         """
-        samples = np.atleast_2d(np.asarray(samples, dtype=np.float64))
-        samples = samples[:, : int(MAX_SECONDS * sample_rate)]
+        name, author, licence = (
+            arguments.text(value, role)
+            for role, value in (("name", name), ("author", author), ("licence", licence))
+        )
+        sample_rate = arguments.rate(sample_rate)
+        samples = arguments.sound(samples, name)[:, : int(MAX_SECONDS * sample_rate)]
         if samples.shape[-1] * RATE < N_FFT * sample_rate:
             raise InputError(
                 f"{name} is shorter than one frame ({samples.shape[-1] / sample_rate * 1000:.0f} ms; at least "
                 f"{N_FFT / RATE * 1000:.0f} ms are needed): use a longer clip as the style"
             )
-        if not np.isfinite(samples).all():
-            raise InputError(f"{name} holds samples that are not numbers (NaN or infinite): export it again")
         level = loudness(_heard(samples, sample_rate, name=name), sample_rate)
         if not np.isfinite(level):
             raise InputError(f"{name} is silent: it has no style to take")
@@ -92,7 +96,7 @@ class Style:
 
     def at(self, sample_rate: int) -> NDArray[np.float64]:
         """The clip [channels, samples] at another rate and at the reference level (see dsp.level)."""
-        return clip_at(self.samples, self.sample_rate, sample_rate, name=self.name)
+        return clip_at(self.samples, self.sample_rate, arguments.rate(sample_rate), name=self.name)
 
     def info(self) -> dict[str, str]:
         """What is worth showing, as text."""
@@ -113,9 +117,10 @@ class Style:
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a ``.style`` file; see docs/style-file.md. The clip is kept with 24 bits."""
         data = self.encode()
-        with replacing(path, overwrite=overwrite) as beside:
+        with replacing(arguments.file(path, "path"), overwrite=overwrite) as beside:
             beside.write_bytes(data)
 
+    @own_torch_state()
     def encode(self) -> bytes:
         """Return what a ``.style`` file of this style holds; :func:`decode_style` reads it."""
         parts, gain = _encode_clip(self.samples, self.sample_rate)
@@ -203,6 +208,7 @@ def _bands(samples: NDArray[np.float64], sample_rate: int) -> BandStatistics:
     return band_statistics(log_spectrogram(clip, N_FFT, HOP), basis)
 
 
+@own_torch_state()
 def load_style(path: str | os.PathLike[str]) -> Style:
     """Load a style from a ``.style`` file, or make one of a sound file.
 
@@ -211,7 +217,7 @@ def load_style(path: str | os.PathLike[str]) -> Style:
     InputError
         No such file, neither a style nor a sound, truncated, from a newer version, too short or silent.
     """
-    path = Path(path)
+    path = arguments.file(path, "path")
     if path.suffix.lower() != ".style":
         audio = read_audio(path)
         # A clip is called by its path only while its faults are told.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dsp.arguments import printable
 from dsp.errors import InputError
 from offline.settings import Antognini, Gatys, Grinstein, setting
 
@@ -189,7 +191,7 @@ def _parse(field: dataclasses.Field[Any], value: object, recipe: str) -> object:
     kind: type[Any] = type(default)
     low, high = field.metadata["low"], field.metadata["high"]
     wrong = InputError(
-        f"recipe {recipe}: {field.name}={value} is not possible: "
+        f"recipe {recipe}: {field.name}={printable(value)} is not possible: "
         f"{field.metadata['help']} ({_limits(field) or kind.__name__})"
     )
     if kind is bool:
@@ -202,7 +204,7 @@ def _parse(field: dataclasses.Field[Any], value: object, recipe: str) -> object:
         try:
             number: type[Any] = type(default[0])
             numbers = tuple(number(part) for part in parts)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise wrong from None
         if not numbers or not all(low <= number <= high for number in numbers):
             raise wrong
@@ -213,8 +215,10 @@ def _parse(field: dataclasses.Field[Any], value: object, recipe: str) -> object:
         raise wrong
     try:
         parsed = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise wrong from None
+    if kind is float and not math.isfinite(parsed):
+        raise wrong
     if field.metadata["choices"] and parsed not in field.metadata["choices"]:
         raise wrong
     if low is not None and not low <= parsed <= high:

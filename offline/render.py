@@ -46,6 +46,9 @@ __all__ = [
     "work_key",
 ]
 
+#: seconds over which local statistics may be taken
+SHORTEST_LOCAL, LONGEST_LOCAL = 0.5, 3600.0
+
 Samples = NDArray[np.float64]
 Listener = Callable[[Progress], None]
 
@@ -335,8 +338,10 @@ def _check(recipe: Recipe, strength: float, local: float | None) -> None:
         return
     if not isinstance(recipe.values, Transport):
         raise InputError(f"recipe {recipe.name} knows no local statistics; use transport or gramophone")
-    if not 0.5 <= local <= 3600.0:
-        raise InputError(f"local statistics need 0.5 to 3600 seconds, not {local:g}")
+    if not SHORTEST_LOCAL <= local <= LONGEST_LOCAL:
+        raise InputError(
+            f"local statistics need {SHORTEST_LOCAL:g} to {LONGEST_LOCAL:g} seconds, not {local:g}"
+        )
 
 
 def _transported(

@@ -78,7 +78,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
         (np.zeros((1, RATE)), "silent"),
         (np.full((1, RATE), 0.5), "silent between 20 Hz and 20 kHz"),
         (clip(0.01), "shorter than one frame"),
-        (np.full((1, RATE), np.nan), "not numbers"),
+        (np.full((1, RATE), np.nan), "not finite numbers"),
     ],
 )
 def test_clips_without_a_style_are_refused(samples: np.ndarray, message: str) -> None:
