@@ -17,6 +17,7 @@ import rtmidi
 
 from dsp.errors import InputError
 from realtime.midi_ports import Port, api_name, choose_port, list_ports, open_client, tried
+from realtime.midi_stream import ExclusiveEnd, MidiStream
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ _WITHOUT_VIRTUAL = frozenset({"winmm"})
 _POLL = 0.001
 # Short enough that nobody unplugs and plugs in again in between.
 _LOOK = 0.25
+# A controller that leaves a system exclusive message open is not heard for so long at most.
+_END = 0.02
 # libjack goes through a client's ports, in a thread of its own, whenever a connection has ended; a port that is taken
 # away meanwhile crashes the process, since their list has no lock. So much later that thread is through with them.
 _SETTLE = 0.05
@@ -37,12 +40,12 @@ _NO_CONTROLLER = ("through", "gramophone", "iac ")
 
 
 class MidiInput:
-    """Listens to one MIDI port in a thread of its own, and hands on what arrives, in order.
+    """Listens to one MIDI port in a thread of its own, and hands on the messages of channels, in order.
 
     Parameters
     ----------
     receive
-        Called with each message, a list of bytes, in this object's thread. What it raises goes to the log.
+        Called with each message, a status byte and its data, in this object's thread. What it raises goes to the log.
     wanted
         A port's number, or words of its name; "virtual" opens a port called ``gramophone`` for others to connect to.
         None: the controller, if there is exactly one, else the virtual port, else nothing.
@@ -65,6 +68,8 @@ class MidiInput:
         self._receive = receive
         # Lives on without a port while the controller is away: it is what looks for it.
         self._client: rtmidi.MidiIn | None = None
+        self._stream = MidiStream()
+        self._end: ExclusiveEnd | None = None
         self._listening = False
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -127,15 +132,16 @@ class MidiInput:
                 self._open()
 
     def _run(self) -> None:
-        looks = round(_LOOK / _POLL)
+        looks, ends = round(_LOOK / _POLL), round(_END / _POLL)
         polls = 0
         while not self._stop.wait(_POLL):
             try:
                 self._drain()
                 polls += 1
-                if polls >= looks:
-                    polls = 0
-                    with self._lock:
+                with self._lock:
+                    if self._end is not None and not polls % ends:
+                        self._end.send()
+                    if not polls % looks:
                         self._look()
             except Exception as error:
                 _log.warning("MIDI: %s: %s", type(error).__name__, error)
@@ -147,12 +153,14 @@ class MidiInput:
         with self._lock:
             client = self._client
             while client is not None and (event := client.get_message()) is not None:
-                message, _seconds = event
-                self.received += 1
-                try:
-                    self._receive(message)
-                except Exception as error:
-                    _log.warning("MIDI message %s: %s: %s", message[:8], type(error).__name__, error)
+                if self._end is not None:
+                    self._end.heard()
+                for message in self._stream.feed(event[0]):
+                    self.received += 1
+                    try:
+                        self._receive(message)
+                    except Exception as error:
+                        _log.warning("MIDI message %s: %s: %s", message[:8], type(error).__name__, error)
 
     def _look(self) -> None:
         """Notice that the port has gone, or that it is back."""
@@ -187,17 +195,33 @@ class MidiInput:
         with suppress(rtmidi.RtMidiError, OSError):
             self._client = open_client(self._api)
             if self._virtual is not None:
-                self._client.open_virtual_port(PORT_NAME)
-                self._listening = True
+                self._listen(lambda client: client.open_virtual_port(PORT_NAME))
             else:
                 self._look()
 
     def _take(self, place: int) -> None:
-        assert self._client is not None
         # Gone again, or taken by another program: the next look tries once more.
         with suppress(rtmidi.RtMidiError, OSError):
-            self._client.open_port(place, PORT_NAME)
+            self._listen(lambda client: client.open_port(place, PORT_NAME))
+
+    def _listen(self, open_port: Callable[[rtmidi.MidiIn], object]) -> None:
+        """Open the client's port, and see to it that no message stays open there."""
+        assert self._client is not None
+        end = None
+        if self._api == "jack":
+            with suppress(rtmidi.RtMidiError):
+                end = ExclusiveEnd()
+        try:
+            open_port(self._client)
             self._listening = True
+            with suppress(rtmidi.RtMidiError):
+                if end is not None and end.connect(PORT_NAME):
+                    # Or RtMidi would throw away what it takes for a part of the exclusive message.
+                    self._client.ignore_types(sysex=False)
+                    self._end, end = end, None
+        finally:
+            if end is not None:
+                end.close()
 
     def _close(self) -> None:
         if self._client is not None:
@@ -207,6 +231,11 @@ class MidiInput:
         self._listening = False
 
     def _release(self, client: rtmidi.MidiIn) -> None:
+        if self._end is not None:
+            time.sleep(_SETTLE)
+            self._end.close()
+            self._end = None
+            client.ignore_types()
         if self._api == "jack":
             time.sleep(_SETTLE)
         client.close_port()

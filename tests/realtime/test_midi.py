@@ -106,6 +106,23 @@ def test_the_virtual_port_is_called_gramophone_and_takes_connections(jack: Any) 
 
 
 @pytest.mark.usefixtures("jack")
+def test_no_malformed_message_deafens_the_port() -> None:
+    """RtMidi took all that followed an exclusive message without an end for a part of it, from JACK for ever."""
+    broken = ([0xF0, 1, 2, 3], [0xF0], [0xF4], [0xF5], [0xFD], [5], [0xB0, 7], [0x90, 1, 0xF8], [0xF0, 1, 0xF0], [])
+    heard: list[list[int]] = []
+    sent = [[0xB0, 1, step] for step in range(2 * len(broken))]
+    with ExitStack() as stack:
+        out = stack.enter_context(controller())
+        listener = stack.enter_context(listening(heard.append, "controller:knobs"))
+        for before, message in zip(broken, zip(sent[::2], sent[1::2], strict=True), strict=True):
+            send(out, [before] if before else [])
+            send(out, list(message))
+        until(lambda: len(heard) >= len(sent))
+        assert listener.received == len(sent)
+    assert heard == sent
+
+
+@pytest.mark.usefixtures("jack")
 def test_the_only_controller_is_taken_unasked_and_of_two_none() -> None:
     with controller(), listening(lambda _: None) as listener:
         assert "controller:knobs" in str(listener)
