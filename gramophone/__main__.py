@@ -1,6 +1,6 @@
 """``python -m gramophone`` is the command ``gramophone``."""
 
-from gramophone.cli import main
+from gramophone.start import main
 
 if __name__ == "__main__":
     main()

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 import gramophone
+from dsp.descriptors import is_shortage, raise_limit, reason
 from dsp.errors import InputError
 from dsp.files import shown
 from gramophone import console, streams
@@ -32,10 +34,12 @@ from gramophone.cli_style import style_app
 from gramophone.cli_texture import texture
 from gramophone.demo import demo
 from gramophone.option_lists import BatchCommand
+from gramophone.start import EXIT_INTERRUPTED, leave
 
 EXIT_INPUT = 2
-EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_BROKEN_PIPE = 141
+# A terminal that is closed says so more than once, and the end must not be interrupted by that.
+_ONE_ENDING = 2.0
 
 
 class Commands(TyperGroup):
@@ -77,11 +81,14 @@ class Commands(TyperGroup):
         except Exception as error:
             # click's own errors; where its classes live differs between versions of Typer.
             describe = getattr(error, "format_message", None)
-            if describe is None:
+            if is_shortage(error):
+                code = _failed(f"the system grants no more: {reason(error)}")
+            elif describe is None:
                 raise
-            # Without arguments the help has been printed, and there is nothing to add.
-            message = describe().rstrip(".")
-            code = _failed(f"{message}; see {_path(error)} --help") if message else EXIT_INPUT
+            else:
+                # Without arguments the help has been printed, and there is nothing to add.
+                message = describe().rstrip(".")
+                code = _failed(f"{message}; see {_path(error)} --help") if message else EXIT_INPUT
         code = code if isinstance(code, int) else 0
         if stand_alone:
             sys.exit(code)
@@ -95,6 +102,9 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
+            if signal.getsignal(signal.SIGINT) is leave:
+                # From here on there may be something to be undone.
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             with _output_told():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -174,17 +184,35 @@ for command in (render, texture, live, learn, bounce, devices, ports, score, rec
 app.command(help=console.prose(batch.__doc__), cls=BatchCommand)(batch)
 
 
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    # As an exception, so that half-written files are removed on the way out.
-    raise SystemExit(128 + signal.SIGTERM)
+class _Ending:
+    """Handles the signals that end a program: by an exception, so that half-written files are removed."""
+
+    def __init__(self) -> None:
+        self._last = -_ONE_ENDING
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        again, self._last = now - self._last < _ONE_ENDING, now
+        if not again:
+            raise SystemExit(128 + number)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 wrong input, 130 interrupted."""
+    """Run the command line and exit: 0 done, 2 wrong input, 130 interrupted, 128 + n where signal n ended it."""
     streams.prepare()
-    signal.signal(signal.SIGTERM, _terminated)
+    ending = _Ending()
+    # Windows has no SIGHUP, which is what a program gets whose terminal is closed; nohup has it ignored.
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, ending)
+    raise_limit()
     # torch's threads wait for each other by spinning; where another program wants a core too, that makes short
     # operations tens of times slower. Asleep they cost next to nothing. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with console.everything_shown():
-        app(prog_name="gramophone")
+    try:
+        with console.everything_shown():
+            app(prog_name="gramophone")
+    finally:
+        # All is done; what Python does at its end would answer Ctrl-C with a traceback.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,7 +39,9 @@ class Keys:
         if self._before is not None and sys.platform != "win32":
             import termios
 
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+            # It may have been closed meanwhile.
+            with suppress(termios.error):
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
 
     def pressed(self) -> list[str]:
         """Return the keys pressed since the last call: letters, "up", "down"."""
@@ -62,7 +65,9 @@ class Keys:
         number = sys.stdin.fileno()
         if not select.select([number], [], [], 0.0)[0]:
             return ""
-        data = os.read(number, 1024)
+        data = b""
+        with suppress(OSError):
+            data = os.read(number, 1024)
         # The terminal has gone.
         self.available = bool(data)
         return data.decode(errors="ignore")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing.connection
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
+from dsp.descriptors import reason, reserve
 from realtime.loader import Ahead, Answer, Captured, Saved, Wanted, run_loader
-from realtime.supervisor import quiet_environment
+from realtime.spawning import start_process
 
 if TYPE_CHECKING:
     from realtime.board import Board
 
 _END_SECONDS = 2.0
+_PAUSE_SECONDS = 1.0
 
 
 class LoaderLink:
@@ -37,31 +40,59 @@ class LoaderLink:
         self._died = False
         self._process: SpawnProcess | None = None
         self._pipe: multiprocessing.connection.Connection | None = None
+        self._again = 0.0
+        # Captures whose files have not been reported.
+        self._saving = 0
+        #: why the process cannot be started at present; "" if it can
+        self.shortage = ""
 
-    def start(self) -> None:
-        """Start the process if it does not run; it needs some seconds until it answers."""
+    def start(self) -> bool:
+        """Start the process if it does not run; return False if the system has no room for it, to be tried again.
+
+        It needs some seconds until it answers.
+        """
         if self._process is not None and self._process.is_alive():
-            return
+            return True
+        if time.monotonic() < self._again:
+            return False
         self.close()
-        self._pipe, other = self._context.Pipe()
-        self._process = self._context.Process(
-            target=run_loader,
-            args=(other, self._board.slots, self._board.taps, self._stylizer),
-            name="gramophone loader",
-            # Ends with the host even if that forgets to stop it.
-            daemon=True,
-        )
-        with quiet_environment():
-            self._process.start()
-        other.close()
+        try:
+            with reserve.released():
+                self._begin()
+        except (OSError, MemoryError) as error:
+            self.shortage = reason(error)
+            self._again = time.monotonic() + _PAUSE_SECONDS
+            return False
+        self.shortage = ""
+        return True
 
-    def send(self, request: Wanted | Captured | Ahead) -> None:
-        """Send a request; start the loader for it."""
-        self.start()
+    def _begin(self) -> None:
+        ours, theirs = self._context.Pipe()
+        with theirs:
+            process = self._context.Process(
+                target=run_loader,
+                args=(theirs, self._board.slots, self._board.taps, self._stylizer),
+                name="gramophone loader",
+                # Ends with the host even if that forgets to stop it.
+                daemon=True,
+            )
+            try:
+                start_process(process)
+            except BaseException:
+                ours.close()
+                raise
+        self._pipe, self._process = ours, process
+
+    def send(self, request: Wanted | Captured | Ahead) -> bool:
+        """Send a request, and start the loader for it; return False if it cannot be started now."""
+        if not self.start():
+            return False
         assert self._pipe is not None
         # If it has just died, `answers` finds out.
         with suppress(OSError):
             self._pipe.send(request)
+            self._saving += isinstance(request, Captured)
+        return True
 
     def answers(self) -> list[Answer | Saved] | None:
         """Return what has come back; None if the loader has died, and with it all that it was asked for."""
@@ -69,6 +100,7 @@ class LoaderLink:
         try:
             while self._pipe is not None and self._pipe.poll():
                 found.append(self._pipe.recv())
+                self._saving -= isinstance(found[-1], Saved)
         except (EOFError, OSError):
             self.close()
             self._died = True
@@ -83,7 +115,10 @@ class LoaderLink:
             self._pipe.close()
             self._pipe = None
         if self._process is not None:
-            self._process.join(_END_SECONDS)
+            # What else it does is for nobody any more.
+            if self._saving:
+                self._process.join(_END_SECONDS)
+            self._saving = 0
             if self._process.is_alive():
                 self._process.kill()
                 self._process.join()

@@ -16,12 +16,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from dsp.descriptors import reason, reserve
 from dsp.errors import InputError
 from dsp.files import check_writable, shown
 from plugins.take_header import HEADER, Header
 from realtime.host import Host
 from realtime.recorder_desk import Cell, Desk, Job, State, make_folder
 from realtime.recording import run_recorder
+from realtime.spawning import start_process
 from realtime.take_styles import Clip
 
 _ANSWER_SECONDS = 2.0
@@ -99,7 +101,8 @@ class Recorder:
         Raises
         ------
         InputError
-            the engine does not answer, since it does not play now; or the folder cannot be made
+            the engine does not answer, since it does not play now; the folder cannot be made; or the system has no room
+            for another process
         """
         with self._lock:
             if self._recording and self._take is not None:
@@ -112,7 +115,7 @@ class Recorder:
                 state = host.request_state(timeout=_ANSWER_SECONDS)
                 if state is None:
                     raise InputError("nothing can be recorded while the engine does not play; try again")
-            take, self._next = self._made(), None
+            take = self._made()
             settings = host.settings
             header = Header(
                 sample_rate=now.sample_rate,
@@ -136,25 +139,45 @@ class Recorder:
                 start=None if state is None else state.frame,
                 state=None if state is None else state.arrays,
             )
-            self._desk = Desk.new(self._context)
-            ours, theirs = self._context.Pipe()
-            self._process = self._context.Process(
+            # Else a program that forgets to stop it would wait at its end for a process that waits for it.
+            atexit.register(self.stop)
+            try:
+                with reserve.released():
+                    questions = self._begin(job)
+            except (OSError, MemoryError) as error:
+                host.board.pace[0] = 0.0
+                with suppress(OSError):
+                    take.rmdir()
+                raise InputError(f"no recording can begin: {reason(error)}") from None
+            threading.Thread(
+                target=_answer, args=(questions, host), name="recorder's questions", daemon=True
+            ).start()
+            self._take, self._next = take, None
+            return take
+
+    def _begin(self, job: Job) -> Connection:
+        """Start the process; return where it asks for styles."""
+        desk = Desk.new(self._context)
+        ours, theirs = self._context.Pipe()
+        # Its end in this process would keep the other one from noticing that the recorder is gone.
+        with theirs:
+            process = self._context.Process(
                 target=run_recorder,
-                args=(job, host.board, self._desk, theirs),
+                args=(job, self._host.board, desk, theirs),
                 name="gramophone recorder",
                 # Not ended with the host, but by it or after it: it still has to close its files.
                 daemon=False,
             )
-            self._process.start()
-            # Else a program that forgets to stop it would wait at its end for a process that waits for it.
-            atexit.register(self.stop)
-            # Its end in this process would keep the other one from noticing that the recorder is gone.
-            theirs.close()
-            threading.Thread(
-                target=_answer, args=(ours, host), name="recorder's questions", daemon=True
-            ).start()
-            self._take = take
-            return take
+            try:
+                start_process(process)
+            except Exception:
+                ours.close()
+                raise
+            finally:
+                # Where only an interruption was raised, it runs.
+                if process.pid is not None:
+                    self._desk, self._process = desk, process
+        return ours
 
     def stop(self) -> RecorderStatus:
         """End the take, if there is one; return how it went once its files are closed."""

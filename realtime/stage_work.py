@@ -64,6 +64,7 @@ class StageWork:
         # Hz, for which styles are made ready; and the keys that every engine begins with.
         self._rate = 0
         self._first = [slot.key for slot in mixer.slots if slot.key]
+        self._shortage = ""
 
     @property
     def busy(self) -> bool:
@@ -76,12 +77,11 @@ class StageWork:
         if rate != self._rate:
             self._begin_again(rate)
         # Before the engine has opened its device nobody knows for which rate.
-        while rate and self._requests:
-            self._loader.send(replace(self._requests.popleft(), sample_rate=rate))
+        while rate and self._requests and self._send(replace(self._requests[0], sample_rate=rate)):
+            self._requests.popleft()
         wanted_ahead = () if self.hold or self.busy else self.ahead
-        if rate and self._ahead_sent != wanted_ahead:
+        if rate and self._ahead_sent != wanted_ahead and self._send(Ahead(wanted_ahead, rate)):
             self._ahead_sent = wanted_ahead
-            self._loader.send(Ahead(wanted_ahead, rate))
         answers = self._loader.answers()
         if answers is None:
             self._tell("error", "the loader of styles has ended; what it was loading is given up")
@@ -111,6 +111,15 @@ class StageWork:
         self._jobs.clear()
         self._offered.clear()
         self._mixer.restart(self._first)
+
+    def _send(self, request: Wanted | Captured | Ahead) -> bool:
+        """Send a request; return False if it has to wait, which is told once."""
+        sent = self._loader.send(request)
+        if self._shortage != self._loader.shortage:
+            self._shortage = self._loader.shortage
+            if self._shortage:
+                self._tell("error", f"styles have to wait, since no process can be started: {self._shortage}")
+        return sent
 
     def begin(self, place: int, key: str) -> None:
         """Have a style loaded to a slot."""

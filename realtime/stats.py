@@ -97,7 +97,7 @@ class Snapshot:
 
 
 def _state(supervisor: Supervisor | None) -> str:
-    if supervisor is None:
+    if supervisor is None or not supervisor.links:
         return STARTING
     if supervisor.ended.is_set():
         return FAILED if supervisor.failure is not None else FINISHED
@@ -111,7 +111,7 @@ def _state(supervisor: Supervisor | None) -> str:
 
 def _notes(supervisor: Supervisor) -> list[str]:
     """Return what the engine that plays has to say, and what was said of its predecessors, each line once."""
-    notes = [*(supervisor.link.told().get("notes", [])), *supervisor.notes]
+    notes = [*(supervisor.link.told().get("notes", []) if supervisor.links else ()), *supervisor.notes]
     if supervisor.failure is not None and supervisor.failure[0]:
         notes.append(supervisor.failure[0])
     return list(dict.fromkeys(notes))

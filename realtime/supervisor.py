@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
+from dsp.descriptors import is_shortage, reason, reserve
 from realtime.process import DEVICE_LOST, run_engine
 from realtime.settings import EngineSettings, VirtualSettings
 from realtime.shared import Cell, EngineState, Link, Order
+from realtime.spawning import start_process
 
 if TYPE_CHECKING:
     from realtime.board import Board
@@ -29,36 +29,11 @@ _HUNG_SECONDS = 2.0
 _MOST_FAILURES = 4
 _LONG_ENOUGH = 2.0
 _STOP_SECONDS = 3.0
-
-
-# Read by libraries as they are loaded, which is before any function of the engine process runs. More threads would
-# wait for each other, actively, and so take the core of whoever plays.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-
-
-@contextmanager
-def quiet_environment() -> Iterator[None]:
-    """Set what a process that is started meanwhile inherits: one thread each for what computes, and no Ctrl-C.
-
-    A terminal sends Ctrl-C to all processes. Ours end with the host; one that was still loading, and could not yet
-    say so, would die with a traceback.
-    """
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update(_ENVIRONMENT)
-    masked = None
-    if sys.platform != "win32":
-        # For this thread; the host itself hears what comes meanwhile afterwards, or in another thread at once.
-        masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        if sys.platform != "win32" and masked is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+# Between two tries to start a process for which the system has no room: as long as this at first, then ever longer.
+_FIRST_PAUSE = 0.25
+_LONGEST_PAUSE = 5.0
+# There is no sound without it; after so long nobody waits for it any more.
+_GIVE_UP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +93,9 @@ class Supervisor:
         self._active: Worker | None = None
         self._standby: Worker | None = None
         self._failures = 0
+        # When another one may be started to stand by, and how long after that if it cannot.
+        self._next_standby = 0.0
+        self._pause = _FIRST_PAUSE
         self._playing_since = 0.0
         # An engine has died, and it is not known yet whether its device was the cause.
         self._unexplained = False
@@ -128,7 +106,6 @@ class Supervisor:
 
     def start(self) -> None:
         """Start an engine; return when it plays, or has failed."""
-        self._play(self._spawn(sample_rate=0))
         self._thread.start()
         while not self._started.wait(0.2):
             pass
@@ -145,18 +122,37 @@ class Supervisor:
         return self.links[-1]
 
     def _spawn(self, *, sample_rate: int) -> Worker:
-        link = Link.new(self._context, self._parameters, self._board)
-        link.orders[Order.SAMPLE_RATE] = sample_rate
-        process = self._context.Process(
-            target=run_engine,
-            args=(link, self._ids, self._settings, self._build_chain),
-            name="gramophone engine",
-            # Ends with the host even if that forgets to stop it.
-            daemon=True,
-        )
-        with quiet_environment():
-            process.start()
+        with reserve.released():
+            link = Link.new(self._context, self._parameters, self._board)
+            link.orders[Order.SAMPLE_RATE] = sample_rate
+            process = self._context.Process(
+                target=run_engine,
+                args=(link, self._ids, self._settings, self._build_chain),
+                name="gramophone engine",
+                # Ends with the host even if that forgets to stop it.
+                daemon=True,
+            )
+            start_process(process)
         return Worker(process, link)
+
+    def _spawn_patiently(self, *, sample_rate: int) -> Worker | None:
+        """Start an engine as soon as the system has room for it; return None if that takes too long."""
+        pause, end = _FIRST_PAUSE, time.monotonic() + _GIVE_UP_SECONDS
+        while True:
+            try:
+                return self._spawn(sample_rate=sample_rate)
+            except (OSError, MemoryError) as error:
+                if not is_shortage(error) or time.monotonic() > end:
+                    self.failure = (f"no other engine process can be started: {reason(error)}", False, "")
+                    return None
+                self._note(f"no other engine process can be started yet: {reason(error)}")
+            if self._stop.wait(pause):
+                return None
+            pause = min(2.0 * pause, _LONGEST_PAUSE)
+
+    def _note(self, line: str) -> None:
+        if line not in self.notes:
+            self.notes.append(line)
 
     def _play(self, worker: Worker) -> None:
         """Have a worker take the device."""
@@ -181,8 +177,13 @@ class Supervisor:
 
     def _watch(self) -> None:
         try:
+            self._play(self._spawn(sample_rate=0))
             while not self._stop.wait(_WATCH_SECONDS) and self._look():
                 pass
+        except Exception as error:
+            # What the user can mend is a shortage; anything else is ours.
+            trace = "" if is_shortage(error) else traceback.format_exc()
+            self.failure = (f"the engine cannot go on: {reason(error)}", is_shortage(error), trace)
         finally:
             self._end()
             self.ended.set()
@@ -263,7 +264,11 @@ class Supervisor:
         self._playing_since = 0.0
         standby, self._standby = self._standby, None
         if standby is None or not standby.process.is_alive():
-            standby = self._spawn(sample_rate=worker.link.count(Cell.SAMPLE_RATE))
+            # Nobody else writes there now, and it does not run.
+            worker.link.enter(EngineState.LOADING)
+            standby = self._spawn_patiently(sample_rate=worker.link.count(Cell.SAMPLE_RATE))
+            if standby is None:
+                return False
         self._play(standby)
         return True
 
@@ -271,8 +276,17 @@ class Supervisor:
         if self._standby is not None and not self._standby.process.is_alive():
             self._standby = None
         # Where nothing waits for the sound, nothing needs to be ready.
-        if self._standby is None and state == EngineState.RUNNING and not self._settings.fast:
+        wanted = self._standby is None and state == EngineState.RUNNING and not self._settings.fast
+        if not wanted or time.monotonic() < self._next_standby:
+            return
+        try:
             self._standby = self._spawn(sample_rate=self.link.count(Cell.SAMPLE_RATE))
+            self._pause = _FIRST_PAUSE
+        except (OSError, MemoryError) as error:
+            # The sound goes on without.
+            self._note(f"no engine stands by, since none can be started: {reason(error)}")
+            self._next_standby = time.monotonic() + self._pause
+            self._pause = min(2.0 * self._pause, _LONGEST_PAUSE)
 
     def _duration_over(self) -> bool:
         duration = self._settings.duration
@@ -290,14 +304,21 @@ class Supervisor:
     def _end(self) -> None:
         workers = [worker for worker in (self._active, self._standby) if worker is not None]
         if self._active is not None:
-            self._active.link.orders[Order.STOP] = 1.0
+            self._let_finish(self._active)
         for worker in workers:
-            # The one that stands by holds nothing that would have to be put down gently.
-            if worker is self._active:
-                worker.process.join(_STOP_SECONDS)
+            # What is left of them holds nothing that would have to be put down gently.
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
             with suppress(ValueError):
                 worker.process.close()
         self._active = self._standby = None
+
+    def _let_finish(self, worker: Worker) -> None:
+        """Have an engine that plays fade out and put its device down; return when it has, or takes too long."""
+        worker.link.orders[Order.STOP] = 1.0
+        end = time.monotonic() + _STOP_SECONDS
+        while worker.link.state == EngineState.RUNNING and time.monotonic() < end:
+            worker.process.join(_WATCH_SECONDS)
+            if not worker.process.is_alive():
+                return

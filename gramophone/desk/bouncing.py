@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from dsp.descriptors import reason, reserve
 from dsp.errors import InputError
 from dsp.files import shown
 
@@ -42,7 +43,7 @@ class Bouncer:
         Raises
         ------
         InputError
-            another one is being rendered
+            another one is being rendered, or no process can be started for it
         """
         with self._lock:
             if self._take is not None:
@@ -68,16 +69,20 @@ class Bouncer:
             flags = 0
             if sys.platform == "win32":
                 flags = subprocess.BELOW_NORMAL_PRIORITY_CLASS
-            self._process = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                creationflags=flags,
-            )
+            try:
+                with reserve.released():
+                    self._process = subprocess.Popen(
+                        command,
+                        env=environment,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.PIPE,
+                        text=True,
+                        errors="replace",
+                        creationflags=flags,
+                    )
+            except OSError as error:
+                raise InputError(f"{shown(take.name)} cannot be rendered now: {reason(error)}") from None
             self._take = take
             threading.Thread(target=self._wait, args=(self._process, out), name="bounce", daemon=True).start()
             return out

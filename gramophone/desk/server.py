@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from gramophone import console
 from gramophone.desk import feed
 from gramophone.desk.access import COOKIE, LOOPBACK, Access
 from gramophone.desk.commands import Commands
+from gramophone.desk.door import MOST, Door, listening
 from gramophone.housekeeping import Task
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ _FILES_TICKS = 40
 # A page that takes nothing for so long, in messages, has gone; it comes back by itself.
 _BACKLOG = 200
 _START_SECONDS = 10.0
+# Of the connections; the others are for what pages are made of.
+_MOST_PAGES = 3 * MOST // 4
 _LARGEST_MESSAGE = 65_536
 _CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
@@ -128,6 +132,7 @@ class Desk:
         self._commands = commands
         self._access = Access(settings.host, settings.token)
         self._pages: set[_Page] = set()
+        self._door: Door | None = None
         self._said: dict[str, str] = {}
         self._told = 0
         self._pictures: tuple[Spectra, Spectra] | None = None
@@ -185,18 +190,24 @@ class Desk:
         application.router.add_get("/{name:[a-z-]+\\.(?:js|css|svg)}", self._file)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
+        assert runner.server is not None
+        self._door = Door(runner.server)
+        entries: list[socket.socket] = []
         try:
-            site = web.TCPSite(runner, self._settings.host, self._settings.port)
-            await site.start()
-            self._port = runner.addresses[0][1]
+            entries = listening(self._settings.host, self._settings.port)
+            self._port = entries[0].getsockname()[1]
+            work = [self._tick(), self._door.sweep(), *map(self._door.watch, entries)]
+            tasks = [asyncio.create_task(one) for one in work]
             self._ready.set()
-            ticking = asyncio.create_task(self._tick())
             await self._end.wait()
-            ticking.cancel()
+            for task in tasks:
+                task.cancel()
             for page in list(self._pages):
                 with suppress(Exception):
                     await asyncio.wait_for(page.socket.close(), 0.5)
         finally:
+            for entry in entries:
+                entry.close()
             await runner.cleanup()
 
     def _guard(self) -> Any:
@@ -206,14 +217,21 @@ class Desk:
         async def guard(
             request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
+            assert self._door is not None
+            with self._door.asking(request.transport, stays=request.path == "/socket"):
+                return await answer(request, handler)
+
+        async def answer(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
             if not self._access.host_fits(request.headers.get("Host", "")):
                 return web.Response(status=403, text="This desk is for this computer only.\n")
             given = request.query.get("token")
             if self._access.token is not None and given is not None and self._access.knows(given):
                 # From here on the cookie: the token does not stay in the address, where it would be seen on stage.
-                answer = web.Response(status=303, headers={"Location": request.rel_url.raw_path})
-                answer.set_cookie(COOKIE, given, httponly=True, samesite="Strict", max_age=30 * 86_400)
-                return answer
+                moved = web.Response(status=303, headers={"Location": request.rel_url.raw_path})
+                moved.set_cookie(COOKIE, given, httponly=True, samesite="Strict", max_age=30 * 86_400)
+                return moved
             if not self._access.knows(request.cookies.get(COOKIE)):
                 return web.Response(status=401, text=_DENIED)
             return await handler(request)
@@ -241,16 +259,18 @@ class Desk:
 
         if not self._access.origin_fits(request.headers.get("Origin"), request.headers.get("Host", "")):
             raise web.HTTPForbidden
-        socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=_LARGEST_MESSAGE, compress=False)
-        await socket.prepare(request)
-        page = _Page(socket)
+        if len(self._pages) >= _MOST_PAGES:
+            raise web.HTTPServiceUnavailable
+        connection = web.WebSocketResponse(heartbeat=20.0, max_msg_size=_LARGEST_MESSAGE, compress=False)
+        await connection.prepare(request)
+        page = _Page(connection)
         for message in await self._greeting():
             page.send(message)
         sending = asyncio.create_task(page.run())
         self._pages.add(page)
         held: set[str] = set()
         try:
-            async for asked in socket:
+            async for asked in connection:
                 if asked.type == WSMsgType.TEXT:
                     await self._obey(page, asked.data, held)
         finally:
@@ -260,7 +280,7 @@ class Desk:
             for target in held:
                 with suppress(InputError):
                     self._performance.surface.press(target, False)
-        return socket
+        return connection
 
     async def _greeting(self) -> list[str]:
         surface = self._performance.surface
@@ -369,8 +389,6 @@ def _packed(source: Spectra, sink: Spectra) -> bytes:
 
 def own_address() -> str:
     """Return the address under which others on the network reach this machine, or loopback."""
-    import socket
-
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         # Nothing is sent: connecting a UDP socket only asks which way it would go (TEST-NET-1, RFC 5737).
         probe.connect(("192.0.2.1", 9))

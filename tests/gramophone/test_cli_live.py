@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,68 @@ def test_ctrl_c_ends_a_file_early_but_whole_however_often(folder: Path, tune, ti
     assert open_take(Path("take")).header.wet_sha256
     assert "Traceback" not in err
     assert 8000 < soundfile.info("out.wav").frames < 16000 * 50
+    assert not list(folder.glob(".*"))
+
+
+RECORDED = ("--record", "take", "--styles", ".", "--midi", "none")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals and signals of POSIX")
+@pytest.mark.parametrize("moment", [0.0, 0.1, 0.3, 0.7, 1.2, 1.7])
+def test_ctrl_c_in_the_first_seconds_prints_one_line(folder: Path, moment: float) -> None:
+    # What Python does before it comes to us is not ours.
+    begun = "import signal, gramophone.start as s; signal.signal(2, s.leave); print('begun', flush=True); s.main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", begun, "live", "style.wav", *FILES, *RECORDED],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(moment)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    # Python itself ends by the signal where that came while it ran code that was made from text.
+    assert process.returncode in (0, 130, -signal.SIGINT), err
+    assert "Traceback" not in out + err
+    if process.returncode:
+        assert len(err.splitlines()) <= 2, err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals and signals of POSIX")
+@pytest.mark.parametrize("how", ["closed terminal", "SIGHUP", "SIGTERM"])
+def test_however_it_is_ended_the_take_is_whole(folder: Path, tune, how: str) -> None:
+    import pty
+
+    from plugins.take import open_take
+
+    soundfile.write("long.wav", np.tile(tune, 40).T, 16000)
+    files = ("--virtual-input", "long.wav", "--virtual-output", "out.wav")
+    command = [sys.executable, "-m", "gramophone", "live", "style.wav", *files, *RECORDED]
+    # Its own session, whose terminal is the other end.
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(command[0], command)
+    printed = b""
+    while b"total" not in printed:
+        printed += os.read(terminal, 4096)
+    time.sleep(1.0)
+    if how == "closed terminal":
+        os.close(terminal)
+    else:
+        # To all of its processes, as a terminal or a service manager does, and not once only.
+        for _ in range(2):
+            os.killpg(pid, getattr(signal, how))
+        with suppress(OSError):
+            while data := os.read(terminal, 4096):
+                printed += data
+        os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == (143 if how == "SIGTERM" else 129), printed
+    assert b"Traceback" not in printed
+    take = open_take(folder / "take")
+    assert take.header.frames is not None
+    assert take.header.wet_sha256
+    assert soundfile.info("out.wav").frames > 0
     assert not list(folder.glob(".*"))
 
 

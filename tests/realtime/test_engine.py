@@ -18,7 +18,9 @@ from realtime.shared import EngineState
 
 # The engine process gets its chain by name, and looks for it where this process does.
 sys.path.append(str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1]))
 import trial_chains
+from limits import needs_limits, no_room
 
 RATE = 48_000
 PATIENCE = 20.0
@@ -209,6 +211,65 @@ def test_a_killed_engine_is_replaced_within_two_seconds(tmp_path):
     assert np.diff(sounding).max() < 2.0 * RATE
     # The same knobs and the same latency as before: the sound goes on in step with the input.
     np.testing.assert_allclose(heard[-RATE:], 0.5 * delayed(sound, latency)[0, -RATE:], atol=1e-5)
+
+
+def kill_all(supervisor) -> None:
+    """Kill the engine and the one that stands by, so that another one has to be started."""
+    for worker in (supervisor._standby, supervisor._active):
+        os.kill(worker.process.pid, signal.SIGKILL)
+
+
+@needs_limits
+def test_an_engine_is_replaced_with_files_that_were_kept_back(tmp_path):
+    with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
+        supervisor = engine._supervisor
+        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        with no_room(reserve=True):
+            with pytest.raises(OSError, match="Too many"):
+                os.open(os.devnull, os.O_RDONLY)
+            kill_all(supervisor)
+            wait_until(lambda: engine.snapshot().engine_restarts == 1)
+        assert engine.snapshot().state == "running"
+
+
+@needs_limits
+def test_an_engine_is_replaced_as_soon_as_there_is_room(tmp_path):
+    with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
+        supervisor = engine._supervisor
+        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        with no_room(reserve=False):
+            kill_all(supervisor)
+            wait_until(lambda: any("no other engine" in note for note in engine.snapshot().notes))
+            assert engine.snapshot().state == "restarting"
+            assert not engine.finished
+        wait_until(lambda: engine.snapshot().engine_restarts == 1)
+        assert engine.snapshot().state == "running"
+
+
+@needs_limits
+def test_without_room_for_a_standby_the_sound_goes_on(tmp_path):
+    with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
+        supervisor = engine._supervisor
+        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        with no_room(reserve=False):
+            os.kill(supervisor._standby.process.pid, signal.SIGKILL)
+            wait_until(lambda: any("stands by" in note for note in engine.snapshot().notes))
+            assert engine.snapshot().state == "running"
+        wait_until(lambda: supervisor._standby)
+    assert engine.stats()["engine_restarts"] == 0
+
+
+@needs_limits
+def test_an_engine_that_cannot_be_replaced_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr("realtime.supervisor._GIVE_UP_SECONDS", 0.0)
+    with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
+        supervisor = engine._supervisor
+        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        with no_room(reserve=False):
+            kill_all(supervisor)
+            assert engine.wait(30.0)
+        assert engine.snapshot().state == "failed"
+        assert "Too many open files" in engine.snapshot().notes[-1]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")

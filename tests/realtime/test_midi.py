@@ -108,7 +108,18 @@ def test_the_virtual_port_is_called_gramophone_and_takes_connections(jack: Any) 
 @pytest.mark.usefixtures("jack")
 def test_no_malformed_message_deafens_the_port() -> None:
     """RtMidi took all that followed an exclusive message without an end for a part of it, from JACK for ever."""
-    broken = ([0xF0, 1, 2, 3], [0xF0], [0xF4], [0xF5], [0xFD], [5], [0xB0, 7], [0x90, 1, 0xF8], [0xF0, 1, 0xF0], [])
+    broken = (
+        [0xF0, 1, 2, 3],
+        [0xF0],
+        [0xF4],
+        [0xF5],
+        [0xFD],
+        [5],
+        [0xB0, 7],
+        [0x90, 1, 0xF8],
+        [0xF0, 1, 0xF0],
+        [],
+    )
     heard: list[list[int]] = []
     sent = [[0xB0, 1, step] for step in range(2 * len(broken))]
     with ExitStack() as stack:

@@ -3,6 +3,7 @@
 import functools
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from numpy.typing import NDArray
 from dsp.errors import InputError
 from models.style import Style, load_style
 from realtime.host import Host
+from realtime.recorder import Recorder
 from realtime.settings import EngineSettings, VirtualSettings
+
+sys.path.append(str(Path(__file__).parents[1]))
+from limits import needs_limits, no_room
 
 RATE = 48_000
 PATIENCE = 60.0
@@ -200,3 +205,33 @@ def test_an_engine_that_takes_over_has_the_same_styles_in_its_slots(tmp_path: Pa
         host.stage.switch("s1")
         assert host.stage.wait(PATIENCE)
         assert contents(host) == {"s1": 1.0}
+
+
+@needs_limits
+def test_styles_and_takes_wait_until_the_system_has_room_for_their_processes(
+    tmp_path: Path, styles: Path
+) -> None:
+    with playing(tmp_path, "s0.style") as host:
+        recorder = Recorder(host, tmp_path)
+        stage = host.stage
+        stage.folder(styles)
+        assert stage.wait(PATIENCE)
+        process = stage._loader._process
+        assert process is not None
+        with no_room(reserve=False):
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            stage.switch("s3")
+            heard: list[str] = []
+            end = time.monotonic() + PATIENCE
+            while not any("Too many open files" in line for line in heard):
+                assert time.monotonic() < end
+                heard += [event.text for event in stage.events()]
+                time.sleep(0.01)
+            with pytest.raises(InputError, match="no recording can begin: Too many open files"):
+                recorder.start()
+            assert host.snapshot().state == "running"
+        assert stage.wait(PATIENCE)
+        assert contents(host) == {"s3": 1.0}
+        assert recorder.start() == recorder.status.folder
+        assert not recorder.stop().error
