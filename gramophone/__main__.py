@@ -1,6 +1,19 @@
-"""``python -m gramophone`` is the command ``gramophone``."""
+"""The command ``gramophone``, also as ``python -m gramophone``. Ctrl-C ends it from the first moment on."""
 
-from gramophone.start import main
+import signal
+
+from gramophone.interruption import leave
+
+
+def main() -> None:
+    """Run the command line and exit; see `gramophone.cli.main`."""
+    # A shell that starts a command in the background has it ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, leave)
+    from gramophone import cli
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

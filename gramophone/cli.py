@@ -33,8 +33,8 @@ from gramophone.cli_score import score
 from gramophone.cli_style import style_app
 from gramophone.cli_texture import texture
 from gramophone.demo import demo
+from gramophone.interruption import EXIT_INTERRUPTED, leave
 from gramophone.option_lists import BatchCommand
-from gramophone.start import EXIT_INTERRUPTED, leave
 
 EXIT_INPUT = 2
 EXIT_BROKEN_PIPE = 141

@@ -57,9 +57,9 @@ def start_process(process: SpawnProcess) -> None:
             thread.join()
         except BaseException as error:
             interruption = error
-    for error in (*failures, interruption):
-        if error is not None:
-            raise error
+    for found in (*failures, interruption):
+        if found is not None:
+            raise found
 
 
 @contextmanager

@@ -134,7 +134,10 @@ RECORDED = ("--record", "take", "--styles", ".", "--midi", "none")
 @pytest.mark.parametrize("moment", [0.0, 0.1, 0.3, 0.7, 1.2, 1.7])
 def test_ctrl_c_in_the_first_seconds_prints_one_line(folder: Path, moment: float) -> None:
     # What Python does before it comes to us is not ours.
-    begun = "import signal, gramophone.start as s; signal.signal(2, s.leave); print('begun', flush=True); s.main()"
+    begun = (
+        "import signal; from gramophone.interruption import leave; signal.signal(2, leave); "
+        "print('begun', flush=True); from gramophone.__main__ import main; main()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", begun, "live", "style.wav", *FILES, *RECORDED],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
