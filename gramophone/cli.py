@@ -72,17 +72,16 @@ class Commands(TyperGroup):
             code = super().main(*args, **options)
         except InputError as error:
             code = _failed(str(error))
-        except OSError as error:
-            # Such as a name that is too long, or lies in a folder that may not be looked into.
-            if not isinstance(error.filename, str | bytes):
-                raise
-            name = shown(os.fsdecode(error.filename))
-            code = _failed(f"cannot use {name}: {error.strerror}; check the name and its permissions")
         except Exception as error:
             # click's own errors; where its classes live differs between versions of Typer.
             describe = getattr(error, "format_message", None)
+            file = getattr(error, "filename", None)
             if is_shortage(error):
                 code = _failed(f"the system grants no more: {reason(error)}")
+            elif isinstance(error, OSError) and isinstance(file, str | bytes):
+                # Such as a name that is too long, or lies in a folder that may not be looked into.
+                name = shown(os.fsdecode(file))
+                code = _failed(f"cannot use {name}: {error.strerror}; check the name and its permissions")
             elif describe is None:
                 raise
             else:
