@@ -76,7 +76,7 @@ class Commands(TyperGroup):
             # click's own errors; where its classes live differs between versions of Typer.
             describe = getattr(error, "format_message", None)
             file = getattr(error, "filename", None)
-            if is_shortage(error):
+            if is_shortage(error) and getattr(error, "errno", None) != errno.ENOSPC:
                 code = _failed(f"the system grants no more: {reason(error)}")
             elif isinstance(error, OSError) and isinstance(file, str | bytes):
                 # Such as a name that is too long, or lies in a folder that may not be looked into.
