@@ -12,11 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from dsp.errors import InputError
 from dsp.files import shown
+from dsp.inputs import opened
 
 # Called with how many bytes have been moved, and of how many (None where the server does not say).
 Meter = Callable[[int, int | None], None]
@@ -264,27 +265,22 @@ def digest(address: str | os.PathLike[str], *, meter: Meter | None = None) -> st
         If it cannot be read.
     """
     path = as_local(address)
+    if path is not None:
+        with opened(path) as stream:
+            return _digest(stream, path.stat().st_size, meter)
     try:
-        if path is not None:
-            total: int | None = path.stat().st_size
-            stream = path.open("rb")
-        else:
-            place, inner = filesystem(str(address))
-            stream, total = place.open(inner, "rb"), None
-        done, sums = 0, hashlib.sha256()
-        with stream:
-            while block := stream.read(_BLOCK):
-                sums.update(block)
-                done += len(block)
-                if meter is not None:
-                    meter(done, total)
+        place, inner = filesystem(str(address))
+        with place.open(inner, "rb") as stream:
+            return _digest(stream, None, meter)
     except Exception as error:
-        if path is None:
-            raise cannot("read", str(address), error) from error
-        if isinstance(error, FileNotFoundError):
-            raise InputError(f"{shown(path)} does not exist; check the name") from error
-        if isinstance(error, OSError):
-            why = error.strerror or str(error)
-            raise InputError(f"cannot read {shown(path)}: {why}; check the file") from error
-        raise
+        raise cannot("read", str(address), error) from error
+
+
+def _digest(stream: IO[bytes], total: int | None, meter: Meter | None) -> str:
+    done, sums = 0, hashlib.sha256()
+    while block := stream.read(_BLOCK):
+        sums.update(block)
+        done += len(block)
+        if meter is not None:
+            meter(done, total)
     return sums.hexdigest()

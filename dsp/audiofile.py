@@ -1,15 +1,10 @@
-"""Audio files: what libsndfile reads comes in as float64, and goes out whole or not at all."""
+"""Audio files: what :mod:`dsp.decoding` reads comes in as float64, and goes out whole or not at all."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BufferedIOBase, BufferedReader, BytesIO
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +13,14 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from dsp.callbacks import Stream, callbacks
+from dsp.decoding import Audio as Audio
+from dsp.decoding import Samples, reason
+from dsp.decoding import Track as Track
+from dsp.decoding import read_audio as read_audio
+from dsp.decoding import read_audio_bytes as read_audio_bytes
+from dsp.decoding import read_track as read_track
+from dsp.decoding import sound_hash as sound_hash
 from dsp.errors import InputError
 from dsp.files import replacing, shown
 from dsp.formats import check_limits, check_subtype
@@ -26,8 +29,6 @@ from dsp.spool import Block, Held, Source, Spool
 
 if TYPE_CHECKING:
     from dsp.tags import Tags
-
-Samples = NDArray[np.float64]
 
 # Peak below which a signal counts as silence: -90 dBFS, about one step of 16-bit audio.
 SILENCE_PEAK = 10.0 ** (-90.0 / 20.0)
@@ -40,203 +41,6 @@ _LARGEST_32_BIT = 2**32 - 2**16
 
 # Frames per call of libsndfile. Its Vorbis encoder crashes the program when it is given minutes at once.
 _BLOCK = 1 << 16
-
-
-@dataclass(frozen=True)
-class Audio:
-    """A decoded file.
-
-    Attributes
-    ----------
-    samples
-        float64 [channels, samples]; full scale is -1 to 1, float files may go beyond.
-    sample_rate
-        Hz.
-    format, subtype
-        libsndfile's names, such as "WAV" and "PCM_24".
-    """
-
-    samples: Samples
-    sample_rate: int
-    format: str
-    subtype: str
-
-
-@dataclass(frozen=True)
-class Track:
-    """A decoded file of any length, on disk: its sound, Hz, and the rest as in :class:`Audio`."""
-
-    sound: Spool
-    sample_rate: int
-    format: str
-    subtype: str
-
-
-class _Stream:
-    """A binary file for libsndfile's callbacks, which must not raise.
-
-    An exception in a callback would be printed and lost, KeyboardInterrupt included. It is kept here
-    instead, and 0 returned, which libsndfile takes for a failure; `raise_error` brings it back.
-    """
-
-    def __init__(self, file: BufferedIOBase) -> None:
-        self._file = file
-        self.error: BaseException | None = None
-
-    def readinto(self, buffer: memoryview) -> int:
-        if self.error is None:
-            try:
-                return self._file.readinto(buffer)
-            except BaseException as error:
-                self.error = error
-        return 0
-
-    def write(self, data: bytes) -> int:
-        if self.error is None:
-            try:
-                return self._file.write(data)
-            except BaseException as error:
-                self.error = error
-        return 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if self.error is None:
-            try:
-                return self._file.seek(offset, whence)
-            except BaseException as error:
-                self.error = error
-        return 0
-
-    def tell(self) -> int:
-        if self.error is None:
-            try:
-                return self._file.tell()
-            except BaseException as error:
-                self.error = error
-        return 0
-
-    def raise_error(self) -> None:
-        if self.error is not None:
-            raise self.error
-
-
-@contextmanager
-def _callbacks(file: BufferedIOBase) -> Iterator[_Stream]:
-    """Yield a _Stream; its own error takes the place of what libsndfile made of it."""
-    stream = _Stream(file)
-    try:
-        yield stream
-    except Exception:
-        stream.raise_error()
-        raise
-    stream.raise_error()
-
-
-def read_audio(path: str | os.PathLike[str]) -> Audio:
-    """Read a sound file of any kind that libsndfile knows, at its own rate.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, a folder, unreadable, not audio, damaged, without samples, or holds values
-        that are not finite.
-    """
-    with _opened(path) as file:
-        return _read(file, shown(path))
-
-
-def read_track(path: str | os.PathLike[str], spool: str | os.PathLike[str]) -> Track:
-    """Read a sound file of any length onto a spool, which replaces what may be there. Raises as `read_audio`."""
-    with _opened(path) as file:
-        decoded = _Decoder(file, shown(path))
-        sound = Spool.gather(spool, decoded)
-    return Track(sound, decoded.sample_rate, decoded.format, decoded.subtype)
-
-
-def sound_hash(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a sound file's bytes, hexadecimal. Raises as `read_audio` if there is no such file."""
-    with _opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
-    path = Path(path)
-    try:
-        # Asked before opening: to open a pipe that nobody writes to would wait forever.
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{shown(path)} is a folder; give the name of a sound file")
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{shown(path)} is not a regular file; save the sound to a file first")
-        with path.open("rb") as file:
-            yield file
-    except FileNotFoundError as error:
-        raise InputError(f"{shown(path)} does not exist; check the name") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"cannot read {shown(path)}: {reason}; check the file and its permissions"
-        ) from error
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot read {shown(path)}: {error}; check the name") from error
-
-
-def read_audio_bytes(data: bytes, *, name: str) -> Audio:
-    """Read a sound file that is in memory; `name` is what messages call it. Raises as `read_audio`."""
-    return _read(BytesIO(data), shown(name))
-
-
-def _read(file: BufferedIOBase, name: str) -> Audio:
-    decoded = _Decoder(file, name)
-    samples = np.concatenate(list(decoded), axis=1)
-    return Audio(samples, decoded.sample_rate, decoded.format, decoded.subtype)
-
-
-class _Decoder:
-    """The samples of an open file, block by block [channels, n] float64, to the end of the data.
-
-    A damaged header may promise more than any memory holds: what it says of the length is not asked for. Rate,
-    format and subtype are known once the blocks have been gone through.
-    """
-
-    sample_rate: int
-    format: str
-    subtype: str
-
-    def __init__(self, file: BufferedIOBase, name: str) -> None:
-        self._file, self._name = file, name
-
-    def __iter__(self) -> Iterator[Samples]:
-        name = self._name
-        if self._file.seek(0, os.SEEK_END) == 0:
-            raise InputError(f"{name} is empty; give a sound file")
-        self._file.seek(0)
-        found = False
-        try:
-            with _callbacks(self._file) as stream, soundfile.SoundFile(stream, "r") as sound:
-                self.sample_rate = int(sound.samplerate)
-                self.format, self.subtype = str(sound.format), str(sound.subtype)
-                while len(block := sound.read(_BLOCK, dtype="float64", always_2d=True)):
-                    found = True
-                    if not np.isfinite(block).all():
-                        raise InputError(
-                            f"{name} holds values that are not finite numbers (NaN or infinity); export it again"
-                        )
-                    yield block.T
-        except soundfile.LibsndfileError as error:
-            if found:
-                raise InputError(f"{name} is damaged ({_reason(error)}); export it again") from error
-            advice = "convert it to WAV, FLAC, OGG or MP3"
-            raise InputError(f"{name} is not a readable sound file ({_reason(error)}); {advice}") from error
-        if not found:
-            raise InputError(f"{name} holds no samples; give a sound file with sound in it")
-
-
-def _reason(error: soundfile.LibsndfileError) -> str:
-    return " ".join(str(error.error_string).split()).rstrip(".")
 
 
 def write_audio(
@@ -365,7 +169,7 @@ def _write(
 ) -> None:
     try:
         with (
-            _callbacks(file) as stream,
+            callbacks(Stream(file)) as stream,
             soundfile.SoundFile(
                 stream, "w", samplerate=sample_rate, channels=source.channels, format=kind, subtype=subtype
             ) as sound,
@@ -376,7 +180,7 @@ def _write(
                 sound.write(_quantised(block.T.astype(np.float64, copy=False), subtype))
                 stream.raise_error()
     except soundfile.LibsndfileError as error:
-        raise InputError(f"cannot write {name} as {kind}: {_reason(error)}; use .wav or .flac") from error
+        raise InputError(f"cannot write {name} as {kind}: {reason(error)}; use .wav or .flac") from error
 
 
 def _quantised(frames: Samples, subtype: str) -> NDArray[np.float64] | NDArray[np.int32]:

@@ -38,8 +38,9 @@ _OF_THE_SAMPLES = frozenset(
     }
     | {b"COMM", b"SSND", b"FVER"}
 )
-# A chunk longer than this holds no tags.
+# What is more than this, in bytes or in chunks, is no tags.
 _LARGEST = 64 * 2**20
+_MOST = 4096
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,11 @@ class Chunk:
 def container(path: Path) -> str:
     """Return "WAV" or "AIFF", or "" for files that are neither."""
     with path.open("rb") as file:
-        head = file.read(12)
+        return container_of(file.read(12))
+
+
+def container_of(head: bytes) -> str:
+    """Return what `container` does of a file that begins with these 12 bytes."""
     return _BEGINNINGS.get((head[:4], head[8:12]), "")
 
 
@@ -64,21 +69,32 @@ def read_chunks(path: Path) -> list[Chunk]:
     """
     kind = container(path)
     found: list[Chunk] = []
+    left = _LARGEST
     if kind:
         with path.open("rb") as file:
-            for name, size in _walk(file, "<" if kind == "WAV" else ">"):
-                if name not in _OF_THE_SAMPLES and size <= _LARGEST:
+            for name, size in walk(file, "<" if kind == "WAV" else ">"):
+                if name not in _OF_THE_SAMPLES and size <= left:
                     data = file.read(size)
                     if len(data) == size:
                         found.append(Chunk(name, data))
+                        left -= size
     return found
 
 
-def _walk(file: BinaryIO, order: str) -> Iterator[tuple[bytes, int]]:
-    """Yield name and size of each chunk, with the file at the beginning of its data."""
+def walk(file: BinaryIO, order: str, *, begin: int = 0) -> Iterator[tuple[bytes, int]]:
+    """Yield name and size of each chunk, with the file at the beginning of its data; of very many, the first.
+
+    Parameters
+    ----------
+    file : seekable
+    order : of bytes, as for `struct`
+    begin : where the WAV or AIFF file begins in it
+    """
     end = file.seek(0, os.SEEK_END)
-    place, long_data = 12, 0
-    while place + 8 <= end:
+    place, long_data = begin + 12, 0
+    for _ in range(_MOST):
+        if place + 8 > end:
+            return
         file.seek(place)
         name, size = struct.unpack(order + "4sI", file.read(8))
         if name == b"ds64" and size >= 16:

@@ -1,4 +1,8 @@
-"""The one kind of error that is the user's to mend."""
+"""What is the user's to mend, and what the user should know."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -8,3 +12,26 @@ class InputError(ValueError):
     what to do. The command line prints it and exits with code 2; callers of the API may catch it as a
     ``ValueError``.
     """
+
+
+class InputWarning(UserWarning):
+    """Something the user gave is used, but not as it may have been meant. The message is a single line."""
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """Collect the InputWarnings of the block, each once, in the list that it yields; others go where they would go.
+
+    Not for several threads at once.
+    """
+    told: list[str] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", InputWarning)
+            yield told
+    finally:
+        for one in caught:
+            if not issubclass(one.category, InputWarning):
+                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+            elif str(one.message) not in told:
+                told.append(str(one.message))

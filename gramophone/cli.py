@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from typer.core import TyperGroup
 
 import gramophone
 from dsp.descriptors import is_shortage, raise_limit, reason
-from dsp.errors import InputError
+from dsp.errors import InputError, InputWarning
 from dsp.files import shown
 from gramophone import console, streams
 from gramophone.cli_batch import batch
@@ -69,7 +70,10 @@ class Commands(TyperGroup):
         options["standalone_mode"] = False
         console.written.clear()
         try:
-            code = super().main(*args, **options)
+            with warnings.catch_warnings():
+                warnings.simplefilter("default", InputWarning)
+                warnings.showwarning = _shown_by(warnings.showwarning)
+                code = super().main(*args, **options)
         except InputError as error:
             code = _failed(str(error))
         except Exception as error:
@@ -127,6 +131,18 @@ def _output_told() -> Iterator[None]:
         raise InputError(
             f"standard output cannot be written: {reason}{f'; {done} is complete' if done else ''}"
         ) from None
+
+
+def _shown_by(usual: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows warnings: ours in one line, others as usual."""
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **options: Any) -> None:
+        if issubclass(category, InputWarning):
+            console.warn(str(message))
+        else:
+            usual(message, category, *rest, **options)
+
+    return show
 
 
 def _failed(message: str) -> int:

@@ -228,10 +228,10 @@ def _check_paths(
 ) -> None:
     """Find every fault of the four names before any work is done."""
     from dsp.formats import output_format
+    from dsp.inputs import check_regular
 
     for path in (content, style):
-        if not path.exists():
-            raise InputError(f"{shown(path)} does not exist; check the name")
+        check_regular(path)
     output_format(output, format=format)
     console.check_output(output, overwrite=overwrite, inputs=(content, style))
     if report is None:

@@ -45,15 +45,12 @@ def make(
     if path.suffix.lower() != ".style":
         raise InputError(f"{shown(path)}: a style file must end in .style; rename the output")
     console.check_output(path, overwrite=overwrite, inputs=(clip,))
-    from dsp.audiofile import is_silent, read_audio
-
-    audio = read_audio(clip)
-    if is_silent(audio.samples):
-        raise InputError(f"{shown(clip)} is silent; choose a clip with sound in it")
     with console.Display() as display:
         display.stage("loading")
+        from dsp.audiofile import read_audio
         from models.style import MAX_SECONDS, Style
 
+        audio = read_audio(clip, seconds=MAX_SECONDS)
         display.stage("computing the style's statistics")
         # The clip goes by its path while its faults are told, and by its name once it is a style.
         faultless = Style.from_audio(
@@ -62,11 +59,6 @@ def make(
         style = dataclasses.replace(faultless, name=name or clip.stem)
         style.save(path, overwrite=overwrite)
         console.written.append(path)
-    seconds = audio.samples.shape[1] / audio.sample_rate
-    if seconds > MAX_SECONDS:
-        console.warn(
-            f"{shown(clip)} is {seconds:.0f} s long; only its first {MAX_SECONDS:g} s are in the style"
-        )
     console.out().print(shown(path))
 
 

@@ -52,6 +52,7 @@ def texture(
     from dsp.claims import claimed
     from dsp.errors import InputError
     from dsp.formats import output_format
+    from dsp.inputs import check_regular
     from dsp.spool import Spool
     from offline.recipes import get_recipe
 
@@ -64,8 +65,7 @@ def texture(
         changes["steps"] = steps
     # What the user sets goes before what texture asks of every recipe.
     chosen = get_recipe(recipe).without_content().replace(changes)
-    if not style.exists():
-        raise InputError(f"{shown(style)} does not exist; check the name")
+    check_regular(style)
     output_format(output)
     console.check_output(output, overwrite=overwrite, inputs=(style,))
     start = time.perf_counter()

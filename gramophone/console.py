@@ -328,4 +328,6 @@ def same_file(one: Path, other: Path) -> bool:
 def check_range(option: str, value: float, low: float, high: float, meaning: str) -> None:
     """Raise InputError unless low <= value <= high (NaN is never within)."""
     if not low <= value <= high:
-        raise InputError(f"{option} {value:g} is out of range; give {low:g} to {high:g}, {meaning}")
+        # Whole numbers may be too long for a float.
+        written = f"{value:g}" if isinstance(value, float) else str(value)
+        raise InputError(f"{option} {written} is out of range; give {low:g} to {high:g}, {meaning}")

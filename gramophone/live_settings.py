@@ -1,16 +1,16 @@
 """From what was typed after ``gramophone live`` to the settings of the engine, with every fault found on the way."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from dsp.errors import InputError
-from dsp.files import native, shown
+from dsp.files import shown
+from dsp.inputs import check_regular
 from gramophone import console
 from plugins.knobs import MAX_STYLES
 from plugins.live import LIVE_PARAMETERS
-from plugins.parameter import Parameter
-from realtime.settings import MAX_CHANNELS, MUTE, VirtualSettings
+from plugins.parameter import Parameter, whole_number
+from realtime.settings import LONGEST_LATENCY, MUTE, VirtualSettings
 
 
 def parameters() -> tuple[Parameter, ...]:
@@ -23,8 +23,7 @@ def check_styles(styles: Sequence[Path]) -> tuple[Path, ...]:
     if len(styles) > MAX_STYLES:
         raise InputError(f"{len(styles)} styles are too many; up to {MAX_STYLES} mix")
     for style in styles:
-        if not style.exists():
-            raise InputError(f"{shown(style)} does not exist; check the name")
+        check_regular(style, what="style")
     return tuple(styles)
 
 
@@ -37,9 +36,10 @@ def stylizer_settings(
     chosen: dict[str, object] = {"window": window, "hop": hop, "phase": phase}
     settings = {key: value for key, value in chosen.items() if value is not None}
     if iterations is not None:
-        if iterations != "auto" and not iterations.isdecimal():
+        number = whole_number(iterations)
+        if iterations != "auto" and number is None:
             raise InputError(f"--iterations {iterations!r} is no number; give 0, 1, 2, ... or auto")
-        settings["iterations"] = None if iterations == "auto" else int(iterations)
+        settings["iterations"] = number
     return settings
 
 
@@ -48,21 +48,23 @@ def latency(written: str) -> float | str:
     if written in ("low", "high"):
         return written
     try:
-        return float(written)
+        seconds = float(written)
     except ValueError:
         raise InputError(
             f"--latency {written!r} is unknown; give low, high or seconds, such as 0.01"
         ) from None
+    console.check_range("--latency", seconds, 0.0, LONGEST_LATENCY, "in seconds")
+    return seconds
 
 
 def input_channels(written: str | None, option: str = "--input-channels") -> tuple[int, ...] | None:
     """Return the device's channels that an option names, counted from 1."""
     if written is None:
         return None
-    parts = [part.strip() for part in written.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+    channels = tuple(whole_number(part.strip()) or 0 for part in written.split(","))
+    if not all(channels):
         raise InputError(f"{option} {written!r} are no channels; give their numbers from 1, such as 1,2")
-    return tuple(map(int, parts))
+    return channels
 
 
 def initial_values(written: Sequence[str]) -> dict[str, float]:
@@ -89,8 +91,7 @@ def virtual_device(
         if fast:
             raise InputError("--as-fast-as-possible needs files; give --virtual-input and --virtual-output")
         return None
-    if not source.exists():
-        raise InputError(f"{shown(source)} does not exist; check the name")
+    check_regular(source)
     if sink.suffix.lower() != ".wav":
         raise InputError(f"{shown(sink)}: the virtual output is a WAV file; give it a name that ends in .wav")
     console.check_output(sink, overwrite=overwrite, inputs=(source, *styles))
@@ -98,13 +99,11 @@ def virtual_device(
 
 
 def file_channels(path: Path) -> int:
-    """Return how many channels a file has, as far as the engine takes them."""
-    import soundfile
+    """Return how many channels a file has; InputError where it cannot be read."""
+    from dsp.decoding import open_sound
 
-    # What cannot be read is refused by the engine, which reads it.
-    with suppress(soundfile.LibsndfileError, OSError):
-        return min(int(soundfile.info(native(path)).channels), MAX_CHANNELS)
-    return 1
+    with open_sound(path) as sound:
+        return sound.channels
 
 
 def check_stats(path: Path, *, overwrite: bool, others: Sequence[Path | None]) -> None:

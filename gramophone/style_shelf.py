@@ -92,7 +92,7 @@ class StyleShelf:
     def tell(self) -> None:
         """Pass on what has happened on the stage; to be called now and then, from one thread."""
         for event in self._stage.events():
-            if self._surface is not None and event.kind in ("captured", "saved", "error"):
+            if self._surface is not None and event.kind in ("captured", "saved", "note", "error"):
                 self._surface.tell(f"error: {event.text}" if event.kind == "error" else event.text)
 
     def lists(self) -> list[dict[str, Any]]:

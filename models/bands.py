@@ -56,9 +56,11 @@ def band_statistics(frames: Tensor, basis: Tensor) -> BandStatistics:
     frames = frames.double()
     inside = statistics(basis.mT @ frames)
     mean = frames.mean(dim=-1)
-    centred = frames - mean[:, None]
-    rest = centred - basis @ (basis.mT @ centred)
-    return BandStatistics(mean, inside.covariance, rest.square().mean(dim=-1).sqrt())
+    rest = frames - mean[:, None]
+    # Half a minute of frames is 20 MB: as few copies as can be.
+    del frames
+    rest -= basis @ (basis.mT @ rest)
+    return BandStatistics(mean, inside.covariance, rest.square_().mean(dim=-1).sqrt())
 
 
 def matrix_in_bands(

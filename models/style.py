@@ -18,9 +18,11 @@ from safetensors.torch import load, save
 from dsp import arguments
 from dsp.audible import audible
 from dsp.audiofile import Audio, encode_flac, is_silent, read_audio, read_audio_bytes, resample
-from dsp.errors import InputError
+from dsp.errors import InputError, noted
 from dsp.files import replacing, shown
+from dsp.inputs import parse_json, read_bytes
 from dsp.level import at_reference, loudness
+from dsp.limits import MAX_CHANNELS, check_sound
 from dsp.stft import log_spectrogram
 from dsp.torch_state import own_torch_state
 from models.bands import BandStatistics, band_basis, band_statistics
@@ -36,6 +38,11 @@ _LAYOUT = {"sample_rate": RATE, "n_fft": N_FFT, "hop": HOP, "bands": BANDS}
 _STATISTICS = ("mean", "band_covariance", "rest")
 # Thirty seconds of sixteen channels at 96 kHz, hardly compressed: no style is larger.
 _MAX_BYTES = 192 * 2**20
+_MAX_HEADER = 2**16
+#: Letters of name, author and licence.
+MAX_TEXT = 1000
+# Samples of 64-bit floats may be anything; what is larger than this is no sound.
+_MAX_GAIN = 2.0**64
 # FLAC holds no more; further channels are in further arrays, which older readers do without.
 _FLAC_CHANNELS = 8
 
@@ -74,14 +81,17 @@ class Style:
         Raises
         ------
         InputError
-            The clip is shorter than one frame (46 ms), silent, or not finite.
+            The clip is shorter than one frame (46 ms), silent, not finite, or of other rates or channels than
+            :func:`dsp.limits.check_sound` allows.
         """
         name, author, licence = (
             arguments.text(value, role)
             for role, value in (("name", name), ("author", author), ("licence", licence))
         )
         sample_rate = arguments.rate(sample_rate)
-        samples = arguments.sound(samples, name)[:, : int(MAX_SECONDS * sample_rate)]
+        samples = arguments.sound(samples, name)
+        check_sound(name, channels=samples.shape[0], sample_rate=sample_rate)
+        samples = samples[:, : int(MAX_SECONDS * sample_rate)]
         if samples.shape[-1] * RATE < N_FFT * sample_rate:
             raise InputError(
                 f"{name} is shorter than one frame ({samples.shape[-1] / sample_rate * 1000:.0f} ms; at least "
@@ -122,7 +132,16 @@ class Style:
 
     @own_torch_state()
     def encode(self) -> bytes:
-        """Return what a ``.style`` file of this style holds; :func:`decode_style` reads it."""
+        """Return what a ``.style`` file of this style holds; :func:`decode_style` reads it.
+
+        Raises
+        ------
+        InputError
+            Name, author or licence are longer than `MAX_TEXT`.
+        """
+        for what, text in (("name", self.name), ("author", self.author), ("licence", self.licence)):
+            if len(text) > MAX_TEXT:
+                raise InputError(f"the {what} {text[:20]}... is too long; give up to {MAX_TEXT} letters")
         parts, gain = _encode_clip(self.samples, self.sample_rate)
         clips = {_part(number): np.frombuffer(data, dtype=np.uint8) for number, data in enumerate(parts)}
         description = {
@@ -183,7 +202,7 @@ def _encode_clip(samples: NDArray[np.float64], sample_rate: int) -> tuple[list[b
 
 def _decode_clip(parts: Sequence[bytes], *, name: str) -> Audio:
     """Return the clip, still without its gain; InputError where it cannot be read."""
-    found = [read_audio_bytes(data, name=name) for data in parts]
+    found = [read_audio_bytes(data, name=name, seconds=MAX_SECONDS) for data in parts]
     return dataclasses.replace(found[0], samples=np.concatenate([part.samples for part in found]))
 
 
@@ -198,7 +217,8 @@ def kept_clip(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> N
     if not np.isfinite(samples).all() or is_silent(samples):
         raise InputError(f"{name} is silent: it has no style to take")
     parts, gain = _encode_clip(samples, sample_rate)
-    kept: NDArray[np.float64] = _decode_clip(parts, name=name).samples * gain
+    with noted():
+        kept: NDArray[np.float64] = _decode_clip(parts, name=name).samples * gain
     return kept
 
 
@@ -215,42 +235,46 @@ def load_style(path: str | os.PathLike[str]) -> Style:
     Raises
     ------
     InputError
-        No such file, neither a style nor a sound, truncated, from a newer version, too short or silent.
+        No such file, neither a style nor a sound, truncated, from a newer version, too short or silent. An
+        InputWarning tells of a sound file that is longer than a style takes, or than it says.
     """
     path = arguments.file(path, "path")
     if path.suffix.lower() != ".style":
-        audio = read_audio(path)
+        audio = read_audio(path, seconds=MAX_SECONDS)
         # A clip is called by its path only while its faults are told.
         style = Style.from_audio(audio.samples, audio.sample_rate, name=shown(path))
         return dataclasses.replace(style, name=path.stem)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{shown(path)} is too large for a style file: make it again from its clip")
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read: {error.strerror}; check the name") from None
-    return decode_style(data, name=shown(path))
+    return decode_style(read_bytes(path, most=_MAX_BYTES, what="style file"), name=shown(path))
 
 
 def decode_style(data: bytes, *, name: str) -> Style:
     """Return what the bytes of a ``.style`` file hold; InputError, which calls it `name`, if it is no style."""
     foreign = InputError(f"{name} is not a Gramophone style, or is damaged: make it again from its clip")
     try:
+        # Eight bytes of length, then the header as JSON: the safetensors format.
+        length = int.from_bytes(data[:8], "little")
+        if length > _MAX_HEADER:
+            raise foreign
+        header = parse_json(data[8 : 8 + length])
         tensors = load(data)
-        # Eight bytes of length, then the header as JSON: the safetensors format. `load` has checked both.
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        described = json.loads(header["__metadata__"][FORMAT])
+        described = parse_json(header["__metadata__"][FORMAT])
         if described["version"] > VERSION:
             raise InputError(
                 f"{name} was made by a newer Gramophone (style format {described['version']}; this one "
                 f"reads up to {VERSION}): update, or make it again from its clip"
             )
         further = sum(key.startswith(_part(1)[:-1]) for key in tensors)
+        if further >= MAX_CHANNELS // _FLAC_CHANNELS:
+            raise foreign
         parts = [tensors[_part(number)].numpy().tobytes() for number in range(1 + further)]
         clip = _decode_clip(parts, name=f"the clip in {name}")
-        samples = clip.samples * float(described["clip_gain"])
+        samples, gain = clip.samples, float(described["clip_gain"])
         level = float(described["loudness_lufs"])
-        if not np.isfinite(level) or not np.isfinite(samples).all() or is_silent(samples):
+        if not np.isfinite(level) or not 0.0 < gain <= _MAX_GAIN:
+            raise foreign
+        samples *= gain
+        texts = [str(described[key]) for key in ("name", "source_sha256", "author", "licence")]
+        if is_silent(samples) or max(map(len, texts)) > MAX_TEXT:
             raise foreign
         if described["layout"] == _LAYOUT:
             bands = BandStatistics(*(tensors[key].double() for key in _STATISTICS))
@@ -265,14 +289,12 @@ def decode_style(data: bytes, *, name: str) -> Style:
         else:
             bands = _bands(samples, clip.sample_rate)
         return Style(
-            str(described["name"]) or name,
+            texts[0] or name,
             samples,
             clip.sample_rate,
             level,
             bands,
-            str(described["source_sha256"]),
-            str(described["author"]),
-            str(described["licence"]),
+            *texts[1:],
         )
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dsp import addresses
-from dsp.errors import InputError
+from dsp.errors import InputError, noted
 from offline.batch_store import Record, Store, open_store
 
 if TYPE_CHECKING:
@@ -241,7 +241,9 @@ def _make(task: Task, listener: Listener | None) -> list[str] | None:
             if addresses.digest(path) != expected:
                 raise InputError(f"{name} has changed since the batch began; run the batch again")
         made = folder / task.output
-        notes = render_file(content, style, made, shared, progress=told)
+        with noted() as warned:
+            notes = render_file(content, style, made, shared, progress=told)
+        notes += warned
         try:
             store.finish(made, task.output, task.record(time.perf_counter() - start), overwrite=shared.force)
         except FileExistsError:

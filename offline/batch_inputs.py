@@ -13,6 +13,7 @@ from dsp import addresses
 from dsp.errors import InputError
 from dsp.files import shown
 from dsp.formats import EXTENSIONS
+from dsp.inputs import check_regular
 from offline.batch import Settings, Task
 from offline.batch_names import clashing, labels, outputs
 
@@ -63,8 +64,7 @@ def _expanded(name: str) -> list[str]:
             _looked_up(name) if _MAGIC & set(addresses.name_of(name)) and "?" not in _query(name) else [name]
         )
     if not path.is_dir():
-        if not path.exists():
-            raise InputError(f"{shown(path)} does not exist; check the name")
+        check_regular(path)
         return [str(path)]
     inside = sorted(str(file) for file in path.iterdir() if _is_sound(file))
     if not inside:

@@ -22,9 +22,12 @@ from dsp import addresses
 from dsp.claims import alone_at
 from dsp.errors import InputError
 from dsp.files import check_writable, publish, replacing, shown
+from dsp.inputs import parse_json, read_bytes
 
 RECORDS = ".gramophone"
 # What processes that were killed have left half-written is removed by a later batch, once it is as old as this.
+# A record is some hundred letters, and names.
+_LARGEST = 2**20
 _STALE_SECONDS = 24 * 3600.0
 
 Record = dict[str, Any]
@@ -87,7 +90,7 @@ class Store(ABC):
 
     def _parse(self, record: str) -> Record | None:
         try:
-            parsed = json.loads(self._read(record))
+            parsed = parse_json(self._read(record))
         except (ValueError, InputError, OSError):
             return None
         return parsed if isinstance(parsed, dict) else None
@@ -181,7 +184,7 @@ class LocalStore(Store):
         return sorted(path.name for path in self._hidden.glob(f"{prefix}*.json"))
 
     def _read(self, record: str) -> bytes:
-        return (self._hidden / record).read_bytes()
+        return read_bytes(self._hidden / record, most=_LARGEST, what="record")
 
     def _write(self, record: str, data: bytes) -> None:
         with replacing(self._hidden / record, overwrite=True) as beside:
@@ -247,7 +250,7 @@ class RemoteStore(Store):
 
     def _read(self, record: str) -> bytes:
         with addresses.local_copy(self._at(f"{RECORDS}/{record}")) as copy:
-            return copy.read_bytes()
+            return read_bytes(copy, most=_LARGEST, what="record")
 
     def _write(self, record: str, data: bytes) -> None:
         with TemporaryDirectory(prefix="gramophone-") as folder:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from dsp.errors import InputError
 from dsp.files import shown
+from dsp.inputs import parse_json, read_bytes
 from dsp.spool import Spool
 
 MANIFEST = "gramophone-work.json"
+_LARGEST = 2**20
 
 # Stages that cost next to nothing.
 PREPARATION = frozenset({"content", "sounding"})
@@ -60,9 +62,9 @@ class Workplace:
 
     def _take_up(self) -> None:
         try:
-            known = json.loads(self._manifest.read_text(encoding="utf-8"))
+            known = parse_json(read_bytes(self._manifest, most=_LARGEST, what="record"))
             stages = [str(stage) for stage in known["stages"]]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return
         self.stale = known.get("key") != self._key and bool(stages)
         if not self.stale:

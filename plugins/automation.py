@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.errors import InputError
+from dsp.inputs import parse_json
 from plugins.knobs import MAX_STYLES
 from plugins.parameter import Parameter
 
@@ -97,7 +98,7 @@ def read_lines(data: bytes, parameters: Sequence[Parameter], *, name: str) -> tu
     for number, line in enumerate(lines[:-1], start=1):
         try:
             event = _event(line, known)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             reason = (
                 error.args[0] if isinstance(error, _LineError) else "it is no change of a parameter or style"
             )
@@ -117,7 +118,7 @@ class _LineError(ValueError):
 def _event(line: bytes, known: Mapping[str, Parameter]) -> Event:
     if len(line) > _LONGEST_LINE:
         raise _LineError("it is far too long")
-    found = json.loads(line)
+    found = parse_json(line)
     frame = _whole(found["frame"], _LAST_FRAME, "frame")
     if "event" in found:
         if found["event"] not in RESTARTS:

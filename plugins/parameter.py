@@ -30,6 +30,11 @@ _SUFFIXES: dict[str, dict[str, float]] = {
 UNITS = tuple(_SUFFIXES)
 
 
+def whole_number(text: str) -> int | None:
+    """Return the number that decimal digits are; None for other text, and where there are more than nine of them."""
+    return int(text) if text.isdecimal() and len(text) <= 9 else None
+
+
 class ContractError(ValueError):
     """A plugin or parameter is not what it must be; the message names it, says what is wrong and what to do."""
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from dsp.errors import InputError
 from dsp.files import replacing, shown
+from dsp.inputs import parse_json, read_bytes
 from plugins.parameter import Parameter
 
 FORMAT = "gramophone preset"
@@ -91,14 +92,10 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
     InputError
         it cannot be read, is too large, or is something else
     """
+    data = read_bytes(path, most=_LARGEST, what=kind)
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{shown(path)} is too large to be a {kind}; move it away")
-        # Without constants such as NaN, which JSON does not have.
-        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-    except OSError as error:
-        raise InputError(f"cannot read {shown(path)}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
+        found = parse_json(data)
+    except ValueError as error:
         raise InputError(
             f"{shown(path)} is damaged ({type(error).__name__}); restore it or move it away"
         ) from None
@@ -262,7 +259,3 @@ def _is_name(name: str) -> bool:
 
 def _weight(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is not JSON")

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from dsp.errors import InputError
 from dsp.files import replacing, shown
+from dsp.inputs import read_bytes
 from plugins.automation import Event, Restart, StyleChange, read_lines
 from plugins.knobs import MUTE
 from plugins.live import LIVE_PARAMETERS
@@ -192,12 +193,7 @@ def open_take(folder: Path, *, parameters: Sequence[Parameter] = PARAMETERS) -> 
 
 
 def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _LARGEST[path.name]:
-            raise InputError(f"{shown(path)} is far too large; the take is damaged")
-        return path.read_bytes()
-    except OSError as error:
-        raise damaged(path, error) from None
+    return read_bytes(path, most=_LARGEST[path.name], what="part of a take")
 
 
 def _fitted(header: Header, count: int, frames: int) -> tuple[Header, int | None]:

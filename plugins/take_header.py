@@ -11,6 +11,8 @@ from typing import Any
 
 from dsp.errors import InputError
 from dsp.files import replacing, shown
+from dsp.inputs import parse_json
+from dsp.limits import RATES
 from plugins.automation import check_value
 from plugins.knobs import MAX_STYLES
 from plugins.parameter import Parameter
@@ -22,7 +24,6 @@ HEADER = "take.json"
 MAX_CHANNELS = 16
 
 _MOST_IN_VERSION_1 = 8
-_RATES = (8_000, 384_000)
 _LONGEST = 2**40
 _STYLE = re.compile(r"styles/[^/\\\x00-\x1f]+\.(style|wav)")
 _STYLIZER = {"window": str, "hop": int, "iterations": int, "phase": str}
@@ -89,8 +90,8 @@ def read_header(path: Path, data: bytes, parameters: Sequence[Parameter]) -> Hea
     """Return the header in `data`, read from `path`, checked; InputError, in one line, if it is none."""
     foreign = InputError(f"{shown(path)} is not the header of a take, or is damaged; restore it")
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
+        found = parse_json(data)
+    except ValueError:
         raise foreign from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise foreign
@@ -144,7 +145,7 @@ def _whole(value: object, low: int, high: int) -> bool:
 
 def _check(header: Header, known: Mapping[str, Parameter]) -> None:
     """Raise for whatever a header cannot be."""
-    limits = {"sample_rate": _RATES, "channels": (1, MAX_CHANNELS)}
+    limits = {"sample_rate": RATES, "channels": (1, MAX_CHANNELS)}
     limits |= dict.fromkeys(("hop", "algorithmic", "buffer", "device", "slot_bytes"), (0, 2**28))
     for name, (low, high) in limits.items():
         if not _whole(getattr(header, name), low, high):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dsp.errors import InputError
 from dsp.files import native, shown
+from dsp.inputs import check_regular
 from plugins.take_header import HEADER, Header
 
 Sound = NDArray[np.float32]
@@ -152,6 +153,7 @@ class _Endless(FileIO):
 
 @contextmanager
 def _opened(path: Path, header: Header) -> Iterator[_Readable]:
+    check_regular(path)
     if header.frames is None and path.suffix == ".wav":
         yield _Unsealed(path, header.channels)
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dsp.errors import InputError
 from dsp.files import shown
+from dsp.inputs import check_regular
 
 if TYPE_CHECKING:
     from models.style import Style
@@ -76,7 +77,7 @@ class Catalog:
             found = sorted(
                 one
                 for one in path.iterdir()
-                if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")
+                if one.suffix.lower() in SUFFIXES and not one.name.startswith(".") and one.is_file()
             )[:MOST_IN_FOLDER]
         except OSError as error:
             raise InputError(
@@ -92,10 +93,13 @@ class Catalog:
             for key, known in self.names.items():
                 if known == name:
                     return key
-        path = Path(name)
-        if "\0" in str(name) or not path.is_file():
-            raise InputError(f"there is no style {shown(str(name))}; give a name of the list, or a file")
-        return self.key(path)
+        try:
+            check_regular(name)
+        except InputError:
+            raise InputError(
+                f"there is no style {shown(str(name))}; give a name of the list, or a file"
+            ) from None
+        return self.key(Path(name))
 
     def new_file(self, name: str | None) -> Path:
         """Return where a captured style is to be saved: there is nothing of that name yet.

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Literal
 
 from dsp.errors import InputError
+from plugins.parameter import whole_number
 
 Kind = Literal["input", "output"]
 
@@ -165,8 +166,8 @@ def choose_device(
         There is no such device, or more than one, or it has no channels in this direction.
     """
     usable = [d for d in devices if d.channels(kind) and host_api in (None, d.host_api)]
-    if isinstance(wanted, str) and wanted.strip().isdecimal():
-        wanted = int(wanted)
+    if isinstance(wanted, str) and (number := whole_number(wanted.strip())) is not None:
+        wanted = number
     if isinstance(wanted, int):
         return _numbered(devices, wanted, kind)
     if not usable:

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsp.errors import InputError
+from dsp.errors import InputError, noted
 from dsp.files import shown
 from realtime.slot_board import SlotBoard
 from realtime.taps import USUAL_RATE, Taps
@@ -101,12 +101,14 @@ class Answer:
     size : bytes that were written to the slot's memory; 0 where none were
     name : of the style
     problem : one line, empty where there is none
+    note : what the user should know of it, empty where that is nothing new
     """
 
     job: int
     size: int
     name: str
     problem: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,19 +187,22 @@ class _Loader:
         self._taps = taps
         self._settings = StylizerSettings(**stylizer)  # type: ignore[arg-type]
         self._captured: NDArray[np.float64] | None = None
+        self._notes: dict[Path, str] = {}
         self._kept: OrderedDict[tuple[Path, int, int, int], tuple[str, Bytes]] = OrderedDict()
 
     def answer(self, wanted: Wanted | Captured) -> Answer:
         """Do what is asked, whatever happens."""
+        note = ""
         try:
             if isinstance(wanted, Captured):
                 name, packed = wanted.path.stem, self._capture(wanted)
             elif isinstance(wanted.source, Path):
                 name, packed = self._of_file(wanted.source, wanted.sample_rate)
+                note = self._notes.pop(wanted.source, "")
             else:
                 name, packed = wanted.source.name, self._pack(wanted.source, wanted.sample_rate)
             self._slots.bytes(wanted.slot)[: packed.size] = packed
-            return Answer(wanted.job, packed.size, name)
+            return Answer(wanted.job, packed.size, name, note=note)
         except InputError as error:
             return Answer(wanted.job, 0, "", str(error))
         except Exception as error:
@@ -257,7 +262,9 @@ class _Loader:
             raise InputError(f"{shown(path)} cannot be read: {error.strerror}; check the name") from None
         key = (path, found.st_mtime_ns, found.st_size, sample_rate)
         if key not in self._kept:
-            style = load_style(path)
+            with noted() as notes:
+                style = load_style(path)
+            self._notes[path] = "; ".join(notes)
             self._kept[key] = (style.name, self._pack(style, sample_rate))
             while len(self._kept) > 1 and sum(one.size for _, one in self._kept.values()) > _KEPT_BYTES:
                 self._kept.popitem(last=False)

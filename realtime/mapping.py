@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dsp.errors import InputError
-from plugins.parameter import Parameter
+from plugins.parameter import Parameter, whole_number
 
 _CONTROL_CHANGE = 0xB0
 # MIDI 1.0: 120 to 127 are channel mode messages (all sound off, reset, all notes off, ...), no controllers.
@@ -134,19 +134,19 @@ def parse_assignment(text: str, parameters: Mapping[str, Parameter]) -> Assignme
 
 def _controllers(written: str, text: str) -> tuple[int, int | None]:
     coarse, plus, fine = (part.strip() for part in written.partition("+"))
-    if not coarse.isdecimal() or (plus and not fine.isdecimal()):
+    number, second = whole_number(coarse), whole_number(fine)
+    if number is None or (plus and second is None):
         raise InputError(f"--cc {text!r}: {written.strip()!r} is not a controller number; give 0 to 119")
-    number = int(coarse)
     if number >= FIRST_RESERVED:
         reserved = "is reserved by MIDI for all-notes-off and the like" if number < 128 else "does not exist"
         raise InputError(f"--cc {text!r}: controller {number} {reserved}; give 0 to 119")
     if not plus:
         return number, None
-    if number >= _FINE or int(fine) != number + _FINE:
+    if number >= _FINE or second != number + _FINE:
         raise InputError(
             f"--cc {text!r}: a controller of 14 bits is N+M with N from 0 to 31 and M = N + 32, such as 1+33=strength"
         )
-    return number, int(fine)
+    return number, second
 
 
 class CcMap:

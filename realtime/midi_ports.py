@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import rtmidi
 
 from dsp.errors import InputError
+from plugins.parameter import whole_number
 
 CLIENT_NAME = "gramophone-midi"
 
@@ -93,9 +94,9 @@ def choose_port(ports: Sequence[Port], wanted: int | str) -> Port:
         There is none, or more than one.
     """
     text = str(wanted).strip()
-    if text.isdecimal():
+    if (number := whole_number(text)) is not None:
         for port in ports:
-            if port.number == int(text):
+            if port.number == number:
                 return port
         raise InputError(f"there is no MIDI port {text}; `gramophone ports` lists them")
     exact = [port for port in ports if text in (port.name, port.lasting_name)]

@@ -25,6 +25,7 @@ from pythonosc.osc_message import ParseError as MessageError
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from dsp.errors import InputError
+from plugins.parameter import whole_number
 from realtime.surface import PRESET, Surface
 
 _log = logging.getLogger(__name__)
@@ -57,9 +58,10 @@ def parse_address(text: str, *, host: str = LOOPBACK, option: str = "--osc") -> 
         it is written in another way
     """
     before, _, port = text.strip().rpartition(":")
-    if not port.isdecimal() or int(port) > 65_535:
+    number = whole_number(port)
+    if number is None or number > 65_535:
         raise InputError(f"{option} {text!r} is no address; give a port such as {PORT}, or HOST:PORT")
-    return before.strip("[]") or host, int(port)
+    return before.strip("[]") or host, number
 
 
 def messages(packet: bytes) -> list[OscMessage]:

@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from multiprocessing import parent_process
 from typing import TYPE_CHECKING
 
-from dsp.errors import InputError
+from dsp.errors import InputError, noted
 from realtime.settings import DeviceSettings, EngineSettings
 from realtime.shared import Cell, EngineState, Link, Order
 
@@ -60,7 +60,8 @@ def run_engine(
 
 
 def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain: BuildChain) -> None:
-    chain = build_chain(settings)
+    with noted() as notes:
+        chain = build_chain(settings)
     _turn_knobs(chain, link, ids)
     ready_for = int(link.orders[Order.SAMPLE_RATE])
     if ready_for:
@@ -74,7 +75,8 @@ def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain:
     with ExitStack() as stack:
         stream = _open(settings, link, stack)
         if stream is not None:
-            _play(chain, stream, link, ids, settings, ready=stream.sample_rate == ready_for)
+            notes += stream.notes
+            _play(chain, stream, link, ids, settings, notes, ready=stream.sample_rate == ready_for)
     link.enter(EngineState.FINISHED)
 
 
@@ -84,6 +86,7 @@ def _play(
     link: Link,
     ids: Sequence[str],
     settings: EngineSettings,
+    notes: list[str],
     *,
     ready: bool,
 ) -> None:
@@ -97,7 +100,6 @@ def _play(
         chain.reset()
     else:
         _get_ready(chain, settings, stream.sample_rate)
-    notes = list(stream.notes)
     if not settings.fast:
         # Two threads of Python there are only with the virtual device, whose clock must not wait for a turn.
         sys.setswitchinterval(0.0002)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dsp.errors import InputError
+from dsp.limits import MAX_CHANNELS as MAX_CHANNELS
+from dsp.limits import RATES as RATES
 from plugins.knobs import MUTE as MUTE
 
 # Seconds that the sound waits in the output ring, at least, so that the engine has time to compute it.
 LATENCIES: Mapping[str, float] = {"low": 0.004, "high": 0.012}
 LONGEST_LATENCY = 1.0
-MAX_CHANNELS = 16
 MAX_CAPTURE_CHANNELS = 8
 # Blocks of the virtual device unless one asks for others; those of a usual sound card at a low setting.
 VIRTUAL_BLOCKSIZE = 128
 MAX_BLOCKSIZE = 8192
-# Below, an octave of what is heard would be missing; above, nothing records or plays.
-RATES = (8_000, 384_000)
+# A year and a day: whoever wants more wants no end.
+LONGEST = 366 * 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +99,10 @@ class EngineSettings:
         if not 0 <= self.blocksize <= MAX_BLOCKSIZE:
             raise InputError(f"a block size of {self.blocksize} is out of range; give 0 to {MAX_BLOCKSIZE}")
         self.latency_seconds()
-        if self.duration is not None and not (self.duration > 0.0 and math.isfinite(self.duration)):
-            raise InputError(f"a duration of {self.duration:g} s is impossible; give more than 0")
+        if self.duration is not None and not 0.0 < self.duration <= LONGEST:
+            raise InputError(
+                f"a duration of {self.duration:g} s is impossible; give more than 0, and up to {LONGEST:.0f}"
+            )
         self._check_input_channels()
         self._check_capture_channels()
 

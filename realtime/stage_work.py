@@ -23,7 +23,7 @@ class StageEvent:
     Attributes
     ----------
     kind : "ready" (a style is in a slot), "switched" (the weights are where they were wanted), "saved" (the file of a
-        captured style is there), or "error"
+        captured style is there), "note" (what the user should know of a style), or "error"
     text : one line
     """
 
@@ -147,6 +147,8 @@ class StageWork:
             self._mixer.failed(place)
             self._catalog.listed.pop(key, None)
         else:
+            if answer.note:
+                self._tell("note", answer.note)
             self.played[answer.job] = key
             self._board.slots.offer(place, answer.job, answer.size)
             self._offered[place] = answer.job

@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from dsp.decoding import open_sound
 from dsp.errors import InputError
 from dsp.files import native, replacing, shown
 from dsp.text import shortened
@@ -115,12 +116,13 @@ def keep_style(source: Path, folder: Path) -> str:
                 shutil.copyfile(source, temporary)
             return name
         name = _free(folder, source.stem, ".wav")
-        with soundfile.SoundFile(native(source)) as file:
-            rate = int(file.samplerate)
-            clip = file.read(int(_SECONDS * rate), dtype="float64", always_2d=True)
-        _write(folder / name, clip, rate)
+        with open_sound(source) as sound:
+            # Whoever played it has been told what there is to know of it.
+            _write(folder / name, sound.all(_SECONDS).T, sound.sample_rate)
         return name
-    except (OSError, soundfile.LibsndfileError) as error:
+    except InputError as error:
+        raise InputError(f"cannot copy the style into the take: {error}") from None
+    except OSError as error:
         raise _failure(source, error) from None
 
 

@@ -6,17 +6,19 @@ block whenever it waits for one: then the two are in step, nothing can be late, 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from dsp.decoding import open_sound
 from dsp.errors import InputError
-from dsp.files import native, shown, write_error
+from dsp.files import shown, write_error
 from realtime.contracts import POLL, ring_frames, whole_blocks
 from realtime.jack_ports import Connections
 from realtime.priority import raise_priority
@@ -64,40 +66,32 @@ class FileSource:
         start: int = 0,
         seconds: float | None = None,
     ) -> None:
-        if not path.is_file():
-            what = "is not a sound file" if path.exists() else "does not exist"
-            raise InputError(f"{shown(path)} {what}; check the name")
-        try:
-            self._file = soundfile.SoundFile(native(path))
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise InputError(
-                f"{shown(path)} is not a readable sound file ({error}); convert it to WAV or FLAC"
-            ) from error
-        self._path = path
-        own = int(self._file.samplerate)
+        with ExitStack() as stack:
+            self._file = stack.enter_context(open_sound(path))
+            self._columns = _columns(path, self._file.channels, channels, input_channels, capture_channels)
+            self._stack = stack.pop_all()
+        own = self._file.sample_rate
         self.sample_rate = sample_rate or own
-        self._columns = _columns(path, int(self._file.channels), channels, input_channels, capture_channels)
         channels = len(self._columns)
         self._resampler = None
         if self.sample_rate != own:
             self._resampler = soxr.ResampleStream(own, self.sample_rate, channels, "float32", "VHQ")
-        length = -(-int(self._file.frames) * self.sample_rate // own)
+        frames = self._file.frames
+        length = math.inf if frames is None else -(-frames * self.sample_rate // own)
         if seconds is not None:
             length = min(length, round(seconds * self.sample_rate))
         self._left = max(0, length - start)
         if start:
-            self._file.seek(min(int(self._file.frames), start * own // self.sample_rate))
+            first = start * own // self.sample_rate
+            self._file.seek(first if frames is None else min(frames, first))
         self._ahead = np.zeros((0, channels), dtype=np.float32)
         self._ended = False
 
     def read(self, count: int) -> Frames:
         """Return the next frames [n, channels]; fewer than `count` only at the end."""
-        count = min(count, self._left)
+        count = int(min(count, self._left))
         while self._ahead.shape[0] < count and not self._ended:
-            try:
-                found = self._file.read(_CHUNK, dtype="float32", always_2d=True)[:, self._columns]
-            except soundfile.LibsndfileError as error:
-                raise InputError(f"{shown(self._path)} is damaged ({error}); export it again") from error
+            found = self._file.read(_CHUNK, "float32")[:, self._columns]
             self._ended = found.shape[0] < _CHUNK
             if self._resampler is not None:
                 found = self._resampler.resample_chunk(np.ascontiguousarray(found), last=self._ended)
@@ -106,9 +100,14 @@ class FileSource:
         self._left -= out.shape[0]
         return out
 
+    @property
+    def faults(self) -> list[str]:
+        """See `dsp.decoding.SoundReader`."""
+        return self._file.faults
+
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._stack.close()
 
 
 def _columns(
@@ -155,7 +154,6 @@ class VirtualStream:
     def __init__(self, settings: EngineSettings, *, start: int = 0) -> None:
         files = settings.device
         assert isinstance(files, VirtualSettings)
-        self.notes: list[str] = []
         self.input_name, self.output_name = str(files.input), str(files.output)
         self._source = FileSource(
             files.input,
@@ -166,6 +164,7 @@ class VirtualStream:
             start=start,
             seconds=settings.duration,
         )
+        self.notes = self._source.faults
         self.sample_rate = self._source.sample_rate
         self._output = files.output
         try:

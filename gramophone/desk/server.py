@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsp.errors import InputError
+from dsp.inputs import parse_json
 from gramophone import console
 from gramophone.desk import feed
 from gramophone.desk.access import COOKIE, LOOPBACK, Access
@@ -292,7 +293,7 @@ class Desk:
 
     async def _obey(self, page: _Page, text: str, held: set[str]) -> None:
         try:
-            asked = json.loads(text)
+            asked = parse_json(text)
             if not isinstance(asked, dict):
                 return
             slow = self._commands.obey(asked, held)
@@ -301,7 +302,7 @@ class Desk:
                 self._changed(await asyncio.to_thread(feed.presets, self._performance.surface))
         except InputError as error:
             page.send(json.dumps({"type": "error", "text": str(error)}))
-        except (ValueError, RecursionError):
+        except ValueError:
             return
         except Exception as error:
             # This page goes on, and so do the others.

@@ -4,12 +4,18 @@ import os
 import pickle
 import resource
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 import soundfile
 from safetensors.numpy import save_file
+from typer.core import TyperOption
+from typer.main import get_command
+
+from gramophone.cli import app
 
 
 def make_bad_files(folder: Path) -> None:
@@ -196,3 +202,69 @@ def test_mistakes_are_answered_as_by_a_user_at_a_shell(folder: Path, spawn, list
     assert_one_line(outcome.code, outcome.err, "missing.wav")
     assert outcome.out == ""
     assert listing(folder) == before
+
+
+# ---- numbers that nobody means
+
+MEANINGLESS = ("1e308", "nan", "9" * 400, "9" * 5000)
+LIVE = ("style.wav", "--virtual-input", "content.wav", "--virtual-output", "o.wav", "--as-fast-as-possible")
+# What each command needs before its options are looked at; commands without numbers need none.
+BEFORE = {
+    ("render",): ("content.wav", "style.wav", "-o", "o.wav", "--recipe", "transport"),
+    ("batch",): ("content.wav", "--styles", "style.wav", "-o", "made"),
+    ("texture",): ("style.wav", "-o", "o.wav"),
+    ("live",): LIVE,
+    ("bounce",): ("take", "-o", "o.wav"),
+    ("bench", "live"): (),
+}
+# Options of text that hold numbers too.
+WRITTEN = {
+    ("render",): ("--set {}=rounds", "--set rounds={}"),
+    ("live",): (
+        "--latency {}",
+        "--iterations {}",
+        "--input-channels {}",
+        "--input-channels 1,{}",
+        "--capture-channels {}",
+        "--cc {}=strength",
+        "--cc 1+{}=strength",
+        "--cc 1=strength:0:{}",
+        "--set strength={}",
+        "--osc {}",
+        "--osc-to localhost:{}",
+        "--midi {}",
+    ),
+    ("bench", "live"): ("--latency {}",),
+}
+
+
+def numeric() -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every option of every command that takes a number."""
+
+    def walk(command, path):
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from walk(inner, (*path, name))
+        hints = get_type_hints(command.callback) if command.callback else {}
+        for option in command.params:
+            kinds = get_args(hints.get(option.name)) or (hints.get(option.name),)
+            if isinstance(option, TyperOption) and {int, float}.intersection(kinds):
+                yield path, option.opts[0] + " {}"
+
+    yield from walk(get_command(app), ())
+
+
+NUMBERS = [*numeric(), *((command, option) for command, options in WRITTEN.items() for option in options)]
+
+
+def test_every_command_with_numbers_is_tried() -> None:
+    assert {command for command, _ in NUMBERS} == set(BEFORE)
+    assert len(NUMBERS) > 25
+
+
+@pytest.mark.parametrize(("command", "option"), NUMBERS)
+def test_numbers_without_meaning_are_one_line(command, option: str, folder: Path, call, listing) -> None:
+    before = listing(folder)
+    for number in MEANINGLESS:
+        outcome = call(*command, *BEFORE[command], *option.format(number).split(" "))
+        assert_one_line(outcome.code, outcome.err, "")
+        assert listing(folder) == before
