@@ -145,6 +145,7 @@ def test_an_evening_at_the_desk(browser: Any, session: Session, knobs: Any, arte
         browser.screenshot(artefacts / f"desk-{name}.png")
         assert browser.run("document.documentElement.scrollWidth <= innerWidth")
         assert browser.run("document.documentElement.scrollHeight <= innerHeight")
+        assert browser.run(OVERLAPS) == []
 
     # On a telephone the page scrolls, nothing lies upon anything else, and the way out is always in sight.
     before = browser.run("[innerWidth, innerHeight]")
