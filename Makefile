@@ -49,6 +49,7 @@ format: $(READY)
 	@$(RUN) ruff format .
 
 typecheck: $(READY)
+	@mkdir -p .types && ln -sfn .. .types/gramophone
 	@$(RUN) mypy
 
 bench: $(READY) portaudio jack

@@ -20,14 +20,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.pairs import RATE, Pair, load_pair
-from models.distance import StyleMeter
-from models.style import Style
-from offline.bounce import bounce_full, bounce_live
-from offline.recipes import get_recipe
-from plugins.take import PARAMETERS, Take, open_take
-from realtime.host import Host
-from realtime.recorder import Recorder
-from realtime.settings import EngineSettings, VirtualSettings
+from gramophone.models.measures.style_distance import StyleMeter
+from gramophone.models.style import Style
+from gramophone.offline.bounce.bounce import bounce_full, bounce_live
+from gramophone.offline.recipes.registry import get_recipe
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.recorder import Recorder
+from gramophone.takes.reader import PARAMETERS, Take, open_take
 
 # Switches that take the effect out are mostly off, so that there is something to hear.
 _ON = 0.15

@@ -31,8 +31,8 @@ PART_SECONDS = 10.0
 def make_track(path: Path, minutes: float, *, seed: int = 0) -> None:
     """Write a stereo track of real music, 24-bit WAV at 44.1 kHz."""
     from benchmarks.pairs import PAIRS, RATE, TUNING_PAIRS, load_pair
-    from dsp.audiofile import resample, write_audio
-    from dsp.spool import Spool
+    from gramophone.media.audiofile import resample, write_audio
+    from gramophone.media.spool import Spool
 
     length = round(minutes * 60.0 * RATE)
     rng = np.random.default_rng(seed)
@@ -54,9 +54,9 @@ def render_one(content: Path, recipe: str, settings: dict[str, object]) -> dict[
     """Render in this process, from imports to the written file."""
     start = time.perf_counter()
     from benchmarks.pairs import PAIRS, RATE, load_pair
-    from models.style import Style
-    from offline.recipes import get_recipe
-    from offline.render_file import FileJob, rendered_file
+    from gramophone.models.style import Style
+    from gramophone.offline.recipes.registry import get_recipe
+    from gramophone.offline.render.render_file import FileJob, rendered_file
 
     name = next(iter(PAIRS))
     style = Style.from_audio(load_pair(name).style, RATE, name=name)

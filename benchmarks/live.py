@@ -29,13 +29,13 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.pairs import PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
-from dsp.level import loudness
-from models.content import content_kept
-from models.distance import StyleMeter
-from models.style import Style
-from models.stylizer import Stylizer, StylizerSettings
-from offline.baselines import matched_equaliser
-from offline.render import render
+from gramophone.dsp.level import loudness
+from gramophone.models.live.stylizer import Stylizer, StylizerSettings
+from gramophone.models.measures.content_kept import content_kept
+from gramophone.models.measures.style_distance import StyleMeter
+from gramophone.models.style import Style
+from gramophone.offline.render.baselines import matched_equaliser
+from gramophone.offline.render.render import render
 
 OUTPUT = Path(__file__).parent / "output"
 SETTINGS: dict[str, StylizerSettings] = {

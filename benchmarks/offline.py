@@ -20,10 +20,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.pairs import PAIRS, RATE, Pair, load_pair
-from models.content import content_kept
-from models.distance import StyleMeter
-from models.style import Style
-from offline.render import render
+from gramophone.models.measures.content_kept import content_kept
+from gramophone.models.measures.style_distance import StyleMeter
+from gramophone.models.style import Style
+from gramophone.offline.render.render import render
 
 Settings = Mapping[str, object]
 

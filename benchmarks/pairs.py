@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.audiofile import read_audio, resample
+from gramophone.media.audiofile import read_audio, resample
 
 RATE = 44100
 SECONDS = 10.0

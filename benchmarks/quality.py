@@ -25,14 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pairs import PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
-from models.content import content_kept
-from models.distance import StyleMeter
-from models.style import Style
-from models.texture_distance import TextureMeter
-from offline.baselines import BASELINES
-from offline.recipes import RECIPES, get_recipe
-from offline.render import render
-from offline.strength import at_strength
+from gramophone.models.measures.content_kept import content_kept
+from gramophone.models.measures.style_distance import StyleMeter
+from gramophone.models.measures.texture_distance import TextureMeter
+from gramophone.models.style import Style
+from gramophone.offline.recipes.registry import RECIPES, get_recipe
+from gramophone.offline.render.baselines import BASELINES
+from gramophone.offline.render.render import render
+from gramophone.offline.render.strength import at_strength
 
 OUTPUT = Path(__file__).parent / "output"
 PUBLISHED_RATE = 22050

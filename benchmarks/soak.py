@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from benchmarks.pairs import RATE, load_pair
-from models.style import Style
-from models.stylizer import StylizerSettings
-from plugins.live import live_chain
+from gramophone.models.live.stylizer import StylizerSettings
+from gramophone.models.style import Style
+from gramophone.plugins.live import live_chain
 
 BLOCK = 128
 

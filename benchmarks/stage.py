@@ -42,14 +42,14 @@ from numpy.typing import NDArray
 from benchmarks.browser import Browser, find_chromium
 from benchmarks.pairs import PAIRS, RATE, load_pair
 from benchmarks.stalls import watching
-from gramophone.bench_jack import connect, player, server
-from gramophone.desk.server import DeskSettings
-from gramophone.live_controls import Controls, Hands
-from models.style import Style
-from plugins.knobs import MAX_STYLES
-from realtime.changes import Change, ChangeReader
-from realtime.host import Host
-from realtime.settings import DeviceSettings, EngineSettings
+from gramophone.app.bench.jack import connect, player, server
+from gramophone.app.desk.server import DeskSettings
+from gramophone.app.live.controls import Controls, Hands
+from gramophone.models.style import Style
+from gramophone.plugins.knobs import MAX_STYLES
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.changes import Change, ChangeReader
+from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
 
 OUTPUT = Path(__file__).parent / "output"
 _PIECE = 4800

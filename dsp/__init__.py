@@ -1,1 +1,1 @@
-"""Signals: audio files, STFT, phase, levels. Nothing here knows of styles."""
+"""Signals: frames, STFT, windows, phase, levels. Nothing here knows of files or styles."""

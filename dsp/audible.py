@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import cheby2, fftconvolve, firwin, sosfilt
 
-from dsp.spool import Block, Held, Sink, Source
+from ..media.spool import Block, Held, Sink, Source
 
 LOWEST_HZ = 20.0
 HIGHEST_HZ = 20_000.0

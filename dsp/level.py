@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
-from dsp.audible import HIGHEST_HZ
-from dsp.mastering import Limiter
-from dsp.meters import LoudnessMeter, k_weighting, peaks
-from dsp.spool import Held
+from ..media.spool import Held
+from .audible import HIGHEST_HZ
+from .mastering import Limiter
+from .meters import LoudnessMeter, k_weighting, peaks
 
 Samples = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """A whole sound at its final level: loudness, and a true peak that keeps to a ceiling, piece by piece.
 
-An array and a track on disk are brought to their level by the same lines, see :class:`dsp.spool.Source`.
+An array and a track on disk are brought to their level by the same lines, see :class:`media.spool.Source`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-from dsp.audiofile import SILENCE_PEAK
-from dsp.errors import InputError
-from dsp.meters import REACH, LoudnessMeter, Samples, peaks
-from dsp.spool import Sink, Source
+from ..media.audiofile import SILENCE_PEAK
+from ..media.errors import InputError
+from ..media.spool import Sink, Source
+from .meters import REACH, LoudnessMeter, Samples, peaks
 
 # Samples that are worked on at a time.
 PIECE = 1 << 17

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyloudnorm.iirfilter import IIRfilter
 from scipy.signal import firwin, resample_poly, sosfilt
 
-from dsp.spool import Block
+from ..media.spool import Block
 
 Samples = NDArray[np.float64]
 

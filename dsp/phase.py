@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dsp.frames import Framing, modulus
-from dsp.stft import istft, stft
+from .frames import Framing, modulus
+from .stft import istft, stft
 
 
 def unit_phase(spectrum: Tensor) -> Tensor:

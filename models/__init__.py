@@ -1,1 +1,1 @@
-"""What a style is: features, Gram matrices, transport, the style file and the measures."""
+"""What a style is: the style and its file, Gram matrices, transport, bands."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.transport import mel_edges, statistics, transport_matrix
+from .transport import mel_edges, statistics, transport_matrix
 
 
 def band_basis(bins: int, bands: int, *, highest: float) -> Tensor:

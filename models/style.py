@@ -15,17 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from dsp import arguments
-from dsp.audible import audible
-from dsp.audiofile import Audio, encode_flac, is_silent, read_audio, read_audio_bytes, resample
-from dsp.errors import InputError, noted
-from dsp.files import replacing, shown
-from dsp.inputs import parse_json, read_bytes
-from dsp.level import at_reference, loudness
-from dsp.limits import MAX_CHANNELS, check_sound
-from dsp.stft import log_spectrogram
-from dsp.torch_state import own_torch_state
-from models.bands import BandStatistics, band_basis, band_statistics
+from ..dsp.audible import audible
+from ..dsp.level import at_reference, loudness
+from ..dsp.stft import log_spectrogram
+from ..dsp.torch_state import own_torch_state
+from ..media import arguments
+from ..media.audiofile import Audio, encode_flac, is_silent, read_audio, read_audio_bytes, resample
+from ..media.errors import InputError, noted
+from ..media.files import replacing, shown
+from ..media.inputs import parse_json, read_bytes
+from ..media.limits import MAX_CHANNELS, check_sound
+from .bands import BandStatistics, band_basis, band_statistics
 
 FORMAT = "gramophone-style"
 VERSION = 1
@@ -82,7 +82,7 @@ class Style:
         ------
         InputError
             The clip is shorter than one frame (46 ms), silent, not finite, or of other rates or channels than
-            :func:`dsp.limits.check_sound` allows.
+            :func:`media.limits.check_sound` allows.
         """
         name, author, licence = (
             arguments.text(value, role)

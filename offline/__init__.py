@@ -1,1 +1,1 @@
-"""The offline stage: recipes, optimisation, rendering and reports."""
+"""The offline stage: two sounds in, a stylised track out."""

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.ramp import Fade
-from plugins.state import State, numbers, put
+from .ramp import Fade
+from .state import State, numbers, put
 
 Block = NDArray[np.float32]
 

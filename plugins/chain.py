@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.errors import InputError
-from plugins.bypass import Bypass
-from plugins.naming import chain_parameters, slot_names, whole_bypass
-from plugins.parameter import Parameter
-from plugins.plugin import Plugin
-from plugins.state import State, part, within
+from ..media.errors import InputError
+from .bypass import Bypass
+from .naming import chain_parameters, slot_names, whole_bypass
+from .parameter import Parameter
+from .plugin import Plugin
+from .state import State, part, within
 
 if TYPE_CHECKING:
-    from models.slots import StyleSlots
+    from ..models.live.slots import StyleSlots
 
 Block = NDArray[np.float32]
 

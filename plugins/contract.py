@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.naming import BYPASS
-from plugins.parameter import ContractError, Parameter
-from plugins.plugin import Plugin
+from .naming import BYPASS
+from .parameter import ContractError, Parameter
+from .plugin import Plugin
 
 Block = NDArray[np.float32]
 _Result = TypeVar("_Result")

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.knobs import GAIN
-from plugins.plugin import Plugin
-from plugins.ramp import Ramp
-from plugins.registry import register
-from plugins.state import State
+from .knobs import GAIN
+from .plugin import Plugin
+from .ramp import Ramp
+from .registry import register
+from .state import State
 
 RAMP_SECONDS = 0.020
 

@@ -3,7 +3,7 @@
 They stand apart from the plugins so that help, MIDI maps and displays can read them without numpy and torch.
 """
 
-from plugins.parameter import Parameter
+from .parameter import Parameter
 
 MAX_STYLES = 4
 

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dsp.limiter import limit_block, limiter_state
-from plugins.knobs import LIMITER
-from plugins.plugin import Plugin
-from plugins.ramp import Ramp
-from plugins.registry import register
-from plugins.state import State
+from ..dsp.limiter import limit_block, limiter_state
+from .knobs import LIMITER
+from .plugin import Plugin
+from .ramp import Ramp
+from .registry import register
+from .state import State
 
 RAMP_SECONDS = 0.020
 

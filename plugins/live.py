@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from plugins.knobs import GAIN, LIMITER, STYLIZER
-from plugins.naming import chain_parameters, slot_names
-from plugins.parameter import Parameter
+from .knobs import GAIN, LIMITER, STYLIZER
+from .naming import chain_parameters, slot_names
+from .parameter import Parameter
 
 if TYPE_CHECKING:
-    from models.style import Style
-    from models.stylizer import StylizerSettings
-    from plugins.chain import Chain
-    from plugins.plugin import Plugin
+    from ..models.live.stylizer import StylizerSettings
+    from ..models.style import Style
+    from .chain import Chain
+    from .plugin import Plugin
 
 # The stylizer holds its own sound at -1 dBFS. What it lets through untouched at strength 0 must stay so up to full
 # scale; only what the gain lifts beyond that is the last limiter's.
@@ -33,15 +33,15 @@ def live_chain(styles: Sequence[Style], settings: StylizerSettings | None = None
     InputError
         if there is no style, or more than four
     """
-    from plugins.stylizer import StylizerPlugin
+    from .stylizer import StylizerPlugin
 
     return chain_around(StylizerPlugin(styles, settings))
 
 
 def chain_around(stylizer: Plugin) -> Chain:
     """Return the live chain with something else in the stylizer's place, which has its name and its knobs."""
-    from plugins.chain import Chain
-    from plugins.gain import Gain
-    from plugins.limiter import Limiter
+    from .chain import Chain
+    from .gain import Gain
+    from .limiter import Limiter
 
     return Chain([stylizer, Gain(), Limiter()], defaults=_DEFAULTS)

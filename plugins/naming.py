@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dsp.errors import InputError
-from plugins.parameter import Parameter
+from ..media.errors import InputError
+from .parameter import Parameter
 
 BYPASS = "bypass"
 

@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from dsp.errors import InputError
+from ..media.errors import InputError
 
 CURVES = ("linear", "log", "toggle", "integer")
 

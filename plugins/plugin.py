@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.parameter import Parameter
-from plugins.state import State, numbers
+from .parameter import Parameter
+from .state import State, numbers
 
 if TYPE_CHECKING:
-    from models.slots import StyleSlots
+    from ..models.live.slots import StyleSlots
 
 
 class Plugin(ABC):

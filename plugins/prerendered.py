@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.knobs import STYLIZER
-from plugins.plugin import Plugin
-from plugins.ramp import Ramp
+from .knobs import STYLIZER
+from .plugin import Plugin
+from .ramp import Ramp
 
 Sound = NDArray[np.float32]
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dsp.errors import InputError
-from dsp.files import replacing, shown
-from dsp.inputs import parse_json, read_bytes
-from plugins.parameter import Parameter
+from ..media.errors import InputError
+from ..media.files import replacing, shown
+from ..media.inputs import parse_json, read_bytes
+from .parameter import Parameter
 
 FORMAT = "gramophone preset"
 VERSION = 1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.state import State, numbers
+from .state import State, numbers
 
 Values = NDArray[np.float32]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-from plugins.contract import check_contract
-from plugins.parameter import ContractError
-from plugins.plugin import Plugin
+from .contract import check_contract
+from .parameter import ContractError
+from .plugin import Plugin
 
 _registry: dict[str, type[Plugin]] = {}
 _Class = TypeVar("_Class", bound=type[Plugin])

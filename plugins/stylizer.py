@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.errors import InputError
-from models.slots import StyleSlots
-from models.style import Style
-from models.stylizer import Stylizer, StylizerSettings
-from plugins.knobs import MAX_STYLES, STYLIZER
-from plugins.plugin import Plugin
-from plugins.registry import register
-from plugins.state import State
+from ..media.errors import InputError
+from ..models.live.slots import StyleSlots
+from ..models.live.stylizer import Stylizer, StylizerSettings
+from ..models.style import Style
+from .knobs import MAX_STYLES, STYLIZER
+from .plugin import Plugin
+from .registry import register
+from .state import State
 
 
 @register

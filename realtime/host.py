@@ -13,23 +13,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dsp.claims import claimed
-from dsp.errors import InputError
-from dsp.files import replacing
-from plugins.live import LIVE_PARAMETERS
-from plugins.parameter import Parameter
-from realtime.board import Board
-from realtime.changes import Change, ChangeReader
-from realtime.settings import MUTE, EngineSettings, VirtualSettings
-from realtime.stage import Stage
-from realtime.stats import Snapshot, figures, take_snapshot
-from realtime.supervisor import Supervisor
-from realtime.wavfile import seal
+from ..media.claims import claimed
+from ..media.errors import InputError
+from ..media.files import replacing
+from ..plugins.live import LIVE_PARAMETERS
+from ..plugins.parameter import Parameter
+from ..takes.wavfile import seal
+from .engine.stats import Snapshot, figures, take_snapshot
+from .engine.supervisor import Supervisor
+from .link.changes import Change, ChangeReader
+from .link.settings import MUTE, EngineSettings, VirtualSettings
+from .link.trace_board import Board
+from .styles.style_manager import Stage
 
 if TYPE_CHECKING:
-    from realtime.chain_state import ChainState
-    from realtime.process import BuildChain
-    from realtime.taps import Taps
+    from .engine.process import BuildChain
+    from .link.chain_state import ChainState
+    from .link.taps import Taps
 
 
 _PIECE = 0.5
@@ -182,12 +182,12 @@ class Host:
 
     @property
     def taps(self) -> Taps:
-        """The last 40 s of what came in and of what was heard; see `realtime.taps`."""
+        """The last 40 s of what came in and of what was heard; see `realtime.link.taps`."""
         return self._board.taps
 
     @property
     def stage(self) -> Stage:
-        """Styles that are loaded, switched, mixed and captured while playing; see `realtime.stage`."""
+        """Styles that are loaded, switched, mixed and captured while playing; see `realtime.styles.style_manager`."""
         return self._stage
 
     def changes(self) -> list[Change]:

@@ -1,7 +1,7 @@
 """The recorder: what came in, what was heard and what was turned, into a folder, off the audio path.
 
-A process of its own reads what the engine has left on the board (:mod:`realtime.recording`). A full disk ends the
-recording, a slow one makes it miss something, and neither touches the sound. For the folder see :mod:`plugins.take`.
+A process of its own reads what the engine has left on the board (:mod:`realtime.recording.recording`). A full disk ends the
+recording, a slow one makes it miss something, and neither touches the sound. For the folder see :mod:`takes.reader`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from dsp.descriptors import reason, reserve
-from dsp.errors import InputError
-from dsp.files import check_writable, shown
-from plugins.take_header import HEADER, Header
-from realtime.host import Host
-from realtime.recorder_desk import Cell, Desk, Job, State, make_folder
-from realtime.recording import run_recorder
-from realtime.spawning import start_process
-from realtime.take_styles import Clip
+from ..media.errors import InputError
+from ..media.files import check_writable, shown
+from ..takes.header import HEADER, Header
+from ..takes.styles import Clip
+from .host import Host
+from .link.descriptors import reason, reserve
+from .link.spawning import start_process
+from .recording.recorder_link import Cell, Desk, Job, State, make_folder
+from .recording.recording import run_recorder
 
 _ANSWER_SECONDS = 2.0
 # To write down what the taps still hold may take a slow disk a while.

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from models.style import load_style
-from plugins.automation import Event, Move, StyleChange
-from plugins.gate import SECONDS, Gate
-from plugins.live import LIVE_PARAMETERS, live_chain
-from plugins.take import Take, open_take
-from plugins.take_header import Header
-from realtime.take_styles import keep_style
-from realtime.take_writer import TakeWriter
+from gramophone.models.style import load_style
+from gramophone.plugins.gate import SECONDS, Gate
+from gramophone.plugins.live import LIVE_PARAMETERS, live_chain
+from gramophone.takes.automation import Event, Move, StyleChange
+from gramophone.takes.header import Header
+from gramophone.takes.reader import Take, open_take
+from gramophone.takes.styles import keep_style
+from gramophone.takes.writer import TakeWriter
 
 RATE = 48_000
 
@@ -45,7 +45,7 @@ def style_file(folder: Path, name: str, *, seed: int, seconds: float = 1.5, low:
 
 def random_moves(count: int, frames: int, *, seed: int) -> list[Event]:
     """Moves of all parameters of the chain and of the mute, at any frames; switches are mostly off."""
-    from plugins.take import PARAMETERS
+    from gramophone.takes.reader import PARAMETERS
 
     rng = np.random.default_rng(seed)
     moves: list[Event] = []

@@ -51,7 +51,7 @@ def style(clip: bytes | None = None, **described: object) -> bytes:
     import torch
     from safetensors.torch import load, save
 
-    from models.style import FORMAT, Style
+    from gramophone.models.style import FORMAT, Style
 
     data = Style.from_audio(noise(0.2).T, RATE, name="noise").encode()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
@@ -96,15 +96,15 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def readers() -> dict[str, Callable[[Path], object]]:
-    from dsp.decoding import read_audio
-    from dsp.tags import read_tags
-    from gramophone import session_state
-    from models.style import load_style
-    from plugins.automation import read_lines
-    from plugins.preset import FORMAT, known_values, read_json
-    from plugins.take import PARAMETERS
-    from plugins.take_header import read_header
-    from realtime.midi_map import read_map
+    from gramophone.app.performance import session_state
+    from gramophone.media.decoding import read_audio
+    from gramophone.media.tags import read_tags
+    from gramophone.models.style import load_style
+    from gramophone.plugins.preset import FORMAT, known_values, read_json
+    from gramophone.realtime.control.midi_map import read_map
+    from gramophone.takes.automation import read_lines
+    from gramophone.takes.header import read_header
+    from gramophone.takes.reader import PARAMETERS
 
     def session(path: Path) -> object:
         return session_state._parse(read_json(path, session_state.FORMAT), PARAMETERS)
@@ -123,7 +123,7 @@ def readers() -> dict[str, Callable[[Path], object]]:
 
 def read(kind: str, data: bytes, folder: Path) -> str:
     """Read a file; return what was wrong with it, "" where nothing was. Anything but one line is an error."""
-    from dsp.errors import InputError
+    from gramophone.media.errors import InputError
 
     path = folder / f"file.{'style' if kind == 'style' else 'bin'}"
     path.write_bytes(data)

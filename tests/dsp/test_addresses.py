@@ -10,8 +10,8 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from dsp import addresses
-from dsp.errors import InputError
+from gramophone.media import addresses
+from gramophone.media.errors import InputError
 
 DATA = bytes(range(256)) * 5000
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import cheby2, sosfilt
 
-from dsp.audible import audible, audible_track, block_highpass
-from dsp.spool import Held, Spool
+from gramophone.dsp.audible import audible, audible_track, block_highpass
+from gramophone.media.spool import Held, Spool
 
 RATES = [8_000, 22_050, 44_100, 48_000, 96_000]
 

@@ -11,8 +11,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import dsp.audiofile
-from dsp.audiofile import (
+import gramophone.media.audiofile
+from gramophone.media.audiofile import (
     Audio,
     encode_flac,
     is_silent,
@@ -22,8 +22,8 @@ from dsp.audiofile import (
     resample,
     write_audio,
 )
-from dsp.errors import InputError
-from dsp.spool import Held
+from gramophone.media.errors import InputError
+from gramophone.media.spool import Held
 
 RATE = 44100
 EXTENSIONS = ["wav", "flac", "ogg", "mp3", "aif", "aiff"]
@@ -80,7 +80,7 @@ def test_integers_clip_and_never_wrap(tmp_path: Path, subtype: str) -> None:
     path = tmp_path / "loud.wav"
     write_audio(path, np.array([[3.0, -3.0, 1.0, -1.0, 1e30, -1e30]]), RATE, subtype=subtype)
     read = read_audio(path).samples[0]
-    step = 2.0**-5 if "LAW" in subtype else 2.0 ** -(dsp.audiofile._INTEGER_BITS[subtype] - 1)
+    step = 2.0**-5 if "LAW" in subtype else 2.0 ** -(gramophone.media.audiofile._INTEGER_BITS[subtype] - 1)
     assert np.all(np.sign(read) == [1, -1, 1, -1, 1, -1])
     assert np.all(np.abs(read) >= 1.0 - step)
     assert np.all(np.abs(read) <= 1.0)
@@ -123,7 +123,7 @@ def test_long_ogg_is_written_in_blocks(tmp_path: Path) -> None:
 
 
 def test_wav_too_large_for_its_header_becomes_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dsp.audiofile, "_LARGEST_32_BIT", 1000)
+    monkeypatch.setattr(gramophone.media.audiofile, "_LARGEST_32_BIT", 1000)
     samples = np.round(sine(440.0, 0.1) * 2**23) / 2**23
     write_audio(tmp_path / "big.wav", samples, RATE)
     audio = read_audio(tmp_path / "big.wav")
@@ -226,8 +226,8 @@ FULL_DISK = """
     import resource, signal, sys
     from pathlib import Path
     import numpy as np
-    from dsp.audiofile import write_audio
-    from dsp.errors import InputError
+    from gramophone.media.audiofile import write_audio
+    from gramophone.media.errors import InputError
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     folder = Path(sys.argv[1])
@@ -299,7 +299,9 @@ def test_interrupt_while_libsndfile_writes_is_not_lost() -> None:
             raise KeyboardInterrupt(data)
 
     with pytest.raises(KeyboardInterrupt):
-        dsp.audiofile._write(Interrupted(), Held(np.zeros((1, 100_000))), RATE, "FLAC", "PCM_24", "x")
+        gramophone.media.audiofile._write(
+            Interrupted(), Held(np.zeros((1, 100_000))), RATE, "FLAC", "PCM_24", "x"
+        )
 
 
 # ---- what cannot be read

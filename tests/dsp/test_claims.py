@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dsp.claims import alone_at, claimed
-from dsp.errors import InputError
+from gramophone.media.claims import alone_at, claimed
+from gramophone.media.errors import InputError
 
 HOLD = """
 import sys
-from dsp.claims import claimed
+from gramophone.media.claims import claimed
 with claimed("out.wav", overwrite=True):
     print("held", flush=True)
     sys.stdin.read()
@@ -20,8 +20,8 @@ with claimed("out.wav", overwrite=True):
 TAKE_TURNS = """
 import os
 from contextlib import suppress
-from dsp.claims import alone_at
-from dsp.errors import InputError
+from gramophone.media.claims import alone_at
+from gramophone.media.errors import InputError
 turns = 0
 while turns < 200:
     with suppress(InputError), alone_at("out.wav"):

@@ -12,10 +12,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp.audiofile import read_audio, read_audio_bytes, read_track
-from dsp.errors import InputError, InputWarning
-from dsp.inputs import parse_json
-from realtime.virtual import FileSource
+from gramophone.media.audiofile import read_audio, read_audio_bytes, read_track
+from gramophone.media.errors import InputError, InputWarning
+from gramophone.media.inputs import parse_json
+from gramophone.realtime.audio.virtual import FileSource
 
 RATE = 44100
 KINDS = ("WAV", "RF64", "AIFF", "FLAC", "OGG", "MP3", "AU", "W64", "CAF")
@@ -134,7 +134,7 @@ def test_the_limits_hold_for_every_file(channels: int, rate: int) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 @pytest.mark.parametrize("link", [False, True])
 def test_pipes_and_devices_are_refused_and_not_waited_for(tmp_path: Path, link: bool) -> None:
-    from models.style import load_style
+    from gramophone.models.style import load_style
 
     os.mkfifo(tmp_path / "pipe.wav")
     names = {"x.wav": tmp_path / "pipe.wav", "x.style": Path("/dev/zero")}

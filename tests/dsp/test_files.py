@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dsp.errors import InputError
-from dsp.files import check_writable, replacing, shown
+from gramophone.media.errors import InputError
+from gramophone.media.files import check_writable, replacing, shown
 
 
 def names(folder: Path) -> list[str]:

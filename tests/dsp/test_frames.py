@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from dsp.frames import Framing, modulus, power
-from dsp.stft import istft, stft
+from gramophone.dsp.frames import Framing, modulus, power
+from gramophone.dsp.stft import istft, stft
 
 CPU = torch.device("cpu")
 LAYOUTS = [(512, 128, 22050), (512, 100, 5000), (512, 128, 600), (256, 64, 1)]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from dsp.level import at_reference, gain_db, limit, loudness, true_peak
-from dsp.mastering import master, measure
-from dsp.spool import Held
+from gramophone.dsp.level import at_reference, gain_db, limit, loudness, true_peak
+from gramophone.dsp.mastering import master, measure
+from gramophone.media.errors import InputError
+from gramophone.media.spool import Held
 
 RATE = 48000
 repeatable = settings(derandomize=True, deadline=None, max_examples=40, database=None)

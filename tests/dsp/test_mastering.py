@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import dsp.mastering
-from dsp.level import loudness, true_peak
-from dsp.mastering import TRACK_CEILING_DB, Limiter, loudness_of, master, measure
-from dsp.meters import LoudnessMeter
-from dsp.spool import Held, Spool
+import gramophone.dsp.mastering
+from gramophone.dsp.level import loudness, true_peak
+from gramophone.dsp.mastering import TRACK_CEILING_DB, Limiter, loudness_of, master, measure
+from gramophone.dsp.meters import LoudnessMeter
+from gramophone.media.spool import Held, Spool
 
 RATE = 44100
 
@@ -47,7 +47,7 @@ def test_the_limiter_does_not_depend_on_the_pieces() -> None:
 def test_a_track_comes_to_its_loudness_below_the_ceiling(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: float
 ) -> None:
-    monkeypatch.setattr(dsp.mastering, "PIECE", 10000)
+    monkeypatch.setattr(gramophone.dsp.mastering, "PIECE", 10000)
     samples = bursts(2.0)
     source = Spool.gather(tmp_path / "a", [samples])
     out = Spool.create(tmp_path / "b", channels=2, length=source.length)

@@ -1,7 +1,7 @@
 import torch
 
-from dsp.phase import griffin_lim, random_phase, unit_phase
-from dsp.stft import stft
+from gramophone.dsp.phase import griffin_lim, random_phase, unit_phase
+from gramophone.dsp.stft import stft
 
 N_FFT, HOP, LENGTH = 512, 128, 16384
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from dsp.spool import Spool
+from gramophone.media.errors import InputError
+from gramophone.media.spool import Spool
 
 
 def test_a_new_spool_is_silent(tmp_path: Path) -> None:

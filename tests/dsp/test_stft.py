@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from dsp.stft import S0, compress, expand, istft, log_spectrogram, power_mean, spread, stft
+from gramophone.dsp.stft import S0, compress, expand, istft, log_spectrogram, power_mean, spread, stft
 
 LAYOUTS = [(2048, 512), (1024, 256), (512, 64), (256, 64)]
 

@@ -10,10 +10,10 @@ import soundfile
 from mutagen import id3
 from mutagen.flac import FLAC, Picture
 
-from dsp.audiofile import read_audio, write_audio
-from dsp.chunks import Chunk, append_chunks, read_chunks
-from dsp.tag_names import add_fields, fields_of
-from dsp.tags import Tags, read_tags, write_tags
+from gramophone.media.audiofile import read_audio, write_audio
+from gramophone.media.metadata_chunks import Chunk, append_chunks, read_chunks
+from gramophone.media.tag_names import add_fields, fields_of
+from gramophone.media.tags import Tags, read_tags, write_tags
 
 RATE = 16000
 KINDS = ("wav", "flac", "ogg", "mp3", "aiff")

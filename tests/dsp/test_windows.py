@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dsp.windows import WindowPair, full_pair, low_delay_pair
+from gramophone.dsp.windows import WindowPair, full_pair, low_delay_pair
 
 PAIRS = [
     full_pair(2048, 512),

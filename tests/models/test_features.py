@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from models.features import FeatureNetwork, random_network
+from gramophone.models.networks.features import FeatureNetwork, random_network
 
 
 def generator(seed: int = 0) -> torch.Generator:

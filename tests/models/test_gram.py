@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.gram import (
+from gramophone.models.gram import (
     centre,
     dipani_loss,
     gatys_content_loss,

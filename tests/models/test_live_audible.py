@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.style import Style
-from models.stylizer import PHASES, Stylizer, StylizerSettings
+from gramophone.models.live.stylizer import PHASES, Stylizer, StylizerSettings
+from gramophone.models.style import Style
 
 sys.path.append(str(Path(__file__).parents[1]))
 from inaudible import Inaudible, assert_no_more_than, inaudible, struck

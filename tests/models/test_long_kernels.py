@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.features import FeatureNetwork
-from models.long_kernels import LongNetwork, draw_layer
+from gramophone.models.networks.features import FeatureNetwork
+from gramophone.models.networks.long_kernels import LongNetwork, draw_layer
 
 
 @pytest.mark.parametrize("kernel", [16, 37, 64])

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from dsp.errors import InputError
-from models.content import content_kept
-from models.distance import StyleMeter, style_distance
-from models.pitch import pitch_track
+from gramophone.media.errors import InputError
+from gramophone.models.measures.content_kept import content_kept
+from gramophone.models.measures.pitch import pitch_track
+from gramophone.models.measures.style_distance import StyleMeter, style_distance
 
 RATE = 44100
 Samples = np.ndarray
@@ -41,7 +41,7 @@ def test_unchanged_content_is_one_and_the_style_itself_is_zero() -> None:
 
 
 def test_level_rate_and_equal_channels_do_not_matter() -> None:
-    from dsp.audiofile import resample
+    from gramophone.media.audiofile import resample
 
     mixed = CONTENT + STYLE
     meter = StyleMeter(CONTENT, STYLE, RATE)
@@ -67,7 +67,7 @@ def test_other_networks_say_nearly_the_same() -> None:
 
 
 def test_an_equaliser_lowers_raw_more_than_centred() -> None:
-    from offline.baselines import matched_equaliser
+    from gramophone.offline.render.baselines import matched_equaliser
 
     output = matched_equaliser(CONTENT, STYLE, RATE)
     distance = style_distance(CONTENT, STYLE, output, RATE)

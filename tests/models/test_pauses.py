@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
-from dsp.meters import k_weighting
-from models.style import Style
-from models.stylizer import Stylizer
+from gramophone.dsp.meters import k_weighting
+from gramophone.models.live.stylizer import Stylizer
+from gramophone.models.style import Style
 
 Samples = NDArray[np.float32]
 RATE = 48_000

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.live_style import live_style, make_layout
-from models.slots import PIECE, Bytes, most_bytes, most_samples, pack
-from models.style import Style
-from models.stylizer import PHASES, Stylizer, StylizerSettings
-from models.stylizer_settings import stylizer_layout
+from gramophone.models.live.prepared_style import live_style, make_layout
+from gramophone.models.live.settings import stylizer_layout
+from gramophone.models.live.slots import PIECE, Bytes, most_bytes, most_samples, pack
+from gramophone.models.live.stylizer import PHASES, Stylizer, StylizerSettings
+from gramophone.models.style import Style
 
 Samples = NDArray[np.float32]
 RATE = 48_000

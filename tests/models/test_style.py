@@ -6,8 +6,8 @@ import pytest
 import soundfile
 from safetensors.torch import load, save
 
-from dsp.errors import InputError
-from models.style import FORMAT, MAX_SECONDS, Style, kept_clip, load_style
+from gramophone.media.errors import InputError
+from gramophone.models.style import FORMAT, MAX_SECONDS, Style, kept_clip, load_style
 
 RATE = 44100
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dsp.errors import InputError
-from dsp.level import loudness
-from models.style import Style
-from models.stylizer import PHASES, Stylizer, StylizerSettings
+from gramophone.dsp.level import loudness
+from gramophone.media.errors import InputError
+from gramophone.models.live.stylizer import PHASES, Stylizer, StylizerSettings
+from gramophone.models.style import Style
 
 Samples = NDArray[np.float32]
 RATE = 48_000

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dsp.audiofile import resample
-from dsp.errors import InputError
-from models.texture_distance import TextureMeter
-from models.texture_model import (
+from gramophone.media.audiofile import resample
+from gramophone.media.errors import InputError
+from gramophone.models.measures.texture_distance import TextureMeter
+from gramophone.models.networks.texture_model import (
     PUBLISHED,
     TextureStatistics,
     cochlear_filters,
@@ -17,7 +17,7 @@ from models.texture_model import (
     statistics,
     texture_statistics,
 )
-from offline.baselines import matched_equaliser
+from gramophone.offline.render.baselines import matched_equaliser
 
 RATE = 44100
 Samples = np.ndarray

@@ -1,14 +1,8 @@
 import pytest
 import torch
 
-from models.bands import BandStatistics, band_basis, band_statistics, matrix_in_bands
-from models.transport import (
-    bin_power,
-    energy_coupling,
-    mel_edges,
-    statistics,
-    transport_matrix,
-)
+from gramophone.models.bands import BandStatistics, band_basis, band_statistics, matrix_in_bands
+from gramophone.models.transport import bin_power, energy_coupling, mel_edges, statistics, transport_matrix
 
 
 def frames(bins: int, count: int, seed: int) -> torch.Tensor:

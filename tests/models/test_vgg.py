@@ -6,8 +6,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from dsp.errors import InputError
-from models.vgg import LAYERS, Vgg19, load_vgg19, random_vgg19
+from gramophone.media.errors import InputError
+from gramophone.models.networks.vgg import LAYERS, Vgg19, load_vgg19, random_vgg19
 
 # torchvision's configuration E: filters, and 0 for its maxima.
 CONFIGURATION = [64, 64, 0, 128, 128, 0, *[256] * 4, 0, *[512] * 4, 0, *[512] * 4, 0]

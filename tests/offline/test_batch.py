@@ -8,12 +8,12 @@ import fsspec
 import pytest
 import soundfile
 
-from dsp.errors import InputError
-from gramophone import clips
-from offline import batch_inputs
-from offline.batch import Outcome, Settings, Task, finished, perform
-from offline.batch_names import clashing, labels, outputs
-from offline.batch_store import open_store
+from gramophone.app import demo_sounds
+from gramophone.media.errors import InputError
+from gramophone.offline.batch import inputs as batch_inputs
+from gramophone.offline.batch.batch import Outcome, Settings, Task, finished, perform
+from gramophone.offline.batch.names import clashing, labels, outputs
+from gramophone.offline.batch.store import open_store
 
 RATE = 16000
 
@@ -42,7 +42,9 @@ def test_each_output_has_its_own_name() -> None:
 @pytest.fixture
 def sounds(tmp_path: Path) -> list[Path]:
     paths = [tmp_path / "content.wav", tmp_path / "style.wav"]
-    for path, sound in zip(paths, (clips.plucked_strings(RATE), clips.bubbling_water(RATE)), strict=True):
+    for path, sound in zip(
+        paths, (demo_sounds.plucked_strings(RATE), demo_sounds.bubbling_water(RATE)), strict=True
+    ):
         soundfile.write(path, sound[:1, :RATE].T, RATE)
     return paths
 
@@ -134,7 +136,7 @@ def test_a_record_without_its_output_counts_for_nothing(sounds: list[Path], fold
 
 def test_changed_inputs_are_noticed(sounds: list[Path], folder: str) -> None:
     task = make_task(sounds, folder)
-    soundfile.write(sounds[0], clips.plucked_strings(RATE)[:1, RATE : 2 * RATE].T, RATE)
+    soundfile.write(sounds[0], demo_sounds.plucked_strings(RATE)[:1, RATE : 2 * RATE].T, RATE)
     outcome = run(task)
     assert outcome.state == "failed"
     assert "content.wav has changed" in outcome.why

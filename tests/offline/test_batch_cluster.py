@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from gramophone import clips
-from offline import batch_inputs, cluster
-from offline.batch import Event, Outcome, Settings, Task, finished
-from offline.batch_store import open_store
+from gramophone.app import demo_sounds
+from gramophone.offline.batch import cluster
+from gramophone.offline.batch import inputs as batch_inputs
+from gramophone.offline.batch.batch import Event, Outcome, Settings, Task, finished
+from gramophone.offline.batch.store import open_store
 
 pytest.importorskip("distributed")
 pytest.importorskip("cryptography")
@@ -33,7 +34,7 @@ QUICK = (
 
 def make_tasks(folder: Path) -> list[Task]:
     """Four contents of a second and three styles, and the twelve tasks of them."""
-    notes, water = clips.plucked_strings(RATE)[:1], clips.bubbling_water(RATE)[:1]
+    notes, water = demo_sounds.plucked_strings(RATE)[:1], demo_sounds.bubbling_water(RATE)[:1]
     names: dict[str, list[str]] = {"content": [], "style": []}
     for kind, sound, count in (("content", notes, 4), ("style", water, 3)):
         for number in range(count):

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from models.distance import StyleMeter
-from models.style import load_style
-from offline.bounce import bounce_full, bounce_live, style_shares
-from offline.recipes import get_recipe
-from offline.replay import Comparison, as_on_stage, live_again, play_again
-from plugins.automation import Automation, Move, Restart, StyleChange
-from plugins.take import PARAMETERS, Take, open_take
+from gramophone.media.errors import InputError
+from gramophone.models.measures.style_distance import StyleMeter
+from gramophone.models.style import load_style
+from gramophone.offline.bounce.bounce import bounce_full, bounce_live, style_shares
+from gramophone.offline.bounce.replay import Comparison, as_on_stage, live_again, play_again
+from gramophone.offline.recipes.registry import get_recipe
+from gramophone.takes.automation import Automation, Move, Restart, StyleChange
+from gramophone.takes.reader import PARAMETERS, Take, open_take
 
 sys.path.append(str(Path(__file__).parents[1]))
 from takes import RATE, make_take, noisy_tune, random_moves, style_file
@@ -91,7 +91,7 @@ def test_a_bounce_that_differs_says_where(turned: Take, tmp_path: Path) -> None:
 def test_a_take_in_the_middle_goes_on_from_what_was_remembered(
     tmp_path: Path, dry: np.ndarray, styles: list[Path]
 ) -> None:
-    from plugins.take import write_state
+    from gramophone.takes.reader import write_state
 
     first = dry.shape[1] // 3
     moves = random_moves(60, dry.shape[1], seed=7)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.level import loudness
-from models.style import Style
-from offline.recipes import get_recipe
-from offline.render import render
-from offline.texture import texture
+from gramophone.dsp.level import loudness
+from gramophone.models.style import Style
+from gramophone.offline.recipes.registry import get_recipe
+from gramophone.offline.render.render import render
+from gramophone.offline.render.texture import texture
 
 sys.path.append(str(Path(__file__).parents[1]))
 from inaudible import Inaudible, assert_no_more_than, inaudible, outside, struck

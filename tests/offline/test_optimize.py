@@ -7,22 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from dsp.frames import Framing
-from dsp.level import at_reference, loudness
-from dsp.spool import Spool
-from dsp.stft import expand, istft, log_spectrogram, power_mean, stft
-from models.gram import gram
-from offline.blocks import Crew
-from offline.closed_form import Curves, FrameSums, StyleSide, sounding
-from offline.content_term import ContentEnvelopes
-from offline.descent import Descent, Sound, Step
-from offline.fixed_network import optimise_fixed
-from offline.optimize import loss_terms, optimise_sound
-from offline.recipes import FixedNetwork, Gramophone, Transport
-from offline.steady_loudness import SteadyLoudness
-from offline.style_term import Sketch, StyleTerm, draw_sketch, feature_sums, relative_distance
-from offline.terms import Block
-from offline.unknowns import (
+from gramophone.dsp.frames import Framing
+from gramophone.dsp.level import at_reference, loudness
+from gramophone.dsp.stft import expand, istft, log_spectrogram, power_mean, stft
+from gramophone.media.spool import Spool
+from gramophone.models.gram import gram
+from gramophone.offline.optimize.content_loss import ContentEnvelopes
+from gramophone.offline.optimize.descent import Descent, Sound, Step
+from gramophone.offline.optimize.losses import Block
+from gramophone.offline.optimize.loudness_normalisation import SteadyLoudness
+from gramophone.offline.optimize.optimizer import loss_terms, optimise_sound
+from gramophone.offline.optimize.optimizer_state import (
     QUANTITIES,
     Overlapping,
     SamplesInMemory,
@@ -30,6 +25,17 @@ from offline.unknowns import (
     UnknownsInMemory,
     UnknownsOnDisk,
 )
+from gramophone.offline.optimize.style_loss import (
+    Sketch,
+    StyleTerm,
+    draw_sketch,
+    feature_sums,
+    relative_distance,
+)
+from gramophone.offline.recipes.fixed_network import optimise_fixed
+from gramophone.offline.recipes.registry import FixedNetwork, Gramophone, Transport
+from gramophone.offline.transport.closed_form import Curves, FrameSums, StyleSide, sounding
+from gramophone.offline.work.block_pool import Crew
 
 N_FFT, HOP, RATE = 512, 128, 22050
 LAYOUT: dict[str, Any] = {"n_fft": N_FFT, "hop": HOP, "sample_rate": RATE}
@@ -201,7 +207,7 @@ def test_gradients_of_blocks_are_those_of_the_whole(tmp_path: Path) -> None:
 
 
 def test_gradients_are_those_of_the_loss_at_one_loudness(tmp_path: Path) -> None:
-    # The same loss, with the transforms of dsp.stft, the loudness written out, and the gradient torch's own.
+    # The same loss, with the transforms of gramophone.dsp.stft, the loudness written out, and the gradient torch's own.
     start = level(beats(2))
     framing = Framing(N_FFT, HOP, start.shape[-1], device=CPU)
     settings = Gramophone(**LAYOUT, filters=16, rank=32, kernels=(7,))

@@ -5,19 +5,25 @@ import numpy as np
 import pytest
 import torch
 
-from dsp.errors import InputError
-from gramophone import clips
-from models.style import Style
-from models.texture_model import texture_statistics
-from models.vgg import random_vgg19
-from offline.content_start import optimise_texture
-from offline.many_widths import Target, autocorrelation, copy_penalty, rhythm_loss, usable_kernels
-from offline.memory import available_memory, check_memory
-from offline.published import memory_needed
-from offline.recipes import get_recipe
-from offline.render import render
-from offline.settings import Antognini, Gatys, Grinstein
-from offline.vgg_transfer import STYLE_LAYERS, image, vgg_style_loss
+from gramophone.app import demo_sounds
+from gramophone.media.errors import InputError
+from gramophone.models.networks.texture_model import texture_statistics
+from gramophone.models.networks.vgg import random_vgg19
+from gramophone.models.style import Style
+from gramophone.offline.recipes.antognini import (
+    Target,
+    autocorrelation,
+    copy_penalty,
+    rhythm_loss,
+    usable_kernels,
+)
+from gramophone.offline.recipes.gatys import STYLE_LAYERS, image, vgg_style_loss
+from gramophone.offline.recipes.grinstein import optimise_texture
+from gramophone.offline.recipes.published import memory_needed
+from gramophone.offline.recipes.registry import get_recipe
+from gramophone.offline.recipes.settings import Antognini, Gatys, Grinstein
+from gramophone.offline.render.render import render
+from gramophone.offline.work.memory import available_memory, check_memory
 
 RATE = 22050
 # The demo's pair, short; pictures of 65 by 63 and 126 points.
@@ -33,12 +39,12 @@ FEW: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def tune() -> np.ndarray:
-    return clips.plucked_strings(RATE)[:, : RATE // 2].copy()
+    return demo_sounds.plucked_strings(RATE)[:, : RATE // 2].copy()
 
 
 @pytest.fixture(scope="module")
 def water() -> Style:
-    return Style.from_audio(clips.bubbling_water(RATE)[:, : RATE // 2], RATE, name="water")
+    return Style.from_audio(demo_sounds.bubbling_water(RATE)[:, : RATE // 2], RATE, name="water")
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from dsp.errors import InputError
-from offline.recipes import RECIPES, Transport, get_recipe
+from gramophone.media.errors import InputError
+from gramophone.offline.recipes.registry import RECIPES, Transport, get_recipe
 
 
 def test_published_settings_are_the_published_ones() -> None:

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from dsp.errors import InputError
-from dsp.level import loudness, true_peak
-from models.content import content_kept
-from models.distance import StyleMeter
-from models.style import Style
-from offline.baselines import BASELINES
-from offline.recipes import get_recipe
-from offline.render import Progress, render
-from offline.strength import at_strength
+from gramophone.dsp.level import loudness, true_peak
+from gramophone.media.errors import InputError
+from gramophone.models.measures.content_kept import content_kept
+from gramophone.models.measures.style_distance import StyleMeter
+from gramophone.models.style import Style
+from gramophone.offline.recipes.registry import get_recipe
+from gramophone.offline.render.baselines import BASELINES
+from gramophone.offline.render.render import Progress, render
+from gramophone.offline.render.strength import at_strength
 
 RATE = 44100
 RECIPES = ["gramophone", "transport", "ulyanov2016", "dipani2018"]

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from dsp.errors import InputError
-from offline import plates
-from offline.report import Report, Row, Sound, write_report
+from gramophone.media.errors import InputError
+from gramophone.offline.report import figures
+from gramophone.offline.report.report import Report, Row, Sound, write_report
 
 RATE = 22_050
 
@@ -188,7 +188,7 @@ def test_a_long_sound_is_compressed_and_its_picture_stays_small(tmp_path):
     for image in page.all("img"):
         width, height = np.frombuffer(base64.b64decode(image["src"].split(",")[1])[16:24], ">u4")
         assert width <= 900
-        assert height == plates.ROWS
+        assert height == figures.ROWS
     assert "1:00" in page.text
 
 
@@ -274,9 +274,9 @@ def test_without_its_packages_it_says_what_to_install(tmp_path, monkeypatch, mis
 
 @pytest.mark.parametrize("hz", [60, 440, 1000, 7000])
 def test_a_tone_stands_where_its_frequency_is(hz):
-    picture = plates.log_spectrogram(tone(hz, 1.0), RATE, columns=50, highest=11_025)
+    picture = figures.log_spectrogram(tone(hz, 1.0), RATE, columns=50, highest=11_025)
     row = picture.mean(axis=1).argmax() + 0.5
-    seen = plates.LOWEST_HZ * (11_025 / plates.LOWEST_HZ) ** (row / plates.ROWS)
+    seen = figures.LOWEST_HZ * (11_025 / figures.LOWEST_HZ) ** (row / figures.ROWS)
     # Half a bin of the analysis, or half a row of the picture.
     assert seen == pytest.approx(hz, abs=12 + 0.02 * hz)
 
@@ -285,7 +285,7 @@ def test_a_tone_stands_where_its_frequency_is(hz):
 def test_a_click_stands_where_its_time_is(seconds):
     samples = np.zeros((1, round(seconds * RATE)))
     samples[0, samples.shape[1] // 4] = 1.0
-    picture = plates.log_spectrogram(samples, RATE, columns=100)
+    picture = figures.log_spectrogram(samples, RATE, columns=100)
     loud = picture[:200].sum(axis=0)
     centre = np.sum(loud * (np.arange(100) + 0.5)) / loud.sum()
     assert centre == pytest.approx(25, abs=0.5 + 100 * 0.06 / seconds / 2)
@@ -295,20 +295,20 @@ def test_pictures_compare_across_sample_rates():
     rng = np.random.default_rng(1)
     noise = rng.standard_normal((1, 44_100 * 2))
     slow = noise.reshape(1, -1, 2).mean(axis=2)
-    high = plates.decibels(plates.log_spectrogram(noise, 44_100, columns=20)).mean(axis=1)
-    low = plates.decibels(plates.log_spectrogram(slow, 22_050, columns=20)).mean(axis=1)
+    high = figures.decibels(figures.log_spectrogram(noise, 44_100, columns=20)).mean(axis=1)
+    low = figures.decibels(figures.log_spectrogram(slow, 22_050, columns=20)).mean(axis=1)
     same = slice(60, 180)  # about 160 Hz to 2.4 kHz: the crude resampling above is flat there
     assert np.abs(high[same] - low[same]).mean() < 1.5
 
 
 def test_what_is_out_of_phase_between_channels_is_seen():
     left = tone(440, 0.5)
-    picture = plates.log_spectrogram(np.concatenate([left, -left]), RATE, columns=10)
-    assert np.allclose(picture, plates.log_spectrogram(left, RATE, columns=10))
+    picture = figures.log_spectrogram(np.concatenate([left, -left]), RATE, columns=10)
+    assert np.allclose(picture, figures.log_spectrogram(left, RATE, columns=10))
 
 
 def test_the_loss_curve_goes_through_its_stages_in_order():
-    curve = plates.loss_curve(
+    curve = figures.loss_curve(
         [("a", n, 10.0**-n) for n in range(1, 5)] + [("b", n, 1e-3) for n in range(1, 5000)]
     )
     assert curve is not None
@@ -325,4 +325,4 @@ def test_the_loss_curve_goes_through_its_stages_in_order():
     assert heights == sorted(heights)
     assert np.allclose(np.diff(heights, 2), 0, atol=0.3)  # exponential decay is straight on a log axis
     assert len(b.path.split("L")) < 700
-    assert plates.loss_curve([]) is None
+    assert figures.loss_curve([]) is None

@@ -3,15 +3,15 @@ import itertools
 import numpy as np
 import pytest
 
-from dsp.errors import InputError
-from dsp.level import loudness, true_peak
-from gramophone import clips
-from models.distance import StyleMeter
-from models.style import Style
-from offline import texture as module
-from offline.recipes import RECIPES, Recipe, get_recipe
-from offline.render import Progress
-from offline.texture import best_join, crossfade, noise_like, texture
+from gramophone.app import demo_sounds
+from gramophone.dsp.level import loudness, true_peak
+from gramophone.media.errors import InputError
+from gramophone.models.measures.style_distance import StyleMeter
+from gramophone.models.style import Style
+from gramophone.offline.recipes.registry import RECIPES, Recipe, get_recipe
+from gramophone.offline.render import texture as module
+from gramophone.offline.render.render import Progress
+from gramophone.offline.render.texture import best_join, crossfade, noise_like, texture
 
 RATE = 22050
 QUICK = (
@@ -23,7 +23,7 @@ QUICK = (
 
 @pytest.fixture(scope="module")
 def water() -> Style:
-    return Style.from_audio(clips.bubbling_water(RATE)[:, : RATE * 2], RATE, name="water")
+    return Style.from_audio(demo_sounds.bubbling_water(RATE)[:, : RATE * 2], RATE, name="water")
 
 
 def made(style: Style, seconds: float, *, seed: int = 0, recipe: Recipe = QUICK) -> np.ndarray:

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dsp.level import at_reference
-from dsp.stft import expand, log_spectrogram
-from offline.terms import Block, add
-from offline.texture_term import TextureTerm
+from gramophone.dsp.level import at_reference
+from gramophone.dsp.stft import expand, log_spectrogram
+from gramophone.offline.optimize.losses import Block, add
+from gramophone.offline.optimize.texture_loss import TextureTerm
 
 N_FFT, HOP, RATE = 512, 256, 22050
 LAYOUT = {"frame_rate": RATE / HOP, "highest": RATE / 2}

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from dsp.audiofile import read_audio, resample, resample_track, write_audio
-from dsp.errors import InputError
-from dsp.frames import Framing
-from dsp.level import at_reference, loudness
-from dsp.phase import block_context, griffin_lim, griffin_lim_block
-from dsp.spool import Spool
-from dsp.stft import log_spectrogram, stft
-from models.style import Style
-from offline import tracks
-from offline.closed_form import CELLS, Curves, FrameSums, StyleSide
-from offline.recipes import Transport, get_recipe
-from offline.render_file import FileJob, rendered_file, work_folder
-from offline.tracks import transport_track
-from offline.windows import windows
-from offline.workplace import Workplace
+from gramophone.dsp.frames import Framing
+from gramophone.dsp.level import at_reference, loudness
+from gramophone.dsp.phase import block_context, griffin_lim, griffin_lim_block
+from gramophone.dsp.stft import log_spectrogram, stft
+from gramophone.media.audiofile import read_audio, resample, resample_track, write_audio
+from gramophone.media.errors import InputError
+from gramophone.media.spool import Spool
+from gramophone.models.style import Style
+from gramophone.offline.recipes.registry import Transport, get_recipe
+from gramophone.offline.render.render_file import FileJob, rendered_file, work_folder
+from gramophone.offline.transport import tracks
+from gramophone.offline.transport.closed_form import CELLS, Curves, FrameSums, StyleSide
+from gramophone.offline.transport.tracks import transport_track
+from gramophone.offline.transport.windows import windows
+from gramophone.offline.work.checkpoint import Workplace
 
 RATE = 16000
 SMALL = Transport(sample_rate=RATE, n_fft=512, hop=128)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from plugins.automation import Automation, Move, Restart, StyleChange, between, read_lines, to_line
-from plugins.ramp import Ramp
-from plugins.take import PARAMETERS
+from gramophone.media.errors import InputError
+from gramophone.plugins.ramp import Ramp
+from gramophone.takes.automation import Automation, Move, Restart, StyleChange, between, read_lines, to_line
+from gramophone.takes.reader import PARAMETERS
 
 RATE = 48_000
 

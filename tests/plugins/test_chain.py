@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.errors import InputError
-from plugins.bypass import FADE_SECONDS
-from plugins.chain import Chain
-from plugins.gain import Gain
-from plugins.limiter import Limiter
-from plugins.parameter import Parameter
-from plugins.plugin import Plugin
+from gramophone.media.errors import InputError
+from gramophone.plugins.bypass import FADE_SECONDS
+from gramophone.plugins.chain import Chain
+from gramophone.plugins.gain import Gain
+from gramophone.plugins.limiter import Limiter
+from gramophone.plugins.parameter import Parameter
+from gramophone.plugins.plugin import Plugin
 
 Block = NDArray[np.float32]
 repeatable = settings(derandomize=True, deadline=None, max_examples=40, database=None)

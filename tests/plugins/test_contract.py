@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plugins import registry
-from plugins.parameter import ContractError, Parameter
-from plugins.plugin import Plugin
-from plugins.registry import register, registered
+from gramophone.plugins import registry
+from gramophone.plugins.parameter import ContractError, Parameter
+from gramophone.plugins.plugin import Plugin
+from gramophone.plugins.registry import register, registered
 
 Block = NDArray[np.float32]
 KNOB = Parameter(id="depth", name="Depth", low=0.0, high=1.0, default=0.5)
@@ -124,7 +124,7 @@ def grows_late(self: Late) -> int:
     [
         (broken(name="No Good"), "name 'No Good' cannot be used"),
         (broken(name=None), "name None cannot be used"),
-        (without_base, "subclass of plugins.plugin.Plugin"),
+        (without_base, "subclass of gramophone.plugins.plugin.Plugin"),
         (broken(process=Plugin.process), "process must be defined"),
         (broken(parameters=[KNOB]), "tuple of Parameter"),
         (broken(parameters=(KNOB, KNOB)), "depth is there twice"),
@@ -169,8 +169,8 @@ def test_a_broken_plugin_is_refused_with_its_fault(make: Callable[[], type], say
 
 
 def test_those_that_come_with_gramophone_are_registered_on_import() -> None:
-    from plugins.gain import Gain
-    from plugins.limiter import Limiter
+    from gramophone.plugins.gain import Gain
+    from gramophone.plugins.limiter import Limiter
 
     for cls in (Gain, Limiter):
         register(cls)

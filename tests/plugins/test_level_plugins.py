@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from plugins.chain import Chain
-from plugins.gain import RAMP_SECONDS, Gain
-from plugins.limiter import Limiter
-from plugins.plugin import Plugin
-from plugins.ramp import Fade, Ramp
+from gramophone.plugins.chain import Chain
+from gramophone.plugins.gain import RAMP_SECONDS, Gain
+from gramophone.plugins.limiter import Limiter
+from gramophone.plugins.plugin import Plugin
+from gramophone.plugins.ramp import Fade, Ramp
 
 Block = NDArray[np.float32]
 repeatable = settings(derandomize=True, deadline=None, max_examples=40, database=None)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from plugins.knobs import GAIN, LIMITER, STYLIZER
-from plugins.live import LIVE_PARAMETERS
-from plugins.naming import chain_parameters, slot_names
-from plugins.parameter import UNITS, ContractError, Parameter
+from gramophone.media.errors import InputError
+from gramophone.plugins.knobs import GAIN, LIMITER, STYLIZER
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.naming import chain_parameters, slot_names
+from gramophone.plugins.parameter import UNITS, ContractError, Parameter
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=60, database=None)
 
@@ -182,7 +182,7 @@ def test_ids_that_cannot_be_told_apart_are_refused() -> None:
 
 
 def test_knobs_are_listed_without_numpy_and_torch() -> None:
-    code = "import sys; from plugins.live import LIVE_PARAMETERS as knobs; print(knobs[0].id)"
+    code = "import sys; from gramophone.plugins.live import LIVE_PARAMETERS as knobs; print(knobs[0].id)"
     code += "; assert not {'numpy', 'torch'} & set(sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from plugins.live import LIVE_PARAMETERS
-from plugins.preset import PASSING, PresetFolder, check_name
+from gramophone.media.errors import InputError
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.preset import PASSING, PresetFolder, check_name
 
 HELD = [parameter for parameter in LIVE_PARAMETERS if parameter.id not in PASSING]
 JSON = st.recursive(

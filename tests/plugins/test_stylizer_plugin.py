@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import models.stylizer
-from dsp.errors import InputError
-from models.style import Style
-from models.stylizer import StylizerSettings
-from plugins.chain import Chain
-from plugins.knobs import MAX_STYLES, STYLIZER
-from plugins.live import LIVE_PARAMETERS, live_chain
-from plugins.stylizer import StylizerPlugin
+import gramophone.models.live.stylizer
+from gramophone.media.errors import InputError
+from gramophone.models.live.stylizer import StylizerSettings
+from gramophone.models.style import Style
+from gramophone.plugins.chain import Chain
+from gramophone.plugins.knobs import MAX_STYLES, STYLIZER
+from gramophone.plugins.live import LIVE_PARAMETERS, live_chain
+from gramophone.plugins.stylizer import StylizerPlugin
 
 Block = NDArray[np.float32]
 
@@ -163,7 +163,7 @@ def test_weights_of_styles_that_are_not_loaded_change_nothing(styles: list[Style
 
 
 def test_none_or_too_many_styles_are_refused(styles: list[Style]) -> None:
-    assert models.stylizer.MAX_STYLES == MAX_STYLES
+    assert gramophone.models.live.stylizer.MAX_STYLES == MAX_STYLES
     for count in (0, MAX_STYLES + 1):
         with pytest.raises(InputError, match=f"{count} styles .* give 1 to 4"):
             StylizerPlugin([styles[0]] * count)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from plugins.automation import Move, StyleChange
-from plugins.take import MOVES, STATE, Take, open_take, write_state
-from plugins.take_header import HEADER, Header, read_header, write_header
-from plugins.take_sound import DRY, EXACT, WET
-from realtime.take_writer import TakeWriter
+from gramophone.media.errors import InputError
+from gramophone.takes.automation import Move, StyleChange
+from gramophone.takes.header import HEADER, Header, read_header, write_header
+from gramophone.takes.reader import MOVES, STATE, Take, open_take, write_state
+from gramophone.takes.sound import DRY, EXACT, WET
+from gramophone.takes.writer import TakeWriter
 
 sys.path.append(str(Path(__file__).parents[1]))
 from takes import RATE, noisy_tune, style_file
@@ -99,7 +99,7 @@ def test_a_header_is_read_as_it_was_written(tmp_path: Path) -> None:
         values={"gain": -3.25}, gaps=((1, 2), (2, 9)), missed=(4, 4), frames=0, wet_frames=0, note="it was late",
     )  # fmt: skip
     write_header(tmp_path, header)
-    from plugins.take import PARAMETERS
+    from gramophone.takes.reader import PARAMETERS
 
     assert read_header(tmp_path / HEADER, (tmp_path / HEADER).read_bytes(), PARAMETERS) == header
 

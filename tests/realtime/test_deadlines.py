@@ -10,13 +10,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugins.knobs import GAIN, LIMITER
-from realtime.board import Board
-from realtime.engine import Engine
-from realtime.settings import MUTE, EngineSettings, VirtualSettings
-from realtime.shared import Cell, Link
-from realtime.virtual import VirtualStream
-from realtime.wavfile import seal
+from gramophone.plugins.knobs import GAIN, LIMITER
+from gramophone.realtime.audio.virtual import VirtualStream
+from gramophone.realtime.engine.engine import Engine
+from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
+from gramophone.realtime.link.shared_memory import Cell, Link
+from gramophone.realtime.link.trace_board import Board
+from gramophone.takes.wavfile import seal
 
 # The engine process gets its chain by name, and looks for it where this process does.
 sys.path.append(str(Path(__file__).parent))

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dsp.errors import InputError
-from realtime.devices import Device, choose_device, choose_pair, may_howl
+from gramophone.media.errors import InputError
+from gramophone.realtime.audio.devices import Device, choose_device, choose_pair, may_howl
 
 ALSA, JACK = "ALSA", "JACK Audio Connection Kit"
 
@@ -99,10 +99,10 @@ def test_a_microphone_before_its_own_loudspeakers_is_recognised(source: str, sin
 
 
 # In processes of their own: PortAudio, once loaded, would see this process's next JACK server as well.
-LOOK = "from realtime.devices import list_devices; print([(d.name, d.host_api) for d in list_devices()]); "
+LOOK = "from gramophone.realtime.audio.devices import list_devices; print([(d.name, d.host_api) for d in list_devices()]); "
 STAY = """
 import sys
-from realtime.devices import load_portaudio
+from gramophone.realtime.audio.devices import load_portaudio
 sd = load_portaudio()
 with sd.Stream(channels=1, callback=lambda *_: None):
     print("open", flush=True)
@@ -144,7 +144,7 @@ class Absent:
             raise OSError("PortAudio library not found")
 sys.meta_path.insert(0, Absent())
 del sys.modules["sounddevice"]
-from realtime.devices import list_devices
+from gramophone.realtime.audio.devices import list_devices
 try:
     list_devices()
 except ValueError as error:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from dsp.errors import InputError
-from realtime.host import EngineError, Host
-from realtime.settings import EngineSettings, VirtualSettings
-from realtime.shared import EngineState
+from gramophone.media.errors import InputError
+from gramophone.realtime.host import EngineError, Host
+from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.shared_memory import EngineState
 
 # The engine process gets its chain by name, and looks for it where this process does.
 sys.path.append(str(Path(__file__).parent))
@@ -261,7 +261,7 @@ def test_without_room_for_a_standby_the_sound_goes_on(tmp_path):
 
 @needs_limits
 def test_an_engine_that_cannot_be_replaced_is_a_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr("realtime.supervisor._GIVE_UP_SECONDS", 0.0)
+    monkeypatch.setattr("gramophone.realtime.engine.supervisor._GIVE_UP_SECONDS", 0.0)
     with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
         supervisor = engine._supervisor
         wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsp.errors import InputError
-from realtime.host import Host
-from realtime.settings import DeviceSettings, EngineSettings
+from gramophone.media.errors import InputError
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
 
 # The engine process gets its chain by name, and looks for it where this process does.
 sys.path.append(str(Path(__file__).parent))

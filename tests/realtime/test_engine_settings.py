@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dsp.errors import InputError
-from realtime.contracts import ring_frames, whole_blocks
-from realtime.histogram import BINS, bin_of, percentile
-from realtime.settings import DeviceSettings, EngineSettings
+from gramophone.media.errors import InputError
+from gramophone.realtime.audio.contracts import ring_frames, whole_blocks
+from gramophone.realtime.link.histogram import BINS, bin_of, percentile
+from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.live import LIVE_PARAMETERS
-from realtime.learn import Learner
-from realtime.mapping import Assignment
-from realtime.midi_map import Pad
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.realtime.control.learn import Learner
+from gramophone.realtime.control.mapping import Assignment
+from gramophone.realtime.control.midi_map import Pad
 
 
 class Clock:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from plugins.live import LIVE_PARAMETERS
-from realtime.mapping import DEFAULT_MAP, CcMap, parse_assignment
+from gramophone.media.errors import InputError
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.realtime.control.mapping import DEFAULT_MAP, CcMap, parse_assignment
 
 PARAMETERS = {parameter.id: parameter for parameter in LIVE_PARAMETERS}
 BYTES = st.integers(0, 127)

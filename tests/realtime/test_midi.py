@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import rtmidi
 
-from dsp.errors import InputError
-from plugins.live import LIVE_PARAMETERS
-from realtime.mapping import CcMap
-from realtime.midi import MidiInput
-from realtime.midi_ports import Port, choose_port, list_ports
+from gramophone.media.errors import InputError
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.realtime.control.mapping import CcMap
+from gramophone.realtime.control.midi import MidiInput
+from gramophone.realtime.control.midi_ports import Port, choose_port, list_ports
 
 PATIENCE = 15.0
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from plugins.live import LIVE_PARAMETERS
-from realtime.mapping import BENDS, Assignment, CcMap
-from realtime.midi_map import MidiMap, Pad, read_map
+from gramophone.media.errors import InputError
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.realtime.control.mapping import BENDS, Assignment, CcMap
+from gramophone.realtime.control.midi_map import MidiMap, Pad, read_map
 
 PARAMETERS = {parameter.id: parameter for parameter in LIVE_PARAMETERS}
 CHANNELS = st.none() | st.integers(0, 15)

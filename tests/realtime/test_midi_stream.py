@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.midi_stream import MidiStream
+from gramophone.realtime.control.midi_stream import MidiStream
 
 data = st.integers(0, 127)
 messages = st.one_of(

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.mixing import EMPTY, LOADING, READY, Mixer
+from gramophone.realtime.styles.slot_policy import EMPTY, LOADING, READY, Mixer
 
 SLOTS = 4
 TICK = 0.005

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from dsp.errors import InputError
-from plugins.live import LIVE_PARAMETERS
-from plugins.parameter import Parameter
-from plugins.preset import PresetFolder
-from realtime.osc import OscControl, messages, parse_address
-from realtime.surface import Surface
+from gramophone.media.errors import InputError
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.parameter import Parameter
+from gramophone.plugins.preset import PresetFolder
+from gramophone.realtime.control.control_surface import Surface
+from gramophone.realtime.control.osc import OscControl, messages, parse_address
 
 PATIENCE = 10.0
 HERE = ("127.0.0.1", 0)

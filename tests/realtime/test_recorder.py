@@ -13,21 +13,22 @@ import pytest
 import soundfile
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from plugins.automation import Move
-from plugins.live import LIVE_PARAMETERS
-from plugins.take import Take, open_take
-from plugins.take_header import Header
-from realtime.board import Board
-from realtime.changes import LAYOUT, Event
-from realtime.host import Host
-from realtime.recorder import Recorder, take_folder
-from realtime.recorder_desk import Cell, Desk, Job
-from realtime.recording import Recording
-from realtime.settings import MUTE, EngineSettings, VirtualSettings
+from gramophone.media.errors import InputError
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.changes import LAYOUT, Event
+from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
+from gramophone.realtime.link.trace_board import Board
+from gramophone.realtime.recorder import Recorder, take_folder
+from gramophone.realtime.recording.recorder_link import Cell, Desk, Job
+from gramophone.realtime.recording.recording import Recording
+from gramophone.takes.automation import Move
+from gramophone.takes.header import Header
+from gramophone.takes.reader import Take, open_take
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 import trial_chains
+
 from takes import RATE, noisy_tune
 
 LATENCY = 333

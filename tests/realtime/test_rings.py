@@ -8,8 +8,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.rings import History, InputRing, OutputRing
-from realtime.wavfile import WavWriter, seal
+from gramophone.realtime.audio.rings import History, InputRing, OutputRing
+from gramophone.takes.wavfile import WavWriter, seal
 
 
 def ramp(start, stop, channels=2):

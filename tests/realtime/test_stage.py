@@ -12,11 +12,11 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from dsp.errors import InputError
-from models.style import Style, load_style
-from realtime.host import Host
-from realtime.recorder import Recorder
-from realtime.settings import EngineSettings, VirtualSettings
+from gramophone.media.errors import InputError
+from gramophone.models.style import Style, load_style
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.recorder import Recorder
 
 sys.path.append(str(Path(__file__).parents[1]))
 from limits import needs_limits, no_room

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.style import Style
-from realtime.host import Host
-from realtime.settings import DeviceSettings, EngineSettings
+from gramophone.models.style import Style
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
 
 RATE = 48_000
 PATIENCE = 60.0

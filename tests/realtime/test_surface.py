@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dsp.errors import InputError
-from plugins.live import LIVE_PARAMETERS
-from plugins.parameter import Parameter
-from plugins.preset import PresetFolder
-from realtime.surface import Surface
+from gramophone.media.errors import InputError
+from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.parameter import Parameter
+from gramophone.plugins.preset import PresetFolder
+from gramophone.realtime.control.control_surface import Surface
 
 
 class Knobs:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from models.style import load_style
-from offline.replay import Comparison, as_on_stage, live_again, play_again
-from plugins.automation import StyleChange
-from plugins.take import Take, open_take
-from realtime.devices import choose_pair, list_devices
-from realtime.host import Host
-from realtime.recorder import Recorder
-from realtime.settings import DeviceSettings, EngineSettings
+from gramophone.models.style import load_style
+from gramophone.offline.bounce.replay import Comparison, as_on_stage, live_again, play_again
+from gramophone.realtime.audio.devices import choose_pair, list_devices
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
+from gramophone.realtime.recorder import Recorder
+from gramophone.takes.automation import StyleChange
+from gramophone.takes.reader import Take, open_take
 
 sys.path.append(str(Path(__file__).parents[1]))
 from takes import RATE, noisy_tune, style_file

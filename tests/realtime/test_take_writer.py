@@ -16,14 +16,14 @@ import soundfile
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from models.style import load_style
-from plugins.automation import Move
-from plugins.take import open_take
-from plugins.take_header import HEADER, Header, is_style_name
-from plugins.take_sound import DRY, EXACT, STEPS, WET, sound_files, to_steps
-from realtime.take_styles import keep_style
-from realtime.take_writer import TakeWriter
+from gramophone.media.errors import InputError
+from gramophone.models.style import load_style
+from gramophone.takes.automation import Move
+from gramophone.takes.header import HEADER, Header, is_style_name
+from gramophone.takes.reader import open_take
+from gramophone.takes.sound import DRY, EXACT, STEPS, WET, sound_files, to_steps
+from gramophone.takes.styles import keep_style
+from gramophone.takes.writer import TakeWriter
 
 sys.path.append(str(Path(__file__).parents[1]))
 from takes import RATE, noisy_tune, style_file

@@ -10,11 +10,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.errors import InputError
-from realtime.changes import LAYOUT, Change, ChangeLog, ChangeReader, Event
-from realtime.host import Host
-from realtime.settings import EngineSettings, VirtualSettings
-from realtime.taps import OverwrittenError, Tap
+from gramophone.media.errors import InputError
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.changes import LAYOUT, Change, ChangeLog, ChangeReader, Event
+from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.taps import OverwrittenError, Tap
 
 # The engine process gets its chain by name, and looks for it where this process does.
 sys.path.append(str(Path(__file__).parent))

@@ -1,0 +1,1 @@
+"""The face: the public API, the command line, live sessions, the desk."""

@@ -1,0 +1,180 @@
+"""The functions of the public API. Users import them from ``gramophone``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..dsp.torch_state import own_torch_state
+from ..media import arguments
+
+if TYPE_CHECKING:
+    from ..models.measures.content_kept import ContentKept
+    from ..models.measures.style_distance import StyleDistance
+    from ..models.style import Style
+    from ..offline.recipes.registry import Recipe
+    from ..offline.render.render import Progress
+
+Samples = NDArray[np.float64]
+
+
+@own_torch_state()
+def stylize(
+    content: ArrayLike,
+    sample_rate: int,
+    style: Style | str | os.PathLike[str],
+    *,
+    recipe: str = "gramophone",
+    strength: float = 1.0,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    settings: Mapping[str, object] | None = None,
+    local: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Samples:
+    """Play a sound in a style.
+
+    Parameters
+    ----------
+    content : array [samples] or [channels, samples]
+        Full scale -1 to 1, finite, not silent, longer than one STFT frame.
+    sample_rate : int
+        Of the content, in Hz. The style may have another one.
+    style : Style or path
+        What :func:`load_style` returns, or the name of a sound file or of a ``.style`` file.
+    recipe : str
+        A name in :func:`recipes`. "gramophone" is the best, "transport" the fastest.
+    strength : float, 0 to 1
+        How far to go: 0 gives the content back, 1 goes all the way.
+    steps : int, optional
+        Optimiser steps, in place of the recipe's own number.
+    seed : int
+        Of everything random. The same seed on the same machine gives the same samples.
+    device : "auto", "cpu" or "cuda"
+    settings : mapping, optional
+        Settings of the recipe to replace, by key: ``recipes()[name].describe()`` lists them.
+    local : float, optional
+        Seconds over which the content's statistics are taken, so that they move with the music, 0.5 to 3600; by
+        default the sound is taken as a whole, and what is quiet in it stays quiet. For "gramophone" and "transport".
+    progress : callable, optional
+        Called now and then with a ``Progress``: stage, step, steps, loss, fraction of the whole job (0 to 1).
+
+    Returns
+    -------
+    float64 array of the content's shape, at the content's rate and loudness, true peak at most -1 dBFS.
+
+    Raises
+    ------
+    InputError
+        Anything above that is not so.
+    """
+    from ..models.style import Style, load_style
+    from ..offline.render.render import LONGEST_LOCAL, SHORTEST_LOCAL, render
+
+    samples = arguments.sound(content, "content")
+    sample_rate = arguments.rate(sample_rate)
+    if local is not None:
+        local = arguments.real(local, "local", low=SHORTEST_LOCAL, high=LONGEST_LOCAL, unit=" of seconds")
+    if progress is not None and not callable(progress):
+        raise arguments.refused("progress", "a function of one argument", progress)
+    rendering = render(
+        samples,
+        sample_rate,
+        style if isinstance(style, Style) else load_style(arguments.file(style, "style")),
+        recipe=arguments.text(recipe, "recipe"),
+        strength=arguments.real(strength, "strength", low=0.0, high=1.0),
+        steps=steps,
+        seed=arguments.whole(seed, "seed", low=0, high=arguments.HIGHEST_SEED),
+        device=arguments.text(device, "device"),
+        settings=None if settings is None else arguments.mapping(settings, "settings"),
+        local=local,
+        progress=progress,
+    )
+    return rendering.samples if np.ndim(content) == 2 else rendering.samples[0]
+
+
+@own_torch_state()
+def style_distance(
+    content: ArrayLike,
+    style: Style | ArrayLike,
+    output: ArrayLike,
+    sample_rate: int,
+) -> StyleDistance:
+    """Measure how near an output has come to a style.
+
+    The statistics (Gram matrices) of the audio are compared on random networks that no recipe optimises
+    against.
+
+    Parameters
+    ----------
+    content, output : array [samples] or [channels, samples]
+    style : Style, or an array at the same rate as the others
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    StyleDistance with ``raw`` and ``centred``: 0 means the style's own statistics, 1 that nothing happened.
+    An equaliser alone lowers raw a long way, but not centred.
+
+    Raises
+    ------
+    InputError
+        One of the three is silent, empty or not finite.
+    """
+    from ..models.measures import style_distance as distance
+    from ..models.style import Style
+
+    sample_rate = arguments.rate(sample_rate)
+    if isinstance(style, Style):
+        reference, style_rate = style.samples, style.sample_rate
+    else:
+        reference, style_rate = arguments.sound(style, "style"), sample_rate
+    return distance.style_distance(
+        arguments.sound(content, "content"),
+        reference,
+        arguments.sound(output, "output"),
+        sample_rate,
+        style_rate=style_rate,
+    )
+
+
+@own_torch_state()
+def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> ContentKept:
+    """Measure how much of what happens in the content still happens in an output.
+
+    Parameters
+    ----------
+    content, output : array [samples] or [channels, samples]
+        Aligned in time; the longer one is cut.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    ContentKept with ``onset`` (attacks), ``energy`` (loudness over time), ``mel`` (spectrum over time, after the
+    best equaliser), each a correlation from -1 to 1; ``pitch``, the share of notes kept, or None where the
+    content has no pitch; and ``overall``, the mean of the first three. 1 means kept, 0 unrelated.
+
+    Raises
+    ------
+    InputError
+        One of the two is empty or not finite.
+    """
+    from ..models.measures import content_kept as measure
+
+    return measure.content_kept(
+        arguments.sound(content, "content"), arguments.sound(output, "output"), arguments.rate(sample_rate)
+    )
+
+
+def recipes() -> dict[str, Recipe]:
+    """Return the recipes by name. A recipe has ``summary``, ``paper``, ``settings()`` and ``describe()``."""
+    from ..offline.recipes.registry import RECIPES
+
+    return dict(RECIPES)

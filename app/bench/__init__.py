@@ -1,0 +1,1 @@
+"""Measurements on the computer that it runs on."""

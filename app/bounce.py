@@ -1,0 +1,154 @@
+"""A take into a sound file: what the command and the desk's button do."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..media.errors import InputError
+from ..media.files import shown
+from ..takes.header import HEADER
+
+if TYPE_CHECKING:
+    from ..offline.bounce.replay import Comparison
+    from ..offline.work.progress import Progress
+    from ..takes.reader import Take
+
+QUALITIES = ("full", "live")
+_MOST_STRETCHES = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """A bounce that was written: how long it is, in seconds, and what there is to say of it, a line each."""
+
+    seconds: float
+    lines: tuple[str, ...]
+
+
+def find_take(folder: Path) -> Path:
+    """Return the folder of a take, where `folder` is one or holds exactly one.
+
+    Raises
+    ------
+    InputError
+        It holds several, and which they are; or none.
+    """
+    if (folder / HEADER).exists() or not folder.is_dir():
+        return folder
+    takes = sorted(path.parent for path in folder.glob(f"*/{HEADER}"))
+    if len(takes) > 1:
+        raise InputError(
+            f"{shown(folder)} holds {len(takes)} takes; give one of them, such as {shown(takes[-1])}"
+        )
+    return takes[0] if takes else folder
+
+
+def bounce_file(
+    folder: Path,
+    output: Path,
+    *,
+    quality: str = "full",
+    recipe: str = "gramophone",
+    seed: int = 0,
+    device: str = "auto",
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Bounce a take to a sound file.
+
+    Parameters
+    ----------
+    folder : of the take, or one that holds a single take
+    output : the extension says the format; WAV, FLAC and AIFF get 24 bits
+    quality : "full" renders offline with the same moves, "live" plays the live chain again
+    recipe, seed, device : of full quality; see ``gramophone render``
+    overwrite : whether `output` may be replaced
+    progress : called now and then
+
+    Raises
+    ------
+    InputError
+        The take is damaged, the output cannot be written, another run is making it, or an option is unknown.
+    """
+    from ..media.audiofile import check_encodable, write_audio
+    from ..media.claims import claimed
+    from ..offline.bounce.bounce import bounce_full, bounce_live
+    from ..offline.recipes.registry import get_recipe
+    from ..takes.reader import open_take
+
+    if quality not in QUALITIES:
+        raise InputError(f"quality {quality!r} is unknown; give one of {', '.join(QUALITIES)}")
+    chosen = get_recipe(recipe, {})
+    take = open_take(find_take(folder))
+    rate = take.header.sample_rate
+    check_encodable(output, take.header.channels, rate)
+    # Beside the output: all that lies between is as large as it, and there it has to fit anyway.
+    with (
+        claimed(output, overwrite=overwrite),
+        tempfile.TemporaryDirectory(prefix=".bounce-", dir=output.parent) as name,
+    ):
+        work = Path(name)
+        if quality == "live":
+            bounced = bounce_live(take, work, progress=progress)
+        else:
+            bounced = bounce_full(take, work, recipe=chosen, seed=seed, device=device, progress=progress)
+        write_audio(output, bounced.sound, rate, overwrite=overwrite)
+        lines = [] if bounced.comparison is None else _compared(take, bounced.comparison)
+        return Result(bounced.sound.length / rate, (*_missing(take), *lines))
+
+
+def _missing(take: Take) -> list[str]:
+    """Say what of a performance is not in its take."""
+    rate = take.header.sample_rate
+    if not take.cut_short:
+        return [f"what the recorder noted: {take.header.note}"] if take.header.note else []
+    lines = [
+        f"the recording was cut short: it is read to its last whole block, at {_clock(take.frames / rate)}; what came "
+        "after that, and what went wrong in the last seconds, was not written down"
+    ]
+    if take.rounded_from is not None:
+        lines.append(f"from {_clock(take.rounded_from / rate)} on, what came in is there with 24 bits only")
+    return lines
+
+
+def _compared(take: Take, comparison: Comparison) -> list[str]:
+    """Say how what was played again compares with what was heard."""
+    header = take.header
+    lines = []
+    if header.stylizer.get("iterations", 0) is None:
+        lines.append("on stage it iterated as long as there was time; a replay cannot know how often")
+    if comparison.same:
+        kind = "32-bit floats" if header.wet_sha256 else "24 bits"
+        return [*lines, f"identical to what was heard, sample for sample ({kind})"]
+    spans = comparison.differing
+    rate = header.sample_rate
+    shown_spans = ", ".join(
+        f"{_clock(start / rate)} to {_clock(stop / rate)}" for start, stop in spans[:_MOST_STRETCHES]
+    )
+    more = f" and {len(spans) - _MOST_STRETCHES} more" if len(spans) > _MOST_STRETCHES else ""
+    where = f"from what was heard at {shown_spans}{more}" if spans else "by less than 24 bits show"
+    return [*lines, f"differs {where}; on stage, {_faults(take)}"]
+
+
+def _faults(take: Take) -> str:
+    header = take.header
+    found = []
+    for count, what in (
+        (len(header.missed), "deadlines missed"),
+        (len(header.skipped), "stretches of input left out"),
+        (len(header.gaps), "stretches not written in time"),
+        (take.restarts, "restarts of the chain"),
+    ):
+        if count:
+            found.append(f"{count} {what}")
+    if take.cut_short and not found:
+        return "what was missed in the last seconds was not written down"
+    return ", ".join(found) or "nothing was missed: another version, or another machine?"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{seconds % 60:06.3f}"

@@ -1,0 +1,1 @@
+"""The command `gramophone`, a file for each of its commands."""

@@ -1,0 +1,290 @@
+"""``gramophone batch``: many sounds in many styles, on all cores or on a cluster."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ...media.errors import InputError
+from ...media.files import shown
+from .. import console
+from .option_lists import STYLES
+from .render import DEVICES, LARGEST_SEED, DeviceOption, SettingsOption, StrengthOption, key_value
+
+if TYPE_CHECKING:
+    from ...offline.batch.batch import Event, Outcome, Settings, Task
+
+_EXIT_FAILED = 1
+_EXIT_INTERRUPTED = 130
+
+
+def batch(
+    contents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONTENTS...",
+            help="Sound files, folders of them, or addresses such as s3://bucket/*.flac.",
+            show_default=False,
+        ),
+    ],
+    styles: Annotated[
+        list[str],
+        typer.Option(
+            STYLES,
+            metavar="STYLES...",
+            help="The styles: sound files, .style files, folders or addresses; up to the next option.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where the results go: a folder or an address."
+        ),
+    ],
+    recipe: Annotated[str, typer.Option(metavar="NAME", help="As in render.")] = "gramophone",
+    strength: StrengthOption = 1.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same machine, same files.")] = 0,
+    device: DeviceOption = "auto",
+    settings: SettingsOption = None,
+    format: Annotated[
+        str, typer.Option(metavar="wav|flac|ogg|mp3|aiff", help="The format of the results.")
+    ] = "wav",
+    subtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How samples are stored, such as PCM_16 or FLOAT. Default: the format's.",
+            show_default=False,
+        ),
+    ] = None,
+    local: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="As in render.", show_default=False),
+    ] = None,
+    loudness: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LUFS", help="Loudness of the results. Default: each content's.", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Renderings at a time on this machine. Default: as many as cores and memory allow.",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Render on a Dask cluster, such as tcp://host:8786, in place of this machine.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", "--overwrite", help="Replace results that were made with other settings."),
+    ] = False,
+) -> None:
+    """Play every one of CONTENTS in every one of STYLES.
+
+    Results are called FOLDER/content--style.wav. What is there already and was made of the same sounds with the same
+    settings is skipped: run the command again to finish what was interrupted, or to try again what failed.
+
+    $ gramophone batch album/*.flac --styles rain.wav choir.style -o out --format flac
+
+    $ gramophone batch s3://songs/*.wav --styles rain.wav -o s3://songs/rain --scheduler tcp://cluster:8786
+
+    It ends with 0 if every result is there, with 1 if some failed.
+    """
+    from ...media.formats import check_subtype, output_format
+    from ...offline.batch.batch import Settings
+    from ...offline.recipes.registry import get_recipe
+
+    console.check_range("--strength", strength, 0.0, 1.0, "from the content to all the way")
+    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    if device not in DEVICES:
+        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
+    changes: dict[str, object] = dict(map(key_value, settings or ()))
+    if local is not None:
+        console.check_range("--local", local, 0.5, 3600.0, "seconds over which statistics are taken")
+    if loudness is not None:
+        console.check_range("--loudness", loudness, -70.0, 0.0, "LUFS; streaming services play at -14")
+    for caution in get_recipe(recipe, changes).cautions():
+        console.warn(caution)
+    extension = format.lower().lstrip(".")
+    kind, _ = output_format(f"output.{extension}", format=extension)
+    if subtype is not None:
+        check_subtype(f"--subtype {subtype}", kind, subtype.upper())
+    if jobs is not None:
+        console.check_range("--jobs", jobs, 1, 1024, "processes")
+        if scheduler is not None:
+            raise InputError("--jobs is for this machine and --scheduler for a cluster; give one of the two")
+    shared = Settings(
+        folder=output,
+        recipe=recipe,
+        settings=tuple(sorted(changes.items())),
+        strength=strength,
+        seed=seed,
+        device=device,
+        local=local,
+        loudness=loudness,
+        subtype=(subtype or "").upper(),
+        force=force,
+        run=f"{time.strftime('%Y%m%dT%H%M%S')}-{_token()}",
+    )
+    with ExitStack() as stack:
+        display = stack.enter_context(console.Display())
+        outcomes = _batch(contents, styles, extension, shared, jobs, scheduler, display, stack)
+    _conclude(outcomes, output)
+
+
+def _token() -> str:
+    import secrets
+
+    return secrets.token_hex(4)
+
+
+def _batch(
+    contents: list[str],
+    styles: list[str],
+    extension: str,
+    shared: "Settings",
+    jobs: int | None,
+    scheduler: str | None,
+    display: console.Display,
+    stack: ExitStack,
+) -> "list[Outcome]":
+    """Find out what there is to do, and do it."""
+    from ...offline.batch import inputs as batch_inputs
+    from ...offline.batch.batch import Outcome, finished, is_made, this_process
+    from ...offline.batch.store import open_store
+
+    sources = batch_inputs.expand(contents), batch_inputs.expand(styles)
+    batch_inputs.check_places([*sources[0], *sources[1]], shared.folder, jobs=jobs, scheduler=scheduler)
+    read = [
+        batch_inputs.read(names, stack=stack, fetch=scheduler is None, show=display.part) for names in sources
+    ]
+    tasks = batch_inputs.tasks(read[0], read[1], extension, shared, warn=console.warn)
+    store = open_store(batch_inputs.absolute(shared.folder))
+    store.prepare(shared.run)
+    stack.callback(store.clean, shared.run)
+    done: list[Outcome] = []
+    left: list[Task] = []
+    for number, task in enumerate(tasks):
+        display.part("looking for finished results", number, len(tasks))
+        if finished(task, store):
+            done.append(Outcome(task.output, "skipped", worker=this_process()))
+        else:
+            left.append(task)
+    board = _Board(display, done=len(done), total=len(tasks))
+    try:
+        for outcome in _run(left, jobs, scheduler, board, display):
+            done.append(outcome)
+            board.end(outcome)
+    except KeyboardInterrupt:
+        # Some may have been finished that nobody has told of yet.
+        made = sum(is_made(task, store) for task in tasks)
+        console.say(
+            f"interrupted, but {made} of {len(tasks)} are complete; run the same command again to make the rest"
+        )
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+    by_name = {task.output: task for task in tasks}
+    for place, outcome in enumerate(done):
+        # A worker may have finished what it could tell nobody, because the scheduler was gone.
+        if outcome.state == "failed" and is_made(by_name[outcome.output], store):
+            done[place] = replace(outcome, state="made", why="")
+    order = {name: place for place, name in enumerate(by_name)}
+    return sorted(done, key=lambda outcome: order[outcome.output])
+
+
+def _run(
+    tasks: "list[Task]", jobs: int | None, scheduler: str | None, board: "_Board", display: console.Display
+) -> "Iterator[Outcome]":
+    from ...offline.batch import cluster
+
+    if not tasks:
+        return
+    if scheduler is None and (jobs == 1 or len(tasks) == 1):
+        display.stage("loading")
+        yield from cluster.run_here(tasks, board)
+        return
+    cluster.check_installed()
+    if scheduler is not None:
+        display.stage(f"connecting to {scheduler}")
+        with cluster.remote_client(scheduler) as client:
+            threads = cluster.total_threads(client)
+            if not threads():
+                console.warn(f"the cluster at {scheduler} has no workers yet; waiting for the first")
+            with console.interruptible() as stopped:
+                yield from cluster.run(client, tasks, board, threads=threads, stopped=stopped)
+        return
+    count = min(jobs, len(tasks)) if jobs is not None else cluster.usable_jobs(len(tasks))
+    if count == 1:
+        yield from cluster.run_here(tasks, board)
+        return
+    display.stage(f"starting {count} processes")
+    with cluster.local_client(count) as client, console.interruptible() as stopped:
+        yield from cluster.run(client, tasks, board, threads=lambda: count, stopped=stopped)
+
+
+class _Board:
+    """How far the whole batch has come, of what the tasks tell."""
+
+    def __init__(self, display: console.Display, *, done: int, total: int) -> None:
+        self._display, self._done, self._total = display, done, total
+        self._parts: dict[str, float] = {}
+        # Tasks tell on a thread of the cluster's client.
+        self._lock = threading.Lock()
+
+    def __call__(self, event: "Event") -> None:
+        """Note how far a task has come."""
+        with self._lock:
+            self._parts[event.output] = event.fraction
+            self._show()
+
+    def end(self, outcome: "Outcome") -> None:
+        """Note that a task has ended."""
+        with self._lock:
+            self._parts.pop(outcome.output, None)
+            self._done += 1
+            self._show()
+
+    def _show(self) -> None:
+        done = min(self._done + sum(self._parts.values()), self._total)
+        self._display.part(f"{self._done} of {self._total} done", done, self._total)
+
+
+def _conclude(outcomes: "list[Outcome]", folder: str) -> None:
+    """Print what became of all tasks, and end with 1 if some failed."""
+    from ...media.addresses import shown_address
+
+    out = console.out()
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("result", "", "time", ""):
+        grid.add_column(heading, overflow="fold")
+    colours = {"made": "green", "skipped": "dim", "failed": "red"}
+    for outcome in outcomes:
+        seconds = f"{outcome.seconds:.1f} s" if outcome.state == "made" else ""
+        why = "; ".join([outcome.why] if outcome.why else outcome.notes)
+        state = Text(outcome.state, colours[outcome.state])
+        grid.add_row(shown(outcome.output), state, seconds, why)
+    out.print(grid)
+    counts = {state: sum(outcome.state == state for outcome in outcomes) for state in colours}
+    parts = [f"{count} {state}" for state, count in counts.items() if count]
+    out.print(f"{shown_address(folder)}: {', '.join(parts)}")
+    console.written.append(Path(folder))
+    if counts["failed"]:
+        raise typer.Exit(_EXIT_FAILED)

@@ -1,0 +1,84 @@
+"""``gramophone bounce``: a recorded performance, rendered again."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...media.errors import InputError
+from ...media.files import shown
+from .. import console
+from .render import DEVICES, LARGEST_SEED
+
+
+def bounce(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="A take, as `gramophone live --record FOLDER` leaves it."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension says the format.")
+    ],
+    quality: Annotated[
+        str,
+        typer.Option(
+            metavar="full|live",
+            help="Full: rendered offline, as well as it can be, with the same moves. Live: exactly as it was heard.",
+        ),
+    ] = "full",
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME", help="For full quality: gramophone (best) or transport (seconds).")
+    ] = "gramophone",
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="For full quality: same seed, same machine, same file.")
+    ] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes CUDA if there is any.")
+    ] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Render a recorded performance again, with every move that was made.
+
+    What came in, what was turned and when, and the styles are in the take's folder. Full quality puts the offline
+    stage in the place of the live one: strength and the mix of styles are followed from moment to moment, and gain,
+    mix, bypass and mute act as they did. Live plays the live chain again; if nothing was missed on stage, the result
+    is what was heard, sample for sample, and it says so.
+
+    $ gramophone live rain.wav --record evening
+
+    $ gramophone bounce evening -o evening.wav
+
+    $ gramophone bounce evening -o as-heard.flac --quality live
+    """
+    from ..bounce import QUALITIES, bounce_file
+
+    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    if device not in DEVICES:
+        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
+    if quality not in QUALITIES:
+        raise InputError(f"--quality {quality} is unknown; give one of {', '.join(QUALITIES)}")
+    from ...media.formats import output_format
+
+    output_format(output)
+    console.check_output(output, overwrite=overwrite)
+    start = time.perf_counter()
+    with console.Display() as display:
+        display.stage("loading")
+        result = bounce_file(
+            folder,
+            output,
+            quality=quality,
+            recipe=recipe,
+            seed=seed,
+            device=device,
+            overwrite=overwrite,
+            progress=display,
+        )
+    console.written.append(output)
+    seconds = time.perf_counter() - start
+    pace = f"{result.seconds:.1f} s in {seconds:.1f} s (real-time factor {seconds / result.seconds:.2f})"
+    out = console.out()
+    out.print(f"{shown(output)}: {pace}")
+    for line in result.lines:
+        out.print(line)

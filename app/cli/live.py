@@ -1,0 +1,332 @@
+"""``gramophone live``: play, and hear it in the style at once."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...media.errors import InputError
+from .. import console
+from . import live_options
+
+_STEREO = 2
+_DEVICES, _STYLIZER, _CONTROL = "Devices", "Stylizer", "Control"
+_FILES, _RUN = "Files in place of devices", "Run"
+_HOWL = (
+    "this machine's microphone may hear its own loudspeakers and howl, so this starts muted; put headphones on and "
+    "press m, or start with --unmuted"
+)
+
+
+def _list_devices(wanted: bool) -> None:
+    if wanted:
+        from .devices import devices
+
+        devices()
+        raise typer.Exit
+
+
+def live(
+    styles: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[STYLE...]",
+            help="Up to four styles: sound files or .style files. Default: those of the last time.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "-i",
+            "--input",
+            metavar="DEV",
+            help="Input: number or part of the name.",
+            show_default=False,
+            rich_help_panel=_DEVICES,
+        ),
+    ] = None,
+    sink: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DEV",
+            help="Output: the same.",
+            show_default=False,
+            rich_help_panel=_DEVICES,
+        ),
+    ] = None,
+    list_devices: Annotated[  # noqa: ARG001 - its callback does it
+        bool,
+        typer.Option(
+            "-l",
+            "--list-devices",
+            callback=_list_devices,
+            is_eager=True,
+            help="List devices and exit.",
+            rich_help_panel=_DEVICES,
+        ),
+    ] = False,
+    samplerate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="HZ", help="Default: the device's own.", show_default=False, rich_help_panel=_DEVICES
+        ),
+    ] = None,
+    blocksize: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Samples per block; 0 leaves it to the device.", rich_help_panel=_DEVICES
+        ),
+    ] = 0,
+    latency: Annotated[
+        str,
+        typer.Option(
+            metavar="low|high|SECONDS",
+            help="How far the output is kept ahead of the device.",
+            rich_help_panel=_DEVICES,
+        ),
+    ] = "low",
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Default: 2, or those of the file.",
+            show_default=False,
+            rich_help_panel=_DEVICES,
+        ),
+    ] = None,
+    input_channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="1,2",
+            help="Which inputs to use; one feeds all channels.",
+            show_default=False,
+            rich_help_panel=_DEVICES,
+        ),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="low-delay|full",
+            help="Short delay (default), or best quality.",
+            show_default=False,
+            rich_help_panel=_STYLIZER,
+        ),
+    ] = None,
+    hop: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Samples from frame to frame.", show_default=False, rich_help_panel=_STYLIZER
+        ),
+    ] = None,
+    iterations: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto", help="Descent steps per frame.", show_default=False, rich_help_panel=_STYLIZER
+        ),
+    ] = None,
+    phase: Annotated[
+        str | None,
+        typer.Option(
+            metavar="input|style|noise",
+            help="Where phases come from.",
+            show_default=False,
+            rich_help_panel=_STYLIZER,
+        ),
+    ] = None,
+    midi: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PORT|virtual|none",
+            help="Controller: number or part of the name. Default: the only one there is.",
+            show_default=False,
+            rich_help_panel=_CONTROL,
+        ),
+    ] = None,
+    midi_api: Annotated[
+        str | None,
+        typer.Option(
+            metavar="alsa|jack|coremidi|winmm",
+            help="Default: the first that runs.",
+            show_default=False,
+            rich_help_panel=_CONTROL,
+        ),
+    ] = None,
+    cc: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="N=PARAM[:MIN:MAX]",
+            help="Put a controller on a parameter; repeatable.",
+            show_default=False,
+            rich_help_panel=_CONTROL,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PARAM=VALUE",
+            help="Start with this value; repeatable.",
+            show_default=False,
+            rich_help_panel=_CONTROL,
+        ),
+    ] = None,
+    muted: Annotated[
+        bool | None,
+        typer.Option(
+            "--muted/--unmuted",
+            help="Start silent, or not. Default: only where a microphone would hear its own loudspeakers.",
+            show_default=False,
+            rich_help_panel=_DEVICES,
+        ),
+    ] = None,
+    desk: live_options.Desk = False,
+    desk_host: live_options.DeskHost = "127.0.0.1",
+    desk_port: live_options.DeskPort = 8520,
+    desk_token: live_options.DeskToken = None,
+    osc: live_options.Osc = None,
+    osc_to: live_options.OscTo = None,
+    midi_map: live_options.MidiMap = None,
+    style_folder: live_options.Styles = None,
+    capture_channels: live_options.CaptureChannels = None,
+    takes: live_options.Takes = None,
+    safe: live_options.Safe = False,
+    virtual_input: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IN",
+            help="A sound file in place of an input.",
+            show_default=False,
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    virtual_output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.wav",
+            help="A file in place of an output.",
+            show_default=False,
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    as_fast_as_possible: Annotated[
+        bool,
+        typer.Option(
+            "--as-fast-as-possible", help="With files: do not keep to real time.", rich_help_panel=_FILES
+        ),
+    ] = False,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Stop after this time.", show_default=False, rich_help_panel=_RUN
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Record what comes in, what is heard and every move, for `gramophone bounce`. A folder that exists "
+            "gets a new take put into it.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    stats: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="Write the figures of the run at its end.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=_RUN)
+    ] = False,
+) -> None:
+    """Play live in the style of one sound, or of up to four at once.
+
+    What comes in goes out in the style, some milliseconds later; the latency and where it comes from are printed at
+    the start. Ctrl-C or q ends it. Without a sound card, files take its place.
+
+    $ gramophone live rain.wav
+
+    $ gramophone live rain.wav --desk
+
+    $ gramophone live rain.wav choir.style -i scarlett -o scarlett --cc 1=strength --set mix=80%
+
+    $ gramophone live rain.wav --virtual-input song.wav --virtual-output played.wav
+
+    `gramophone devices` lists what follows -i and -o, `gramophone ports` what follows --midi.
+    """
+    from ...realtime.audio.devices import choose_pair, may_howl
+    from ...realtime.audio.devices import list_devices as look
+    from ...realtime.control.midi import NONE
+    from ...realtime.link.settings import MUTE, DeviceSettings, EngineSettings
+    from ..live import controls as live_controls
+    from ..live import session as live_session
+    from ..live import settings as live_settings
+
+    played = live_controls.remembered(safe=safe, files=virtual_input is not None)
+    styles = live_controls.styles_or_remembered(styles or (), played)
+    values = {**played.values, **live_settings.initial_values(settings or ())}
+    silent = values.pop(MUTE.id, 0.0) > 0.0 or safe if muted is None else muted
+    inputs = live_settings.input_channels(input_channels)
+    if channels is None and inputs is not None and len(inputs) > 1:
+        channels = len(inputs)
+    files = live_settings.virtual_device(
+        virtual_input,
+        virtual_output,
+        fast=as_fast_as_possible,
+        overwrite=overwrite,
+        styles=live_settings.check_styles(styles),
+    )
+    if files is not None and (source, sink) != (None, None):
+        raise InputError(
+            "-i and -o choose devices, --virtual-input and --virtual-output do without; give either"
+        )
+    if stats is not None:
+        live_settings.check_stats(stats, overwrite=overwrite, others=(*styles, virtual_input, virtual_output))
+    controls = live_controls.Controls(
+        port=midi,
+        midi_api=midi_api,
+        cc=tuple(cc or ()),
+        map_path=live_controls.map_path(midi_map, safe=safe),
+        osc=osc,
+        osc_to=osc_to,
+        desk=live_controls.desk_settings(desk, desk_host, desk_port, desk_token),
+        folder=live_controls.folder_or_remembered(style_folder, played),
+        takes=takes,
+        remember=files is None,
+    )
+    engine = EngineSettings(
+        device=files or DeviceSettings(),
+        styles=tuple(styles),
+        stylizer=live_settings.stylizer_settings(window, hop, iterations, phase),
+        channels=_STEREO if channels is None else channels,
+        sample_rate=samplerate,
+        blocksize=blocksize,
+        latency=live_settings.latency(latency),
+        input_channels=inputs,
+        capture_channels=live_settings.input_channels(capture_channels, "--capture-channels"),
+        parameters=values,
+        duration=duration,
+        muted=silent,
+    )
+    if files is not None:
+        most = live_settings.file_channels(files.input)
+        # Files are played for a result that can be had again; a controller joins in only if it is asked for.
+        controls = replace(controls, port=midi or NONE)
+    else:
+        entry, out = choose_pair(look(), source, sink)
+        most = min(_STEREO, out.outputs)
+        engine = replace(engine, device=DeviceSettings(input=entry.label, output=out.label))
+        if muted is None and may_howl(entry, out):
+            engine = replace(engine, muted=True)
+            console.warn(_HOWL)
+    if channels is None:
+        engine = replace(engine, channels=most)
+    live_session.play(engine, controls, stats=stats, overwrite=overwrite, record=record)

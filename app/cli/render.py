@@ -1,0 +1,244 @@
+"""``gramophone render``: two sounds in, a stylised track out."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...media.errors import InputError
+from ...media.files import shown
+from .. import console, remote_files, report_data, scores
+
+if TYPE_CHECKING:
+    from ...offline.report.report import Row
+
+DEVICES = ("auto", "cpu", "cuda")
+LARGEST_SEED = 2**63 - 1
+
+# Options of every command that renders.
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.", show_default=False
+    ),
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Optimiser steps. Default: the recipe's.", show_default=False),
+]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes CUDA if there is any.")
+]
+StrengthOption = Annotated[
+    float, typer.Option(metavar="0..1", help="How far to go: 0 is the content, 1 all the way.")
+]
+
+
+def render(
+    content_name: Annotated[
+        str, typer.Argument(metavar="CONTENT", help="The sound to be played: wav, flac, ogg, mp3, aiff.")
+    ],
+    style_name: Annotated[str, typer.Argument(metavar="STYLE", help="The style: a sound file or a .style.")],
+    output_name: Annotated[
+        str, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension says the format.")
+    ],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="How to do it: gramophone (best), transport (seconds), or a published one."
+        ),
+    ] = "gramophone",
+    strength: StrengthOption = 1.0,
+    steps: StepsOption = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same machine, same file.")] = 0,
+    device: DeviceOption = "auto",
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Also write a page with pictures, sounds and scores.",
+            show_default=False,
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="wav|flac|ogg|mp3|aiff",
+            help="The format, where OUT's extension does not say it.",
+            show_default=False,
+        ),
+    ] = None,
+    subtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How samples are stored, such as PCM_16 or FLOAT. Default: the format's.",
+            show_default=False,
+        ),
+    ] = None,
+    local: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Take the content's statistics over windows of this length, so that each part of it, quiet or "
+            "loud, takes the style's full range. Default: over the whole track, so that a quiet verse stays quiet.",
+            show_default=False,
+        ),
+    ] = None,
+    loudness: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LUFS",
+            help="Loudness of the result, such as -14; peaks stay below -1 dBFS. Default: the content's.",
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with work that was interrupted; it waits in the folder OUT.work until then.",
+        ),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    settings: SettingsOption = None,
+) -> None:
+    """Play CONTENT in the style of STYLE.
+
+    The two may differ in length, rate and channels. The result has the content's length, rate, channels and
+    loudness, and never clips, and its tags. WAV, FLAC and AIFF are written with 24 bits, if --subtype says nothing
+    else. All three may be addresses, such as s3://bucket/song.wav or https://host/rain.wav.
+
+    $ gramophone render song.wav rain.wav -o song-in-rain.wav
+
+    $ gramophone render song.wav choir.style -o quick.flac --recipe transport --strength 0.7 --report
+    quick.html
+
+    `gramophone recipes` lists the recipes, `gramophone recipes NAME` the settings for --set.
+    """
+    from ...media.addresses import as_local, shown_address
+    from ...media.tags import read_tags
+    from ...offline.recipes.registry import get_recipe
+
+    console.check_range("--strength", strength, 0.0, 1.0, "from the content to all the way")
+    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    if device not in DEVICES:
+        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
+    changes: dict[str, object] = dict(map(key_value, settings or ()))
+    if steps is not None:
+        changes["steps"] = steps
+    if local is not None:
+        console.check_range("--local", local, 0.5, 3600.0, "seconds over which statistics are taken")
+    if loudness is not None:
+        console.check_range("--loudness", loudness, -70.0, 0.0, "LUFS; streaming services play at -14")
+    chosen = get_recipe(recipe, changes)
+    if resume and as_local(output_name) is None:
+        raise InputError(
+            f"{shown_address(output_name)}: --resume needs an output on this machine: unfinished work waits beside it"
+        )
+    with remote_files.local_files((content_name, style_name), output_name, overwrite=overwrite) as (
+        inputs,
+        output,
+    ):
+        content, style = inputs
+        _check_paths(content, style, output, report, format=format, overwrite=overwrite)
+        tags = read_tags(content)
+        for caution in chosen.cautions():
+            console.warn(caution)
+        start = time.perf_counter()
+        rows: list[Row] = []
+        with console.Display() as display:
+            display.stage("loading")
+            from ...models.style import load_style
+            from ...offline.render.render_file import FileJob, rendered_file
+
+            example = load_style(style)
+            job = FileJob(
+                content,
+                example,
+                output,
+                chosen,
+                strength=strength,
+                seed=seed,
+                device=device,
+                local=local,
+                loudness=loudness,
+                subtype=None if subtype is None else subtype.upper(),
+                format=format,
+                tags=tags,
+                overwrite=overwrite,
+            )
+            with rendered_file(
+                job, resume=resume, progress=display, stage=display.stage, note=console.say
+            ) as (track, rendering):
+                seconds = time.perf_counter() - start
+                if as_local(output_name) is not None:
+                    console.written.append(output)
+                if report is not None:
+                    samples = track.sound.read(0, track.sound.length).astype(float)
+                    whole = rendering.loaded()
+                    rows = scores.measure(
+                        samples,
+                        example.samples,
+                        {chosen.name: whole.samples},
+                        track.sample_rate,
+                        style_rate=example.sample_rate,
+                        baselines=True,
+                        stage=display.stage,
+                    )
+                    display.stage(f"writing {report.name}")
+                    names = (content.stem, output.stem)
+                    report_data.write(report, whole, samples, example, rows, names=names, overwrite=overwrite)
+                    console.written.append(report)
+    if lost := tags.lost_in(output, format=format):
+        console.warn(f"tags that {shown_address(output_name)} does not have: {', '.join(lost)}")
+    duration = track.sound.length / track.sample_rate
+    pace = f"{duration:.1f} s in {seconds:.1f} s (real-time factor {seconds / duration:.2f})"
+    out = console.out()
+    out.print(f"{shown_address(output_name)}: {pace}")
+    if rendering.resumed:
+        out.print(f"went on after: {', '.join(rendering.resumed)}")
+    if loudness is not None:
+        out.print(_loudness(rendering.level.reached, loudness))
+    if report is not None:
+        out.print(scores.table(rows))
+        out.print(f"report: {shown(report)}")
+
+
+def _loudness(reached: float, wanted: float) -> str:
+    if reached > wanted - 0.1:
+        return f"loudness: {reached:.1f} LUFS"
+    return (
+        f"loudness: {reached:.1f} LUFS instead of {wanted:g}: any more would flatten the peaks, "
+        "which stay below -1 dBFS"
+    )
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """Return key and value of what was given with ``--set``."""
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise InputError(f"--set {text!r} is not a setting; write --set key=value")
+    return key.strip(), value.strip()
+
+
+def _check_paths(
+    content: Path, style: Path, output: Path, report: Path | None, *, format: str | None, overwrite: bool
+) -> None:
+    """Find every fault of the four names before any work is done."""
+    from ...media.formats import output_format
+    from ...media.inputs import check_regular
+
+    for path in (content, style):
+        check_regular(path)
+    output_format(output, format=format)
+    console.check_output(output, overwrite=overwrite, inputs=(content, style))
+    if report is None:
+        return
+    if report.suffix.lower() not in {".html", ".htm"}:
+        raise InputError(f"{shown(report)}: the report is a web page; give it a name that ends in .html")
+    if console.same_file(report, output):
+        raise InputError(f"{shown(report)} is the name of the output already; give the report another name")
+    console.check_output(report, overwrite=overwrite, inputs=(content, style))
+    report_data.check_installed()

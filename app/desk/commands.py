@@ -1,0 +1,117 @@
+"""What a page of the desk may ask for, and what becomes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ...media.errors import InputError
+
+if TYPE_CHECKING:
+    from ..performance.control_router import Performance
+    from .feed import Message
+
+
+class Stage(Protocol):
+    """Styles, recordings and the like, as far as this session has them."""
+
+    def lists(self) -> list[Message]:
+        """Return what there is to choose from, each with a "type" of its own; asked ten times a second."""
+
+    def obey(self, asked: Message) -> Callable[[], object] | None:
+        """Return what is to be done, or None if it is not for this one; InputError where it is wrong."""
+
+
+class Commands:
+    """Takes the messages of pages. All that comes from there may be anything.
+
+    Parameters
+    ----------
+    performance
+        what is turned and pressed
+    stages
+        further commands and lists
+    """
+
+    def __init__(self, performance: Performance, *stages: Stage) -> None:
+        self._performance = performance
+        self._stages = stages
+
+    def lists(self) -> list[Message]:
+        """Return what a page shows beside the knobs."""
+        return [message for stage in self._stages for message in stage.lists()]
+
+    def obey(self, asked: Message, held: set[str]) -> Callable[[], object] | None:
+        """Do what is quick; return what may take a while, to be done elsewhere.
+
+        Parameters
+        ----------
+        asked
+            a message of a page: "do" says what, the rest depends on it
+        held
+            what this page holds down; kept up to date here
+
+        Raises
+        ------
+        InputError
+            it cannot be done
+        """
+        performance = self._performance
+        surface = performance.surface
+        match asked.get("do"):
+            case "set":
+                for identity, position in _positions(asked.get("v")).items():
+                    surface.set_unit(identity, position)
+            case "press":
+                target, down = _text(asked, "target"), asked.get("down") is not False
+                surface.press(target, down)
+                (held.add if down and self._is_held(target) else held.discard)(target)
+            case "learn":
+                performance.learner.start() if asked.get("on") is True else performance.learner.leave()
+            case "touch":
+                performance.touch(_text(asked, "target"))
+            case "forget":
+                performance.forget(_place(asked))
+            case "edit":
+                performance.edit(_place(asked), asked.get("entry"))
+            case "recall":
+                surface.recall(_text(asked, "name"))
+            case "store":
+                name = _text(asked, "name")
+                return lambda: surface.store(name)
+            case "delete":
+                name = _text(asked, "name")
+                return lambda: surface.presets.delete(name)
+            case _:
+                for stage in self._stages:
+                    slow = stage.obey(asked)
+                    if slow is not None:
+                        return slow
+        return None
+
+    def _is_held(self, target: str) -> bool:
+        return any(item.id == target and item.hold for item in self._performance.surface.triggers)
+
+
+def _positions(found: Any) -> dict[str, float]:
+    if not isinstance(found, dict):
+        raise InputError("nothing to set")
+    for key, position in found.items():
+        if isinstance(position, bool) or not isinstance(position, int | float) or not math.isfinite(position):
+            raise InputError(f"{key!r} cannot be set to {position!r}; give 0 to 1")
+    return found
+
+
+def _text(asked: Message, key: str) -> str:
+    text = asked.get(key)
+    if not isinstance(text, str):
+        raise InputError(f"{key!r} is no text")
+    return text
+
+
+def _place(asked: Message) -> int:
+    place = asked.get("place")
+    if isinstance(place, bool) or not isinstance(place, int):
+        raise InputError("which assignment is meant is not said")
+    return place

@@ -1,0 +1,126 @@
+"""What the desk's pages are told, as plain data: what there is, where it stands, how the engine does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...realtime.control.mapping import BENDS, Assignment
+from ...realtime.control.midi_map import Pad, written_knob, written_pad
+from ..live.display import clock, decibels
+from .spectra import HIGHEST_HZ, LOWEST_HZ
+
+if TYPE_CHECKING:
+    from ...plugins.parameter import Parameter
+    from ...realtime.control.control_surface import Surface
+    from ...realtime.engine.stats import Snapshot
+    from ..performance.control_router import Performance
+
+Message = dict[str, Any]
+
+
+def described(parameters: Sequence[Parameter]) -> list[Message]:
+    """Return what a page needs to draw each parameter's knob, in order."""
+    return [
+        {
+            "id": one.id,
+            "name": one.name,
+            "about": one.description,
+            "kind": one.curve,
+            "unit": one.unit,
+            "low": one.low,
+            "high": one.high,
+            "default": one.to_unit(one.default),
+            # Knobs that go both ways from their rest are drawn from there.
+            "origin": one.to_unit(0.0) if one.unit == "dB" and one.low < 0.0 < one.high else 0.0,
+        }
+        for one in parameters
+    ]
+
+
+def hello(surface: Surface) -> Message:
+    """Return what is said first to a new page."""
+    return {
+        "type": "hello",
+        "parameters": described(surface.parameters),
+        "triggers": [
+            {"id": one.id, "name": one.name, "about": one.description, "hold": one.hold}
+            for one in surface.triggers
+        ],
+        "curves": list(BENDS),
+        "hz": [LOWEST_HZ, HIGHEST_HZ],
+    }
+
+
+def values(surface: Surface) -> dict[str, tuple[float, str]]:
+    """Return where every parameter stands: its way from 0 to 1, and how it is shown."""
+    found = {}
+    for one in surface.parameters:
+        value = surface.get(one.id)
+        found[one.id] = (round(one.to_unit(value), 6), one.show(value))
+    return found
+
+
+def status(snapshot: Snapshot) -> Message:
+    """Return how the engine does."""
+    parts = (
+        ("stylizer", snapshot.algorithmic_latency),
+        ("buffer", snapshot.buffer_latency),
+        ("device", snapshot.device_latency),
+    )
+    return {
+        "type": "status",
+        "state": snapshot.state,
+        "clock": clock(snapshot.seconds),
+        "in": [round(decibels(peak), 1) for peak in snapshot.input_peak],
+        "out": [round(decibels(peak), 1) for peak in snapshot.output_peak],
+        "limiter": snapshot.limiter_active,
+        "load": round(snapshot.load, 3),
+        "rate": snapshot.sample_rate,
+        "block": snapshot.blocksize,
+        "hop": snapshot.hop,
+        "latency": [
+            {"part": name, "samples": samples, "ms": round(snapshot.milliseconds(samples), 2)}
+            for name, samples in parts
+        ],
+        "total": round(snapshot.milliseconds(snapshot.total_latency), 2),
+        "drops": {
+            "deadlines missed": snapshot.deadlines_missed,
+            "gaps": snapshot.ring_empty,
+            "xruns": snapshot.xruns,
+            "faults": snapshot.faults,
+            "restarts": snapshot.engine_restarts,
+        },
+        "notes": list(snapshot.notes),
+        "input": snapshot.input_name,
+        "output": snapshot.output_name,
+    }
+
+
+def learning(performance: Performance) -> Message:
+    """Return where learning stands, and what waits to be taken over by its controller."""
+    learner = performance.learner
+    return {
+        "type": "learning",
+        "on": learner.active,
+        "target": learner.target,
+        "control": None if learner.control is None else str(learner.control),
+        "waiting": {key: round(at, 4) for key, at in performance.midi.knobs.waiting.items()},
+    }
+
+
+def mapping(performance: Performance) -> Message:
+    """Return the map: what each control does, as written in a file and as shown."""
+    items: list[Message] = []
+    for item in performance.items():
+        target = item.parameter.id if isinstance(item, Assignment) else item.target
+        what = str(item).partition(f" {target}")[0]
+        entry = written_pad(item) if isinstance(item, Pad) else written_knob(item)
+        items.append({"control": what, "target": target, "entry": entry})
+    return {"type": "map", "items": items}
+
+
+def presets(surface: Surface) -> Message:
+    """Return the presets; reads their files."""
+    listed = [{"name": one.name, "program": one.program} for one in surface.presets.all()]
+    return {"type": "presets", "items": listed, "current": surface.preset}

@@ -1,0 +1,51 @@
+"""What a live session does again and again beside the sound: none of it may end the sound."""
+
+import time
+from collections.abc import Callable
+from typing import Generic, ParamSpec, TypeVar
+
+from ..media.errors import InputError
+from . import console
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# A full disk may have room again; what fails at every look must not be tried at every look.
+_FIRST_REST, _LONGEST_REST = 1.0, 60.0
+
+
+class Task(Generic[P, T]):
+    """A job that fails alone: that is told, once until the job has worked again, and it is tried again a while later.
+
+    Parameters
+    ----------
+    name
+        what it is, for the message: "the display"
+    job
+        what is to be done; whatever it raises is told
+    """
+
+    def __init__(self, name: str, job: Callable[P, T]) -> None:
+        self._name = name
+        self._job = job
+        self._rest = _FIRST_REST
+        self._next = 0.0
+        self._told = ""
+
+    def __call__(self, *args: P.args, **options: P.kwargs) -> T | None:
+        """Do it, and return what it returns; None where it fails, or has failed a moment ago."""
+        now = time.monotonic()
+        if now < self._next:
+            return None
+        try:
+            done = self._job(*args, **options)
+        except Exception as error:
+            self._next = now + self._rest
+            self._rest = min(2.0 * self._rest, _LONGEST_REST)
+            reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            if reason != self._told:
+                self._told = reason
+                console.fault(f"warning: {self._name} failed ({reason}); it is tried again")
+            return None
+        self._rest, self._next, self._told = _FIRST_REST, 0.0, ""
+        return done

@@ -1,0 +1,270 @@
+"""A live session from start to end: the engine, the controller, the keys, the display, the figures."""
+
+import json
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ...media.files import replacing, shown
+from .. import console
+from ..housekeeping import Task
+from . import display as live_display
+from .keys import Keys
+
+if TYPE_CHECKING:
+    from ...realtime.control.midi import MidiInput
+    from ...realtime.engine.stats import Snapshot
+    from ...realtime.host import EngineError, Host
+    from ...realtime.link.settings import EngineSettings
+    from .controls import Controls, Hands
+    from .record import SessionRecorder
+
+# Seconds between two looks at the engine and the keys.
+_LOOK = 0.05
+_STRENGTH_STEP = 0.05
+_PRESSES = {"b": "bypass", "f": "freeze", "m": "mute", "n": "next_style", "r": "record", "d": "panic"}
+_STEPS = {"up": _STRENGTH_STEP, "down": -_STRENGTH_STEP}
+
+# What must not go unnoticed, by the names of --stats: more than a computer that is too slow.
+_TROUBLES = ("faults", "device_losses", "engine_restarts")
+
+_EXIT_FAILED = 1
+_EXIT_INTERRUPTED = 130
+
+
+def play(
+    settings: "EngineSettings",
+    controls: "Controls",
+    *,
+    stats: Path | None,
+    overwrite: bool,
+    record: Path | None = None,
+) -> None:
+    """Play until the end of the file or of the time, until the engine gives up, or until Ctrl-C or q.
+
+    Parameters
+    ----------
+    controls
+        what it is played with
+    stats
+        where the figures of the run go, if anywhere; `overwrite` is for this file
+    record
+        where what is played is recorded, if anywhere; see `realtime.recorder.take_folder`
+
+    Raises
+    ------
+    InputError
+        Something in `settings` or `controls` cannot be used.
+    typer.Exit
+        130 where a file was interrupted; 1 where the engine could not go on, the device or an engine process was lost,
+        a plugin failed, or something is missing in the recording.
+    """
+    from ...realtime.engine.stats import FAILED
+    from ...realtime.host import EngineError, Host
+    from ...realtime.link.settings import VirtualSettings
+    from .controls import Hands
+    from .record import SessionRecorder
+
+    files = settings.device if isinstance(settings.device, VirtualSettings) else None
+    host = Host(settings)
+    started = interrupted = False
+    with console.closing_whole("one moment: what was played is being saved") as closing, ExitStack() as stack:
+        # What is wrong with a port or an address is told before the engine loads anything.
+        hands = stack.enter_context(Hands(host, settings, controls))
+        recorder = SessionRecorder(host, record)
+        try:
+            with console.Display() as display:
+                display.stage("starting the engine")
+                stack.enter_context(host)
+                started = True
+                stack.enter_context(recorder)
+            _watch(host, settings, hands, recorder)
+        except EngineError as error:
+            raise _failed(error) from error
+        except KeyboardInterrupt:
+            if not started:
+                raise
+            interrupted = True
+        closing()
+        last = host.snapshot()
+    figures = host.stats()
+    if files is not None and files.output.exists():
+        console.written.append(files.output)
+    if stats is not None:
+        with replacing(stats, overwrite=overwrite) as temporary:
+            temporary.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        console.written.append(stats)
+    out = console.out()
+    out.print(live_display.closing(figures))
+    if files is not None and last.state != FAILED:
+        out.print(shown(files.output))
+    # Without files Ctrl-C is how one stops playing; there is nothing else to wait for.
+    if files is not None and (interrupted or last.state == FAILED) and files.output.exists():
+        what = "interrupted" if interrupted else "ended"
+        console.say(f"{what} after {last.seconds:.1f} s; {shown(files.output)} ends there")
+    _check_end(last)
+    if files is not None and interrupted:
+        raise typer.Exit(_EXIT_INTERRUPTED)
+    if recorder.failed or any(figures[key] for key in _TROUBLES):
+        raise typer.Exit(_EXIT_FAILED)
+
+
+def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, object]]:
+    """Play from file to file, with nothing to turn or to watch; `settings.device` is a `VirtualSettings`.
+
+    Returns
+    -------
+    the engine as it was at the end, and the figures of the run
+
+    Raises
+    ------
+    InputError
+        Something in `settings` cannot be used.
+    typer.Exit
+        1 where the engine could not go on.
+    """
+    from ...realtime.host import EngineError, Host
+    from ...realtime.link.settings import VirtualSettings
+
+    host = Host(settings)
+    try:
+        with host:
+            host.wait()
+            last = host.snapshot()
+    except EngineError as error:
+        raise _failed(error) from error
+    if isinstance(settings.device, VirtualSettings):
+        console.written.append(settings.device.output)
+    _check_end(last)
+    return last, host.stats()
+
+
+def _failed(error: "EngineError") -> typer.Exit:
+    """Tell of an engine that could not start; return what to leave with."""
+    # Not the user's to mend: whoever it is reported to will want to know where it happened.
+    console.show_trace("\n".join(getattr(error, "__notes__", ())))
+    console.say(f"error: {error}")
+    return typer.Exit(_EXIT_FAILED)
+
+
+def _check_end(last: "Snapshot") -> None:
+    """Say why the engine could not go on, and leave, if that is how it ended."""
+    from ...realtime.engine.stats import FAILED
+
+    if last.state == FAILED:
+        console.say(f"error: {last.notes[-1] if last.notes else 'the engine cannot go on'}")
+        raise typer.Exit(_EXIT_FAILED)
+
+
+def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "SessionRecorder") -> None:
+    """Show what the engine does, and do what the keys ask for, until either of them ends it."""
+    controller: MidiInput | None = hands.controller
+
+    def midi() -> str:
+        return "none" if controller is None else str(controller)
+
+    before, port = host.snapshot(), midi()
+    news = _News(before)
+    out = console.out()
+    out.print(
+        live_display.granted(
+            before,
+            styles=", ".join(shown(style) for style in settings.styles),
+            output=shown(before.output_name),
+            midi=port,
+            **recorder.rows(),
+        )
+    )
+    for name, address in hands.addresses().items():
+        # Whole, however narrow the terminal is: it is there to be opened.
+        out.print(f"{name:<8}{address}")
+    out.print(live_display.budget(before))
+    for note in _notes(before):
+        console.say(note)
+    with Keys() as keys, live_display.StatusDisplay(host.parameters, keys=keys.available) as display:
+
+        def tell() -> None:
+            for line in (*hands.news(), *recorder.news()):
+                # Whoever sends messages from outside can make any number of errors.
+                (console.fault if line.startswith("error:") else console.say)(line)
+
+        def look() -> None:
+            nonlocal port
+            now = host.snapshot()
+            lines, back = news.look(now)
+            for line in lines:
+                console.say(line)
+            if back and controller is not None:
+                # The MIDI client of a JACK server that has gone does not hear the new one.
+                controller.reopen()
+            if (name := midi()) != port:
+                port = name
+                console.say(f"MIDI: {port}")
+            display.update(now, midi=port)
+
+        pressed, obey = Task("reading the keys", keys.pressed), Task("a key", partial(_obey, hands))
+        tasks = (
+            Task("telling the news", tell),
+            Task("remembering where this session stands", hands.remember),
+            Task("the display", look),
+        )
+        while not host.wait(_LOOK):
+            for key in pressed() or ():
+                if key == "q":
+                    return
+                obey(key)
+            for task in tasks:
+                task()
+
+
+def _obey(hands: "Hands", key: str) -> None:
+    """Do what a key is for."""
+    surface = hands.performance.surface
+    if key in _PRESSES and surface.can(_PRESSES[key]):
+        surface.press(_PRESSES[key], True)
+    elif key in _STEPS:
+        surface.set("strength", surface.get("strength") + _STEPS[key])
+
+
+def _notes(now: "Snapshot") -> tuple[str, ...]:
+    """Return what is to be told meanwhile; why the engine could not go on is told at the end."""
+    from ...realtime.engine.stats import FAILED
+
+    return now.notes[:-1] if now.state == FAILED else now.notes
+
+
+class _News:
+    """Finds what a user should know and that was not so at the last look."""
+
+    def __init__(self, now: "Snapshot") -> None:
+        self._before = now
+        self._away = False
+        self._granted = (now.sample_rate, now.total_latency)
+
+    def look(self, now: "Snapshot") -> tuple[list[str], bool]:
+        """Return a line for each piece of news, and whether the device has come back."""
+        from ...realtime.engine.stats import RUNNING
+
+        lines = [note for note in _notes(now) if note not in self._before.notes]
+        back = False
+        if now.device_losses > self._before.device_losses:
+            self._away = True
+            lines.append("warning: the audio device has gone; it is looked for every second")
+        elif self._away and now.state == RUNNING:
+            self._away, back = False, True
+            lines.append(f"the audio device is back{self._other(now)}")
+        self._before = now
+        return lines, back
+
+    def _other(self, now: "Snapshot") -> str:
+        """Return what of the device is not as it was."""
+        before, self._granted = self._granted, (now.sample_rate, now.total_latency)
+        if before == self._granted:
+            return ""
+        latency = f"a latency of {now.milliseconds(now.total_latency):.1f} ms"
+        if before[0] == now.sample_rate:
+            return f", now with {latency}"
+        return f", now at {now.sample_rate} Hz (before: {before[0]} Hz), with {latency}"

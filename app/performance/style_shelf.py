@@ -1,0 +1,123 @@
+"""Styles as a performer changes them: the next one, one from the folder, one captured from the room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...media.errors import InputError
+from ...plugins.preset import check_name
+
+if TYPE_CHECKING:
+    from ...realtime.control.control_surface import Surface
+    from ...realtime.styles.style_manager import Stage
+
+# From one style to another, for ears and not for edits.
+_SWITCH_SECONDS = 0.25
+_MOST_SHOWN = 200
+
+
+class StyleShelf:
+    """What triggers, presets and the desk do with a host's stage.
+
+    Parameters
+    ----------
+    stage
+        the host's
+    folder
+        of styles, or None
+    captures
+        where captures are saved if there is no folder
+    second
+        whether there is a second input to capture from
+
+    Raises
+    ------
+    InputError
+        the folder cannot be read
+    """
+
+    def __init__(self, stage: Stage, *, folder: Path | None, captures: Path, second: bool) -> None:
+        self._stage = stage
+        self.folder = folder
+        self._surface: Surface | None = None
+        stage.captures = captures
+        self._captures = captures
+        self._second = second
+        self._name: str | None = None
+        if folder is not None:
+            stage.folder(folder)
+
+    @property
+    def actions(self) -> Mapping[str, Callable[[bool], object]]:
+        """What the triggers of a surface do."""
+        return {
+            "next_style": lambda down: self._step(1) if down else None,
+            "previous_style": lambda down: self._step(-1) if down else None,
+            "capture": lambda down: self._capture(down, "main"),
+            **({"capture_second": lambda down: self._capture(down, "second")} if self._second else {}),
+        }
+
+    def attach(self, surface: Surface) -> None:
+        """Say to whom news goes."""
+        self._surface = surface
+
+    def styles(self) -> dict[str, float]:
+        """Return the mixture that is heard: weights by name."""
+        return {one.name: one.weight for one in self._stage.slots if one.name and one.weight > 0.0}
+
+    def blend(self, styles: Mapping[str, float]) -> None:
+        """Go over to a mixture; InputError where one of its styles is not there."""
+        self._stage.blend(dict(styles), seconds=_SWITCH_SECONDS)
+
+    def sources(self) -> list[tuple[Path, float]]:
+        """Return the files in the slots and their weights, for the next session."""
+        return [(one.source, one.weight) for one in self._stage.slots if one.source is not None]
+
+    def _step(self, step: int) -> None:
+        self._stage.next(step=step, seconds=_SWITCH_SECONDS)
+
+    def _capture(self, down: bool, source: str) -> None:
+        if down:
+            self._stage.capture_begin(source)
+        elif self._stage.capturing == source:
+            try:
+                (self.folder or self._captures).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"a capture cannot be saved: {error.strerror or error}") from None
+            name, self._name = self._name, None
+            self._stage.capture_end(name)
+
+    def tell(self) -> None:
+        """Pass on what has happened on the stage; to be called now and then, from one thread."""
+        for event in self._stage.events():
+            if self._surface is not None and event.kind in ("captured", "saved", "note", "error"):
+                self._surface.tell(f"error: {event.text}" if event.kind == "error" else event.text)
+
+    def lists(self) -> list[dict[str, Any]]:
+        """Return slots and styles, for the desk."""
+        slots = self._stage.slots
+        heard = {one.name for one in slots if one.weight > 0.0}
+        loading = {one.name for one in slots if one.state == "loading"}
+        names = self._stage.names[:_MOST_SHOWN]
+        return [
+            {
+                "type": "stage",
+                "slots": [{"name": one.name, "state": one.state} for one in slots],
+                "styles": [{"name": name, "on": name in heard, "loading": name in loading} for name in names],
+                "folder": None if self.folder is None else self.folder.name,
+                "capturing": self._stage.capturing,
+            }
+        ]
+
+    def obey(self, asked: dict[str, Any]) -> Callable[[], object] | None:
+        """Do what a page asks for, if it is about styles; InputError where it cannot be."""
+        name = asked.get("name")
+        if asked.get("do") == "name_capture":
+            self._name = check_name(name) if isinstance(name, str) and name else None
+        elif asked.get("do") == "style":
+            if not isinstance(name, str) or name not in self._stage.names:
+                raise InputError(f"there is no style {name!r} here")
+            self._stage.switch(name, seconds=_SWITCH_SECONDS)
+        return None

@@ -1,0 +1,70 @@
+"""The report of a rendering, gathered from what the commands know."""
+
+import importlib.util
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..media.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..models.style import Style
+    from ..offline.render.render import Rendering
+    from ..offline.report.report import Row
+
+
+def check_installed() -> None:
+    """Raise InputError if the packages that a report needs are missing."""
+    for package in ("jinja2", "matplotlib"):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f'a report needs {package}; install it with pip install "gramophone[report]"')
+
+
+def write(
+    path: Path,
+    rendering: "Rendering",
+    content: "NDArray[np.float64]",
+    style: "Style",
+    rows: "Sequence[Row]",
+    *,
+    names: tuple[str, str],
+    overwrite: bool,
+) -> None:
+    """Write the report of a rendering.
+
+    Parameters
+    ----------
+    content : [channels, samples] at the rendering's rate
+    rows : the scores to show
+    names : of content and output
+
+    Raises
+    ------
+    InputError
+        `path` exists (without overwrite) or cannot be written.
+    """
+    from ..offline.report.report import Report, Sound, write_report
+
+    recipe = rendering.recipe
+    report = Report(
+        content=Sound(names[0], content, rendering.sample_rate),
+        style=Sound(style.name, style.samples, style.sample_rate),
+        output=Sound(names[1], rendering.samples, rendering.sample_rate),
+        recipe_name=recipe.name,
+        recipe_summary=recipe.summary,
+        settings=recipe.describe(),
+        losses=[(point.stage, point.step, point.loss) for point in rendering.losses],
+        rows=rows,
+        seconds=rendering.seconds,
+        facts={
+            "strength": f"{rendering.strength:g}",
+            "seed": str(rendering.seed),
+            "device": rendering.device,
+            "made with": f"gramophone {version('gramophone')}",
+        },
+    )
+    write_report(path, report, overwrite=overwrite)

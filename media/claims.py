@@ -1,0 +1,82 @@
+"""One run at a time makes an output: a second one is refused at once, and not once it has spoilt the first."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import InputError
+from .files import check_writable, shown
+
+# Long enough for a run that is ending to end, and short enough for an answer at once.
+_WAIT_SECONDS = 0.5
+# What locking answers on file systems without locks, such as some that reach over a network.
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
+
+
+@contextmanager
+def claimed(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[None]:
+    """Keep other runs from making an output in the meantime; see :func:`alone_at`.
+
+    Parameters
+    ----------
+    path : the output
+    overwrite : whether a file there may be replaced
+
+    Raises
+    ------
+    InputError
+        Another run is making it; it exists (without `overwrite`), or cannot be written.
+    """
+    check_writable(path, overwrite=overwrite)
+    with alone_at(path):
+        # A run that has just ended may have made it.
+        check_writable(path, overwrite=overwrite)
+        yield
+
+
+@contextmanager
+def alone_at(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep a file or folder, which need not exist, from all that ask in the same way, here and on other machines.
+
+    The operating system holds the lock, and lets it go when the process ends, however it ends. It is on a hidden file
+    beside `path`, which may be a symbolic link: what counts is where it leads. Where a file system has no locks,
+    nobody is kept away.
+
+    Raises
+    ------
+    InputError
+        Somebody else has it, or nothing can be written beside it.
+    """
+    from filelock import FileLock, Timeout
+
+    target = Path(os.path.realpath(path))
+    # The target's own name may be as long as a name can be.
+    name = hashlib.sha256(os.fsencode(os.path.normcase(target.name))).hexdigest()[:16]
+    lock = FileLock(target.with_name(f".making-{name}.lock"), timeout=_WAIT_SECONDS, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"{shown(path)} is being made by another run; wait until that has ended, or choose another output"
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise InputError(
+                f"cannot write {shown(path)}: {shown(lock.lock_file)} cannot be locked "
+                f"({(error.strerror or str(error)).lower()}); choose another folder"
+            ) from error
+    try:
+        yield
+    finally:
+        if lock.is_locked:
+            # Before the lock is let go: whoever opened the file meanwhile finds out that its name is gone, and begins
+            # anew, while a file removed later might be one that somebody else has locked. Windows removes nothing
+            # that is open; there the library does it.
+            with suppress(OSError):
+                Path(lock.lock_file).unlink()
+            lock.release()

@@ -1,0 +1,110 @@
+"""Files that anybody may have written: opened only where they are files, read and parsed only so far."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .files import shown
+
+# Far beyond what is written here: settings are three deep, and 64 bits have 20 digits.
+_DEEPEST = 64
+_LONGEST_INTEGER = 20
+# Possessive, so that a long string is not remembered letter by letter.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], *, what: str = "sound file") -> Iterator[BufferedReader]:
+    """Open a file to be read.
+
+    Parameters
+    ----------
+    path : of the file; links are followed
+    what : what messages ask for
+
+    Raises
+    ------
+    InputError
+        It is missing, a folder, a pipe or device, or cannot be read; also in place of an OSError in the block.
+    """
+    try:
+        check_regular(path, what=what)
+        with Path(path).open("rb") as file:
+            yield file
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"cannot read {shown(path)}: {reason}; check the file and its permissions"
+        ) from error
+
+
+def check_regular(path: str | os.PathLike[str], *, what: str = "sound file") -> None:
+    """Raise the InputError of `opened` for what is there and is no file, or is not there; do not open it.
+
+    To open a pipe that nobody writes to would wait forever, and devices have no end.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError as error:
+        raise InputError(f"{shown(path)} does not exist; check the name") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {shown(path)}: {reason}; check the name") from error
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{shown(path)} is a folder; give the name of a {what}")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{shown(path)} is not a regular file; give the name of a {what}")
+
+
+def read_bytes(path: str | os.PathLike[str], *, most: int, what: str) -> bytes:
+    """Return what is in a file of up to `most` bytes, which is to be a `what`. InputError as for `opened`."""
+    with opened(path, what=what) as file:
+        # One more than allowed: the file may have grown, or its system not say how long it is.
+        if os.fstat(file.fileno()).st_size > most or len(data := file.read(most + 1)) > most:
+            raise InputError(f"{shown(path)} is too large to be a {what}; move it away")
+    return data
+
+
+def parse_json(data: str | bytes) -> Any:
+    """Parse JSON of which nothing is believed: its memory and time are bounded by its length.
+
+    Integers beyond 64 bits come back as floats, infinite ones where they are longer than any: as whole numbers they
+    would fail wherever they become floats.
+
+    Parameters
+    ----------
+    data : UTF-8; how long it may be is up to the caller
+
+    Raises
+    ------
+    ValueError
+        It is no JSON (NaN and infinities are none), or is nested deeper than 64 levels.
+    """
+    text = data if isinstance(data, str) else data.decode("utf-8")
+    if text.count("[") + text.count("{") > _DEEPEST:
+        deep = 0
+        for token in _TOKEN.finditer(text):
+            deep += _STEPS.get(token[0], 0)
+            if deep > _DEEPEST:
+                raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
+    return json.loads(text, parse_int=_integer, parse_constant=_no_constant)
+
+
+def _integer(text: str) -> int | float:
+    if len(text) <= _LONGEST_INTEGER and -(2**63) <= (value := int(text)) < 2**64:
+        return value
+    return float(text)
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")

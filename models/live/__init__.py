@@ -1,0 +1,1 @@
+"""The streaming stylizer, hop by hop."""

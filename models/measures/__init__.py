@@ -1,0 +1,1 @@
+"""The measures: style distance, texture distance, content kept, pitch."""

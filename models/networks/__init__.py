@@ -1,0 +1,1 @@
+"""The feature networks: random convolutions, VGG-19, the auditory texture model."""

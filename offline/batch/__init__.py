@@ -1,0 +1,1 @@
+"""Batches: many contents in many styles."""

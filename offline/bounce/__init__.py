@@ -1,0 +1,1 @@
+"""Bounces: a recorded performance, rendered again."""

@@ -1,0 +1,276 @@
+"""Bounce: a recorded performance rendered afterwards, as it was played (live) or at full quality with the same moves.
+
+Full quality takes the offline stage in the place of the live stylizer. Each style that was played is rendered over the
+whole take at strength 1, so that its map is the same wherever it comes back. With X the spectrum of what came in, Y_i
+those of the renderings, s the strength and w_i the shares of the styles (together 1), all of them functions of time,
+
+    |out| = (1 - t) |X| + t Σ w_i |Y_i|,    t = 1 - (1 - s)²,    phase of (1 - t) X + t Σ w_i Y_i,
+
+frame by frame, as :mod:`offline.render.strength` does it for one style and one strength. That takes the stylizer's place in
+the live chain; all other knobs, switches and the mute act on it as they did on stage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...dsp.frames import Framing, power
+from ...dsp.mastering import measure
+from ...media.errors import InputError
+from ...media.files import shown
+from ...media.spool import Spool
+from ...plugins.knobs import MUTE
+from ...plugins.live import chain_around
+from ...plugins.prerendered import Prerendered
+from ...takes.automation import Automation, StyleChange
+from ...takes.reader import PARAMETERS, Take
+from ..recipes.registry import Recipe
+from ..render.render import check_content, render_track, work_key
+from ..render.strength import HOP, N_FFT
+from ..work.block_pool import blocks, crew
+from ..work.checkpoint import Workplace
+from ..work.progress import Progress
+from .replay import BLOCK, Comparison, Stage, as_on_stage, live_again, play_again
+
+Listener = Callable[[Progress], None]
+Shares = NDArray[np.float64]
+
+# Below, nothing is heard of a style.
+_LEAST = 1e-6
+_MOST_MAKEUP = 2.0
+
+
+@dataclass(frozen=True)
+class Bounced:
+    """A bounce: its sound on disk, as long as what was heard, and for a live one how it compares with that.
+
+    Attributes
+    ----------
+    sound : in time with the take's dry sound
+    comparison : whether it is what was heard, sample for sample; None for full quality
+    """
+
+    sound: Spool
+    comparison: Comparison | None
+
+
+def bounce_live(take: Take, folder: Path, *, progress: Listener | None = None) -> Bounced:
+    """Play a take again through the chain that played it.
+
+    Parameters
+    ----------
+    take : what was recorded
+    folder : for the sound
+    progress : called now and then
+
+    Raises
+    ------
+    InputError
+        The take is damaged, or the disk full.
+    """
+    comparison = Comparison(take)
+    with as_on_stage():
+        sound = _played(take, live_again(take), folder, take.wet_frames, progress, comparison)
+    return Bounced(sound, comparison)
+
+
+def bounce_full(
+    take: Take,
+    folder: Path,
+    *,
+    recipe: Recipe,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Listener | None = None,
+) -> Bounced:
+    """Render a take at full quality, under the same automation; see the module's text.
+
+    Parameters
+    ----------
+    take : what was recorded
+    folder : for the sound, and all that lies between
+    recipe : of the offline stage
+    seed, device : as for :func:`offline.render.render.render`
+    progress : called now and then
+
+    Raises
+    ------
+    InputError
+        The take is damaged, silent or too short, or the disk full.
+    """
+    header = take.header
+    content = Spool.create(folder / "dry.spool", channels=header.channels, length=take.frames)
+    digest, position = hashlib.sha256(), 0
+    for block in take.dry():
+        content.write(position, block)
+        digest.update(block.tobytes())
+        position += block.shape[1]
+    check_content(content, header.sample_rate, name=shown(take.folder))
+    automation = Automation(
+        PARAMETERS, values=header.values, events=take.events, sample_rate=header.sample_rate
+    )
+    frames = np.arange(take.frames // HOP + 1) * HOP
+    ways = 1.0 - (1.0 - automation.values("strength", frames)) ** 2
+    heard = {
+        name: share * ways
+        for name, share in style_shares(take, automation, frames).items()
+        if (share * ways).max() > _LEAST
+    }
+    renderings: list[_Part] = []
+    level = measure(content, header.sample_rate).loudness
+    for number, (name, share) in enumerate(heard.items()):
+        style = take.style(name)
+        key = work_key(digest.hexdigest(), style, recipe, seed=seed, device=device, local=None)
+        place = folder / f"style-{number}"
+        place.mkdir()
+        rendering = render_track(
+            content,
+            header.sample_rate,
+            style,
+            Workplace(place, key),
+            recipe=recipe,
+            seed=seed,
+            device=device,
+            progress=_part(progress, number, len(heard) + 1, f"style {number + 1} of {len(heard)}"),
+        )
+        gain = _equally_loud(level, measure(rendering.sound, header.sample_rate).loudness)
+        renderings.append(_Part(rendering.sound, share, gain))
+    mixed = _mixed(content, renderings, folder) if renderings else content
+    chain = chain_around(Prerendered(mixed.read))
+    for identity, value in header.values.items():
+        if identity != MUTE.id:
+            chain.set(identity, value)
+    chain.prepare(sample_rate=header.sample_rate, block=BLOCK, channels=header.channels)
+    last = _part(progress, len(heard), len(heard) + 1, "mix")
+    return Bounced(_played(take, Stage(chain, None), folder, take.wet_frames, last, None), None)
+
+
+def style_shares(take: Take, automation: Automation, frames: NDArray[np.int64]) -> dict[str, Shares]:
+    """Return how much of each of a take's styles is in the mixture at `frames`, by name; together 1.
+
+    As in the stylizer, slots without a style do not count, and where no style has any weight all have the same.
+    """
+    slots = list(take.header.styles)
+    weights = {name: np.zeros(frames.shape) for name in take.style_files()}
+    filled = {name: np.zeros(frames.shape) for name in weights}
+    changes = [event for event in take.events if isinstance(event, StyleChange)]
+    for slot in range(max([len(slots), *(change.slot + 1 for change in changes)])):
+        weight = automation.values(f"style_{slot + 1}", frames)
+        own = [change for change in changes if change.slot == slot]
+        first = slots[slot] if slot < len(slots) else ""
+        edges = [0, *np.searchsorted(frames, [change.frame for change in own]), frames.size]
+        for name, start, stop in zip(
+            (first, *(change.style for change in own)), edges, edges[1:], strict=False
+        ):
+            if name:
+                weights[name][start:stop] += weight[start:stop]
+                filled[name][start:stop] += 1.0
+    total, count = sum(weights.values()), sum(filled.values())
+    alike = total <= 0.0
+    return {
+        name: np.where(
+            alike, filled[name] / np.maximum(count, 1.0), weights[name] / np.where(alike, 1.0, total)
+        )
+        for name in weights
+    }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What was rendered in one style, how much of it is in the mixture by frame, and the gain that it needs there."""
+
+    sound: Spool
+    share: Shares
+    gain: float
+
+
+def _equally_loud(wanted: float, level: float) -> float:
+    """Return the gain from one loudness to another, LUFS; at most 6 dB up, as on stage.
+
+    A rendering is held below full scale as a whole, and so may be softer than the content. In a mixture the softer part
+    is hardly heard; the limiter at the end of the chain is there for what stands out then.
+    """
+    if not (math.isfinite(wanted) and math.isfinite(level)):
+        return 1.0
+    return float(min(10.0 ** ((wanted - level) / 20.0), _MOST_MAKEUP))
+
+
+def _mixed(content: Spool, renderings: list[_Part], folder: Path) -> Spool:
+    """Return the content on its way to the mixture of renderings, each with its share by frame."""
+    out = Spool.create(folder / "mixed.spool", channels=content.channels, length=content.length)
+    device = torch.device("cpu")
+    framing = Framing(N_FFT, HOP, content.length, device=device)
+    # The rest is the content's share.
+    shares = [torch.from_numpy(part.share).float()[:, None] for part in renderings]
+    weights = [
+        1.0 - torch.stack(shares).sum(dim=0),
+        *(share * part.gain for share, part in zip(shares, renderings, strict=True)),
+    ]
+    sounds = [content, *(part.sound for part in renderings)]
+
+    def mix(first: int, last: int) -> tuple[int, Tensor]:
+        low, high = max(0, first - framing.reach), min(framing.frames, last + framing.reach)
+        span = framing.span(low, high)
+        total: Tensor | None = None
+        magnitude: Tensor | None = None
+        for sound, weight in zip(sounds, weights, strict=True):
+            spectrum = framing.analyse(torch.from_numpy(sound.read(*span))) * weight[low:high]
+            height = power(spectrum).sqrt_()
+            total = spectrum if total is None else total + spectrum
+            magnitude = height if magnitude is None else magnitude + height
+        assert total is not None
+        assert magnitude is not None
+        total *= magnitude * power(total).clamp_min_(1e-24).rsqrt_()
+        start, stop = first * HOP, content.length if last == framing.frames else last * HOP
+        return start, framing.synthesise(total, low)[:, start - span[0] : stop - span[0]]
+
+    with crew(device) as workers:
+        for start, samples in workers.in_order(mix, blocks(framing.frames)):
+            out.write(start, samples.numpy())
+    return out
+
+
+def _played(
+    take: Take,
+    stage: Stage,
+    folder: Path,
+    frames: int,
+    progress: Listener | None,
+    comparison: Comparison | None,
+) -> Spool:
+    """Write down what a chain makes of a take; compare it on the way."""
+    if not frames:
+        raise InputError(f"{shown(take.folder)} ends before anything was heard; nothing can be bounced")
+    out = Spool.create(folder / "out.spool", channels=take.header.channels, length=frames)
+    position = told = 0
+    for block in play_again(take, stage, frames=frames):
+        out.write(position, block)
+        if comparison is not None:
+            comparison.feed(block)
+        position += block.shape[1]
+        if progress is not None and position - told > take.header.sample_rate:
+            told = position
+            progress(Progress("playing", position, frames, None, position / frames))
+    return out
+
+
+def _part(progress: Listener | None, number: int, count: int, name: str) -> Listener | None:
+    """Return a listener to one of `count` equal parts of the whole work."""
+    if progress is None:
+        return None
+
+    def tell(step: Progress) -> None:
+        told = f"{name}: {step.stage}"
+        progress(dataclasses.replace(step, stage=told, fraction=(number + step.fraction) / count))
+
+    return tell

@@ -1,0 +1,260 @@
+"""Replay: a take's dry sound through a chain again, with the same moves at the same samples.
+
+What the engine does to the sound is the chain and, behind it, the gate of the mute. Neither depends on the blocks in
+which the sound comes. So the same chain, from the same state, gives the same samples as on stage, whatever the
+device's blocks were, wherever nothing was missed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...media.errors import InputError
+from ...media.files import shown
+from ...models.live.settings import StylizerSettings
+from ...plugins import gate
+from ...plugins.chain import Chain
+from ...plugins.gate import Gate
+from ...plugins.knobs import MUTE
+from ...plugins.live import live_chain
+from ...takes.automation import Event, Move, Restart, StyleChange, between
+from ...takes.header import Span
+from ...takes.reader import PARAMETERS, Take
+from ...takes.sound import interleaved, to_steps
+from .slot_replay import Restyling, Wardrobe
+
+Sound = NDArray[np.float32]
+
+#: As in the engine, whose chain is prepared for blocks of up to so many samples.
+BLOCK = 1024
+# On stage as many iterations are done as there is time for; without a clock, as many as are ever done there.
+_AUTOMATIC = 8
+
+
+@contextmanager
+def as_on_stage() -> Iterator[None]:
+    """Compute in one thread, as the engine does: several add up in another order, and so round in another way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A chain, and what brings styles into its slots; None where it has no slots that matter."""
+
+    chain: Chain
+    restyling: Restyling | None
+
+
+def live_again(take: Take) -> Stage:
+    """Return the live chain as it stood at a take's first frame: prepared, and with what it remembered.
+
+    To be called, and played, within :func:`as_on_stage`.
+
+    Raises
+    ------
+    InputError
+        a style or the state is damaged, or does not fit the settings
+    """
+    header = take.header
+    found = {key: value for key, value in header.stylizer.items() if value is not None}
+    if "iterations" in header.stylizer and "iterations" not in found:
+        found["iterations"] = _AUTOMATIC
+    settings = StylizerSettings(**found)  # type: ignore[arg-type]
+    if not take.style_files():
+        raise InputError(f"{shown(take.folder)} has no style; there is nothing to play")
+    slots = _slots(take)
+    chain = live_chain([take.style(name) for name in slots], settings)
+    chain.prepare(sample_rate=header.sample_rate, block=BLOCK, channels=header.channels)
+    _turn(chain, header.values)
+    own = chain.style_slots
+    restyling = None if own is None else Restyling(own, take, Wardrobe(take, settings))
+    empty = [slot for slot in range(len(slots)) if not (header.styles[slot : slot + 1] or ("",))[0]]
+    if empty and restyling is not None:
+        # Closed like on stage: at weight 0.
+        _turn(chain, {f"style_{slot + 1}": 0.0 for slot in empty})
+        chain.reset()
+        for slot in empty:
+            restyling.empty(slot)
+        _turn(chain, header.values)
+    chain.reset()
+    if (state := take.state()) is not None:
+        chain.restore(state)
+    return Stage(chain, restyling)
+
+
+def _slots(take: Take) -> list[str]:
+    """Return a style for each slot up to the last one that is filled at first; another stands in where none is."""
+    names = list(take.header.styles)
+    while names and not names[-1]:
+        del names[-1]
+    any_style = take.style_files()[0]
+    return [name or any_style for name in names] or [any_style]
+
+
+def _turn(chain: Chain, values: Mapping[str, float]) -> None:
+    for identity, value in values.items():
+        if identity != MUTE.id:
+            chain.set(identity, value)
+
+
+def play_again(take: Take, stage: Stage, *, frames: int) -> Iterator[Sound]:
+    """Feed a take's dry sound to a chain, with its moves; return what is heard, in time with what went in.
+
+    Parameters
+    ----------
+    take : whose moves are made
+    stage : its chain is prepared for the take's rate and channels and blocks of 1024 samples, and has heard what it
+        must have heard
+    frames : how long it shall be; where the dry sound is shorter, silence follows
+
+    Yields
+    ------
+    [channels, n], n at most 1024
+    """
+    player = _Player(take, stage)
+    skip = stage.chain.latency_samples
+    position, left = 0, frames
+    for sound in _followed_by_silence(take, frames + skip):
+        for start, stop, events in _pieces(take.events, position, position + sound.shape[1]):
+            player.turn(start, events)
+            heard = player.play(start, sound[:, start - position : stop - position])
+            if start < skip:
+                heard = heard[:, skip - start :]
+            heard = heard[:, :left]
+            left -= heard.shape[1]
+            if heard.shape[1]:
+                # The chain may use its memory for the next block.
+                yield heard.copy()
+        position += sound.shape[1]
+
+
+def _followed_by_silence(take: Take, frames: int) -> Iterator[Sound]:
+    position = 0
+    for sound in take.dry():
+        yield sound[:, : frames - position]
+        position += sound.shape[1]
+        if position >= frames:
+            return
+    while position < frames:
+        count = min(BLOCK, frames - position)
+        yield np.zeros((take.header.channels, count), dtype=np.float32)
+        position += count
+
+
+def _pieces(events: tuple[Event, ...], start: int, stop: int) -> Iterator[tuple[int, int, list[Event]]]:
+    """Cut frames into pieces of up to 1024, before which events take effect: first, behind last, events."""
+    due: dict[int, list[Event]] = {}
+    for event in between(events, start, stop):
+        due.setdefault(event.frame, []).append(event)
+    cuts = sorted({*range(start, stop, BLOCK), *due, stop})
+    for first, last in pairwise(cuts):
+        yield first, last, due.get(first, [])
+
+
+class _Player:
+    """The chain and the gate behind it, as the engine has them."""
+
+    def __init__(self, take: Take, stage: Stage) -> None:
+        self._chain = stage.chain
+        self._restyling = stage.restyling
+        self._length = round(gate.SECONDS * take.header.sample_rate)
+        muted = take.header.values.get(MUTE.id, MUTE.default)
+        self._gate = Gate(self._length, opened=not muted)
+
+    def turn(self, frame: int, events: list[Event]) -> None:
+        """Have events take effect before a frame."""
+        place = 0
+        while place < len(events):
+            event = events[place]
+            place += 1
+            if isinstance(event, Restart):
+                place += self._restart(event, events[place:])
+            elif isinstance(event, StyleChange):
+                if self._restyling is not None:
+                    self._restyling.change(event)
+            elif event.id == MUTE.id:
+                self._gate.turn(opened=not event.value, at=frame)
+            else:
+                self._chain.set(event.id, event.value)
+
+    def _restart(self, event: Restart, following: list[Event]) -> int:
+        """Have the chain forget; return how many of the following events said where it stands then."""
+        count = 0
+        if event.kind == "begin":
+            # All parameters, and before or after them the styles that another engine found in its slots.
+            moves = 0
+            for later in following:
+                if isinstance(later, Restart) or (isinstance(later, Move) and moves == len(PARAMETERS)):
+                    break
+                moves += isinstance(later, Move)
+                count += 1
+        for move in following[:count]:
+            if not isinstance(move, Move):
+                continue
+            if move.id == MUTE.id:
+                self._gate = Gate(self._length, opened=not move.value)
+            else:
+                self._chain.set(move.id, move.value)
+        if self._restyling is not None:
+            self._restyling.begin_with(following[:count])
+        self._chain.reset()
+        return count
+
+    def play(self, start: int, sound: Sound) -> Sound:
+        return self._gate.apply(start, self._chain.process(sound))
+
+
+class Comparison:
+    """Whether what is played again is what was heard; fed with it block by block.
+
+    Parameters
+    ----------
+    take : that is played again
+    """
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        #: stretches of the wet sound that differ when rounded to 24 bits; those that are near each other are joined
+        self.differing: list[Span] = []
+        self._hash = hashlib.sha256()
+        self._wet = take.wet()
+        self._held = np.zeros((take.header.channels, 0), dtype=np.float32)
+        self._position = 0
+
+    def feed(self, sound: Sound) -> None:
+        """Compare the next [channels, n]."""
+        self._hash.update(interleaved(sound))
+        count = sound.shape[1]
+        while self._held.shape[1] < count and (block := next(self._wet, None)) is not None:
+            self._held = np.concatenate([self._held, block], axis=1)
+        heard, self._held = self._held[:, :count], self._held[:, count:]
+        differs = to_steps(sound[:, : heard.shape[1]]) != to_steps(heard)
+        places = np.flatnonzero(differs.any(axis=0))
+        if places.size:
+            self._differ(self._position + int(places[0]), self._position + int(places[-1]) + 1)
+        self._position += count
+
+    def _differ(self, start: int, stop: int) -> None:
+        near = self._take.header.sample_rate // 2
+        if self.differing and start - self.differing[-1][1] < near:
+            start = self.differing.pop()[0]
+        self.differing.append((start, stop))
+
+    @property
+    def same(self) -> bool:
+        """Whether every sample is the same: as 32-bit floats where their hash is known, else rounded to 24 bits."""
+        known = self._take.header.wet_sha256
+        return not self.differing and known in ("", self._hash.hexdigest())

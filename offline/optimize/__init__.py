@@ -1,0 +1,1 @@
+"""Optimisation of a sound against losses, block by block."""

@@ -1,0 +1,114 @@
+"""What a loss has to be for tracks of any length: a function of sums over time.
+
+A Gram matrix is a sum over frames, and so is everything else that sounds are compared by here. Then the gradient of a
+whole track needs no more memory than a block's: a first pass adds up the sums of all blocks; the loss and its
+gradient with respect to these few numbers follow; in a second pass each block carries that gradient, which is the same
+for all of them, back to its own frames. Nothing is approximated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ...dsp.stft import compress
+
+Sums = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some frames of a sound at the reference level, the core, and those around them that exist.
+
+    Attributes
+    ----------
+    magnitude : Tensor [frames of the block, bins]: a leaf, which gradients flow to
+    current : Tensor [bins, frames of the block], log-magnitudes
+    first, last : the core's first frame and the one after its last, counted in the sound
+    before : frames of the block before the core
+    total : frames of the sound
+    """
+
+    magnitude: Tensor
+    current: Tensor
+    first: int
+    last: int
+    before: int
+    total: int
+
+    @classmethod
+    def of(cls, magnitude: Tensor, *, first: int, last: int, before: int, total: int) -> Block:
+        """A block of magnitudes; log-magnitudes follow from them."""
+        return cls(magnitude, compress(magnitude.mT), first, last, before, total)
+
+    def within(self, first: int, last: int) -> slice:
+        """Where frames `first` to `last` - 1 of the sound stand in this block."""
+        shift = self.before - self.first
+        return slice(first + shift, last + shift)
+
+
+class Term(Protocol):
+    """One loss. Of every frame each sum must count exactly once: sums are over the core, the rest is context."""
+
+    @property
+    def context(self) -> int:
+        """Frames on each side of the core that the sums need; beyond the sound's ends there are none."""
+
+    def renew(self, generator: torch.Generator) -> None:
+        """Draw what is random; called before every step."""
+
+    def sums(self, block: Block) -> Sums:
+        """What is added up over all blocks; differentiable with respect to the block's magnitudes."""
+
+    def loss(self, sums: Sums) -> Tensor:
+        """The loss, a scalar, of the sums of the whole sound, which are of float64."""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A term, by its name, and how much it counts."""
+
+    name: str
+    term: Term
+    weight: float
+
+
+def add(totals: list[Sums] | None, sums: Sequence[Sums]) -> list[Sums]:
+    """Totals with one more block's sums, in float64."""
+    if totals is None:
+        return [tuple(value.detach().double() for value in one) for one in sums]
+    return [
+        tuple(total + value.detach() for total, value in zip(old, new, strict=True))
+        for old, new in zip(totals, sums, strict=True)
+    ]
+
+
+def losses_and_slopes(
+    terms: Sequence[Weighted], totals: Sequence[Sums]
+) -> tuple[dict[str, float], list[Sums]]:
+    """Each term's loss, unweighted, and the gradient of their weighted sum with respect to the totals, float32."""
+    leaves = [tuple(value.clone().requires_grad_() for value in one) for one in totals]
+    losses = [one.term.loss(sums) for one, sums in zip(terms, leaves, strict=True)]
+    flat = [value for one in leaves for value in one]
+    whole = torch.stack([one.weight * loss for one, loss in zip(terms, losses, strict=True)]).sum()
+    slopes = iter(torch.autograd.grad(whole, flat, allow_unused=True))
+    grouped = [
+        tuple(torch.zeros_like(v).float() if (g := next(slopes)) is None else g.float() for v in one)
+        for one in leaves
+    ]
+    return {one.name: float(loss.detach()) for one, loss in zip(terms, losses, strict=True)}, grouped
+
+
+def carry_back(sums: Sequence[Sums], slopes: Sequence[Sums]) -> None:
+    """Back-propagate the gradient of the totals through one block's sums."""
+    values, given = [], []
+    for one, slope in zip(sums, slopes, strict=True):
+        for value, s in zip(one, slope, strict=True):
+            if value.requires_grad:
+                values.append(value)
+                given.append(s.to(value.dtype))
+    torch.autograd.backward(values, given)

@@ -1,0 +1,173 @@
+"""Optimisation against fresh random networks, on the audio that comes out, for tracks of any length.
+
+A fixed random network is over-fitted: what is optimised against it satisfies that network and no other. So every step
+draws a new one, of another kernel size, and the statistics themselves are all that can be learnt.
+
+What is optimised are a gain, in nepers, and a turn of phase for every bin and frame of the sound's STFT. Both pass
+through the inverse and the forward transform before any loss is taken: what is measured is the STFT that the resulting
+signal has, so that no magnitudes are found which no signal has. Against samples as unknowns, this is a
+preconditioning: all bins, loud and soft, have gradients of one scale, as Adam's one size of step for all needs.
+
+All channels share gains and turns, so that differences of level and phase between them, the stereo image, stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...dsp.frames import Framing
+from ...dsp.stft import compress
+from ...media.spool import Spool
+from ..recipes.registry import Gramophone
+from ..work.block_pool import crew
+from .content_loss import ContentEnvelopes
+from .descent import Descent, Sound, Step, mean_power
+from .losses import Block, Weighted
+from .loudness_normalisation import SteadyLoudness
+from .optimizer_state import (
+    Samples,
+    SamplesInMemory,
+    SamplesOnDisk,
+    Unknowns,
+    UnknownsInMemory,
+    UnknownsOnDisk,
+)
+from .style_loss import StyleTerm
+from .texture_loss import TextureTerm
+
+OnStep = Callable[[int, float], None]
+
+# Frames of one block, and the most frames of a sound that is held in memory: for stereo, 150 MB.
+BLOCK = 256
+HELD = 1536
+
+# The loss is relative to the content's distance from the style: of tracks, this many runs of so many frames tell it.
+_RUNS, _RUN = 8, 64
+
+
+def optimise_sound(
+    start: Spool,
+    out: Spool,
+    content: Spool,
+    style: Tensor,
+    settings: Gramophone,
+    *,
+    generator: torch.Generator,
+    on_step: OnStep,
+    folder: Path,
+    block: int = BLOCK,
+    held: int = HELD,
+) -> None:
+    """Optimise a sound towards a style's statistics while keeping what happens in the content.
+
+    Parameters
+    ----------
+    start : where to begin
+    out : where the sound goes; as long as `start`, with as many channels, and another file
+    content : as long, at the reference level; the loss is relative to its distance from the style
+    style : Tensor [bins, frames of its own], log-magnitudes; everything is computed on its device
+    settings : the recipe's
+    generator : draws the networks, on the CPU
+    on_step : called with the number of steps done and the style loss before that step: the mean over raw and
+        centred, linear and rectified, of ‖G - G_style‖ / ‖G_content - G_style‖ on that step's network
+    folder : for the files of a sound that is not held in memory, which are removed in the end
+    block : frames that are worked on at a time; the result does not depend on it, but for rounding
+    held : sounds of no more frames than this are held in memory
+    """
+    device = style.device
+    framing = Framing(settings.n_fft, settings.hop, start.length, device=device)
+    in_memory = framing.frames <= held
+    terms = loss_terms(content, style, settings, framing, block=block)
+    loudness = SteadyLoudness(settings.n_fft, settings.hop, settings.sample_rate, device=device)
+    with ExitStack() as stack:
+        unknowns: Unknowns
+        kept: list[Samples]
+        if in_memory:
+            margin = 2 * settings.n_fft
+            kept = [SamplesInMemory(start.channels, start.length, margin, device=device) for _ in range(3)]
+            unknowns = UnknownsInMemory(framing.frames, framing.bins, device=device)
+        else:
+            names = "slopes.spool", "level.spool", "unknowns"
+            for name in names:
+                stack.callback((folder / name).unlink, missing_ok=True)
+            spools = (
+                Spool.create(folder / name, channels=start.channels, length=start.length)
+                for name in names[:2]
+            )
+            kept = [SamplesOnDisk(spool, device=device) for spool in (out, *spools)]
+            unknowns = UnknownsOnDisk(folder / names[2], framing.frames, framing.bins, device=device)
+        sound = Sound(SamplesOnDisk(start, device=device), *kept)
+        workers = stack.enter_context(crew(device))
+        descent = Descent(framing, sound, unknowns, loudness, workers, block=block, held=in_memory)
+        descent.synthesise()
+        descent.listen()
+        beside = stack.enter_context(ThreadPoolExecutor(1))
+
+        def renew() -> None:
+            for one in terms:
+                one.term.renew(generator)
+
+        renewed = beside.submit(renew)
+        for step in range(1, settings.steps + 1):
+            renewed.result()
+            losses = descent.differentiate(terms)
+            # The next step's networks are drawn, and shown the style, while the sound is computed.
+            renewed = beside.submit(renew)
+            # Constant for the first half, then down to zero: fresh networks make every gradient a noisy one.
+            decay = min(1.0, 2.0 * (1.0 - (step - 1) / settings.steps))
+            descent.synthesise(Step(step, settings.learning_rate * decay, settings.phase_rate * decay))
+            on_step(step, losses["style"])
+        if in_memory:
+            out.write(0, sound.present.read(0, start.length).cpu().numpy())
+
+
+def loss_terms(
+    content: Spool, style: Tensor, settings: Gramophone, framing: Framing, *, block: int = BLOCK
+) -> list[Weighted]:
+    """All that is minimised, with its weights. A further term is a further line here, its weight a setting."""
+    source = SamplesOnDisk(content, device=style.device)
+    frames, device, highest = framing.frames, style.device, settings.sample_rate / 2
+
+    def magnitudes(first: int, last: int) -> Tensor:
+        return mean_power(framing.analyse(source.read(*framing.span(first, last)))).sqrt_().mT
+
+    def consecutive() -> Iterator[Tensor]:
+        for first in range(0, frames, block):
+            yield magnitudes(max(first - 1, 0), min(first + block, frames))
+
+    def sampled() -> list[Tensor]:
+        length = max(_RUN, 2 * max(settings.kernels))
+        if frames <= _RUNS * length:
+            return [compress(magnitudes(0, frames))]
+        starts = [i * (frames - length) // (_RUNS - 1) for i in range(_RUNS)]
+        return [compress(magnitudes(first, first + length)) for first in starts]
+
+    def surrounded(context: int) -> Iterator[Block]:
+        for first in range(0, frames, block):
+            last, begin = min(first + block, frames), max(first - context, 0)
+            around = magnitudes(begin, min(last + context, frames)).mT
+            yield Block.of(around, first=first, last=last, before=first - begin, total=frames)
+
+    network = partial(StyleTerm, kernels=settings.kernels, filters=settings.filters, rank=settings.rank)
+    terms = [
+        Weighted("style", network(sampled(), style, frames=frames), 1.0),
+        Weighted(
+            "content",
+            ContentEnvelopes(consecutive(), frames=frames, bins=framing.bins, highest=highest, device=device),
+            settings.content_weight,
+        ),
+    ]
+    if settings.texture_weight:
+        rate = settings.sample_rate / settings.hop
+        texture = TextureTerm(style, frames=frames, frame_rate=rate, highest=highest)
+        terms.append(
+            Weighted("texture", texture.start_from(surrounded(texture.context)), settings.texture_weight)
+        )
+    return [one for one in terms if one.weight]

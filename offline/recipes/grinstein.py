@@ -1,0 +1,139 @@
+"""From the content towards a style, style loss only (Grinstein, Duong, Ozerov and Pérez 2017), with three networks.
+
+The content itself is the start, and no term holds it: what the style's statistics do not ask to change, stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...dsp.stft import stft
+from ...models.gram import squared_gram_difference
+from ...models.networks.features import FeatureNetwork, random_network
+from ...models.networks.texture_model import TextureStatistics, texture_statistics
+from .gatys import STYLE_LAYERS, image, vgg19, vgg_style_loss
+from .lbfgs import OnStep, minimise
+from .settings import Grinstein
+
+
+def optimise_from_content(
+    content: Tensor, style: Tensor, settings: Grinstein, *, generator: torch.Generator, on_step: OnStep
+) -> Tensor:
+    """Optimise a log-magnitude spectrogram against the shallow random network or VGG-19.
+
+    Parameters
+    ----------
+    content, style : Tensor [bins, frames of each], log-magnitudes
+    settings : the recipe's; `network` is shallow or vgg19
+    generator : draws the network
+    on_step : called with the number of steps done and the loss, which is 1 at the content
+
+    Returns
+    -------
+    Tensor [bins, frames of the content]
+
+    Raises
+    ------
+    InputError
+        The file of weights is missing or not VGG-19's.
+    """
+    white = float(torch.maximum(content.max(), style.max()).clamp_min(1e-6))
+    if settings.network == "vgg19":
+        network = vgg19(settings.weights, pooling="average", generator=generator).to(content.device)
+        pictures = [image(spectrogram / white) for spectrogram in (content, style)]
+        network = network.normalised(pictures)
+        of_features = vgg_style_loss(network, pictures[1], (1.0 / len(STYLE_LAYERS),))
+
+        def distance(spectrogram: Tensor) -> Tensor:
+            return of_features(network(image(spectrogram), STYLE_LAYERS))
+
+    else:
+        shallow = _shallow(content.shape[0], settings, generator).to(content.device)
+        with torch.no_grad():
+            target = shallow(style / white)
+
+        def distance(spectrogram: Tensor) -> Tensor:
+            return squared_gram_difference(shallow(spectrogram), target)
+
+    start = content / white
+    with torch.no_grad():
+        scale = float(distance(start).clamp_min(1e-20))
+    return white * minimise(start, lambda x: distance(x) / scale, steps=settings.steps, on_step=on_step)
+
+
+def _shallow(bins: int, settings: Grinstein, generator: torch.Generator) -> FeatureNetwork:
+    """The random layer of Ulyanov and Lebedev 2016, which the paper takes over."""
+    return random_network(
+        bins,
+        filters=settings.filters,
+        kernel=settings.kernel,
+        relu=True,
+        init="ulyanov2016",
+        generator=generator,
+    )
+
+
+def optimise_texture(
+    content: Tensor, style: Tensor, settings: Grinstein, *, sample_rate: int, on_step: OnStep
+) -> Tensor:
+    """Impose a style's texture statistics on a sound, sample by sample.
+
+    The loss is the mean over the groups of statistics (mean, variation, skewness, kurtosis, correlation, modulation
+    power, C1, C2) of Σ (s - s_style)² / Σ (s_content - s_style)², so that it is 1 at the content and no group
+    outweighs the others.
+
+    Parameters
+    ----------
+    content, style : Tensor [1, samples of each]
+    settings : the recipe's
+    sample_rate : Hz, of both
+    on_step : called with the number of steps done and the loss
+
+    Returns
+    -------
+    Tensor [1, samples of the content]
+    """
+    with torch.no_grad():
+        target = texture_statistics(style, sample_rate)
+        scales = [
+            value.clamp_min(1e-9) for value in _squares(texture_statistics(content, sample_rate), target)
+        ]
+    length = content.shape[-1]
+    response = _audible(content, style, settings)
+
+    def filtered(samples: Tensor, gain: Tensor) -> Tensor:
+        result: Tensor = torch.fft.irfft(torch.fft.rfft(samples) * gain, n=length)
+        return result
+
+    def loss(white: Tensor) -> Tensor:
+        found = _squares(texture_statistics(filtered(white, response), sample_rate), target)
+        return torch.stack([value / scale for value, scale in zip(found, scales, strict=True)]).mean()
+
+    start = filtered(content, 1.0 / response)
+    return filtered(minimise(start, loss, steps=settings.steps, on_step=on_step), response)
+
+
+def _audible(content: Tensor, style: Tensor, settings: Grinstein) -> Tensor:
+    """How loud the two sounds are at each frequency of the content's spectrum, Tensor [length // 2 + 1].
+
+    The unknowns are the samples with this taken out: soft bands weigh in the slopes as much as loud ones, and L-BFGS
+    need not find that out. Nothing but the way changes by it; the minimum is where it was.
+    """
+    ours, theirs = (
+        stft(x, settings.n_fft, settings.hop).abs().square().mean(dim=(0, 2)) for x in (content, style)
+    )
+    power = ours + theirs
+    power = power + 1e-8 * power.max() + 1e-16
+    # Straight lines from one bin to the next: a filter without corners.
+    bins = content.shape[-1] // 2 + 1
+    line = functional.interpolate(power.sqrt()[None, None], size=bins, mode="linear", align_corners=True)
+    return line[0, 0]
+
+
+def _squares(ours: TextureStatistics, target: TextureStatistics) -> list[Tensor]:
+    names = [field.name for field in fields(TextureStatistics)]
+    return [(getattr(ours, name) - getattr(target, name)).square().sum() for name in names]

@@ -1,0 +1,1 @@
+"""Renders: from content and style to a stylised track."""

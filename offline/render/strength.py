@@ -1,0 +1,123 @@
+"""Strength: the way from the content to the stylised sound, and the level at which either is heard."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...dsp.frames import Framing, power
+from ...dsp.mastering import TRACK_CEILING_DB, loudness_of, master, measure
+from ...media.spool import Sink, Spool
+from ..work.block_pool import blocks, crew
+
+N_FFT = 2048
+HOP = 512
+
+Samples = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mastered:
+    """How loud a sound was to be and came out, LUFS; -inf for silence."""
+
+    wanted: float
+    reached: float
+
+
+def at_strength(content: Samples, stylised: Samples, sample_rate: int, strength: float) -> Samples:
+    """The sound at a strength, at the content's loudness; see :func:`strengthened`.
+
+    Parameters
+    ----------
+    content, stylised : array [channels, samples], equally long
+    sample_rate : Hz, of both
+    strength : 0 (the content, unchanged) to 1 (the stylised sound)
+    """
+    if strength == 0.0:
+        return content.copy()
+    with tempfile.TemporaryDirectory(prefix="gramophone-") as name:
+        sounds: list[Spool] = []
+        for place, samples in (("content", content), ("stylised", stylised), ("out", None)):
+            spool = Spool.create(Path(name, place), channels=content.shape[0], length=content.shape[1])
+            if samples is not None:
+                spool.write(0, samples)
+            sounds.append(spool)
+        target = loudness_of(sounds[0], sample_rate)
+        ours, theirs, out = sounds
+        strengthened(ours, theirs, out, sample_rate, strength, target=target, folder=Path(name))
+        return out.read(0, content.shape[1]).astype(np.float64)
+
+
+def strengthened(
+    content: Spool,
+    stylised: Spool,
+    out: Sink,
+    sample_rate: int,
+    strength: float,
+    *,
+    target: float,
+    folder: Path,
+    on_step: Callable[[int, int], None] = lambda _, __: None,
+) -> Mastered:
+    """Write the sound at a strength and a loudness (see :func:`dsp.mastering.master` for its limits).
+
+    Magnitudes move along the straight line (1 - t) |X| + t |Y|, with the phase of the same mixture of the spectra, so
+    that nothing cancels on the way. The straight line between log-magnitudes would be the geodesic of the closed
+    form, but on it the style distance first rises where content and style are loud in different bins: halfway, both
+    are soft. Since distances are measured on a logarithmic scale, on which a soft sound beside a loud one hardly
+    counts, t = 1 - (1 - s)² makes equal steps of strength more nearly equal steps of style distance.
+
+    Parameters
+    ----------
+    content, stylised : equally long
+    out : as long; the result
+    sample_rate : Hz, of all
+    strength : above 0, to 1 (the stylised sound)
+    target : LUFS
+    folder : for what lies between
+    on_step : called with the steps done, and all there are
+    """
+    level = measure(stylised, sample_rate)
+    on_step(1, 3)
+    if strength < 1.0:
+        # Equally loud, and limited only once it is mixed: limited twice, it would jump where strength reaches 1.
+        ours = loudness_of(content, sample_rate)
+        known = math.isfinite(level.loudness) and math.isfinite(ours)
+        gain = 10.0 ** ((ours - level.loudness) / 20.0) if known else 1.0
+        stylised = _blend(content, stylised, gain, 1.0 - (1.0 - strength) ** 2, folder / "blend.spool")
+        level = measure(stylised, sample_rate)
+    on_step(2, 3)
+    reached = master(stylised, out, sample_rate, target, level=level, ceiling_db=TRACK_CEILING_DB)
+    (folder / "blend.spool").unlink(missing_ok=True)
+    on_step(3, 3)
+    return Mastered(target, reached)
+
+
+def _blend(content: Spool, stylised: Spool, gain: float, way: float, path: Path) -> Spool:
+    out = Spool.create(path, channels=content.channels, length=content.length)
+    device = torch.device("cpu")
+    framing = Framing(N_FFT, HOP, content.length, device=device)
+
+    def mix(first: int, last: int) -> tuple[int, Tensor]:
+        low, high = max(0, first - framing.reach), min(framing.frames, last + framing.reach)
+        span = framing.span(low, high)
+        ours, theirs = (framing.analyse(torch.from_numpy(s.read(*span))) for s in (content, stylised))
+        theirs *= gain
+        magnitude = torch.lerp(power(ours).sqrt_(), power(theirs).sqrt_(), way)
+        mixed = torch.lerp(ours, theirs, way)
+        mixed *= magnitude * power(mixed).clamp_min_(1e-24).rsqrt_()
+        start, stop = first * HOP, content.length if last == framing.frames else last * HOP
+        return start, framing.synthesise(mixed, low)[:, start - span[0] : stop - span[0]]
+
+    with crew(device) as workers:
+        for start, samples in workers.in_order(mix, blocks(framing.frames)):
+            out.write(start, samples.numpy())
+    return out

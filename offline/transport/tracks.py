@@ -1,0 +1,316 @@
+"""The closed form over a whole track, in memory that does not grow with it.
+
+Each round goes over the track a few times, block by block, with what lies between on disk:
+
+1. log-magnitudes of all frames are written down;
+2. for each window of statistics (by default there is one, the whole track): sums over its frames, from which the map is
+   solved; the frames are moved, and counted, from which the style's distribution follows; they take it;
+3. the phase is rebuilt, on blocks with as many frames around them as the iterations carry anything over.
+
+No pass knows where blocks begin, so there are no seams: another size of block gives the same sound, to the bit where
+the libraries compute a frame alike whatever its neighbours are. That has to be so: iterations of the phase make some
+hundred times more of any difference, and the next round as much again of what has become of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...dsp.frames import Framing, power
+from ...dsp.level import REFERENCE_LUFS
+from ...dsp.meters import LoudnessMeter
+from ...dsp.phase import block_context, griffin_lim_block
+from ...dsp.stft import compress, expand
+from ...media.spool import Spool
+from ..recipes.registry import Transport
+from ..work.block_pool import BLOCK_FRAMES, Crew, blocks, crew
+from ..work.checkpoint import Workplace
+from .closed_form import Curves, FrameSums, StyleSide, sounding
+from .windows import Window, windows
+
+T = TypeVar("T")
+
+OnStep = Callable[[int, int], None]
+
+# Iterations of the phase in one go over the track. More of them take another go, which begins without momentum: a
+# block's context grows with the iterations, and work on context is done twice.
+MOST_ITERATIONS = 16
+
+# Statistics of windows of more frames than this, a dozen for each of 1025 bins, are those of every other one. At the
+# usual overlap of three quarters, what a frame has is in its neighbours as well: half as many overlap by one half, and
+# more than that adds next to nothing to an estimate (Welch 1967).
+MANY_FRAMES = 12288
+
+# Samples at a time where nothing is transformed.
+PIECE = 1 << 18
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track at the recipe's rate and the reference level, and the round that works on it.
+
+    Attributes
+    ----------
+    framing : of the track
+    settings : the recipe's
+    style : the style's side of the closed form
+    folder : for what lies between the passes
+    device : where blocks are computed
+    crew : who computes them
+    size : frames in a block
+    on_block : called after each block of each pass
+    """
+
+    framing: Framing
+    settings: Transport
+    style: StyleSide
+    folder: Path
+    device: torch.device
+    crew: Crew
+    size: int
+    on_block: Callable[[], None]
+
+    def frames_of(self, sound: Spool) -> Spool:
+        """Write down log-magnitudes [bins, frames] of a sound [channels, samples]."""
+        logs = self._frames("logs")
+
+        def analyse(first: int, last: int) -> None:
+            _put(logs, first, compress(_power_mean(power(self._spectrum(sound, first, last)))))
+
+        self._all(analyse, blocks(self.framing.frames, self.size))
+        return logs
+
+    def sounding(self, logs: Spool) -> Spool:
+        """Where a content's frames sound, [1, frames], see :func:`offline.transport.closed_form.sounding`."""
+        out = Spool.create(self.folder / "sounding.spool", channels=1, length=self.framing.frames)
+        for first, last in blocks(self.framing.frames, self.size):
+            out.write(first, sounding(self._get(logs, first, last)).cpu().numpy()[None])
+        return out
+
+    def moved(self, logs: Spool, sounds: Spool, stretches: list[Window], *, coupled: bool) -> Spool:
+        """The log-magnitudes that the style asks for, from a sound's; those may be overwritten."""
+        single = len(stretches) == 1
+        between, wanted = (logs, logs) if single else (self._frames("moved"), self._frames("wanted"))
+        for stretch in stretches:
+            self._move(logs, between, wanted, sounds, stretch, coupled=coupled)
+        return wanted
+
+    def _move(
+        self, logs: Spool, between: Spool, wanted: Spool, sounds: Spool, stretch: Window, *, coupled: bool
+    ) -> None:
+        """Add what one window's map and distribution make of its frames to what is wanted."""
+        # Sums depend, in their last digits, on how they are grouped, and phases in the end on the last digits.
+        fixed = blocks(stretch.last, first=stretch.first)
+        ranges = blocks(stretch.last, self.size, first=stretch.first)
+
+        def weights(first: int, last: int) -> Tensor | None:
+            found = stretch.weights(first, last)
+            return None if found is None else found.to(self.device)
+
+        every = 2 if stretch.last - stretch.first > MANY_FRAMES else 1
+
+        def counted(first: int) -> slice:
+            # Of the frames from `first` on: which they are depends neither on blocks nor on windows.
+            return slice(-first % every, None, every)
+
+        def sums(first: int, last: int) -> FrameSums:
+            some, shares = counted(first), weights(first, last)
+            frames = self._get(logs, first, last)[some]
+            return FrameSums.of(frames, None if shares is None else shares[some], self.style.around)
+
+        total = reduce(add, self._go(sums, fixed))
+        with self.crew.together():
+            mapping = self.style.solve(total, coupled=coupled)
+
+        def move(first: int, last: int) -> Tensor:
+            frames = mapping.move(self._get(logs, first, last))
+            _put(between, first, frames)
+            some, shares = counted(first), weights(first, last)
+            return mapping.count(frames[some], None if shares is None else shares[some])
+
+        counts = reduce(add, self._go(move, fixed))
+        with self.crew.together():
+            curves = Curves(mapping, counts, self.style, amount=self.settings.distribution)
+
+        def shape(first: int, last: int) -> None:
+            share = torch.from_numpy(sounds.read(first, last)[0]).to(self.device)
+            part = weights(first, last)
+            shaped = (
+                curves(self._get(between, first, last)) * (share if part is None else share * part)[:, None]
+            )
+            if part is not None and stretch.before is not None:
+                shaped += self._get(wanted, first, last)
+            _put(wanted, first, shaped)
+
+        self._all(shape, ranges)
+
+    def rebuilt(self, sound: Spool, wanted: Spool, iterations: int, name: str) -> tuple[Spool, float]:
+        """A sound with the magnitudes wanted, from another one's phase and balance of channels; and its loudness.
+
+        Returns
+        -------
+        Spool [channels, samples], and LUFS
+        """
+        left, current = iterations, sound
+        while True:
+            count = min(left, MOST_ITERATIONS)
+            left -= count
+            meter = LoudnessMeter(sound.channels, self.settings.sample_rate)
+            done = self._rebuild(
+                sound, wanted, current, iterations, self.folder / f"{name}-{left}.spool", meter
+            )
+            if current is not sound:
+                current.path.unlink()
+            current = done
+            if not left:
+                break
+        target = self.folder / f"{name}.spool"
+        current.path.replace(target)
+        return Spool.open(target), meter.result()
+
+    def _rebuild(
+        self, sound: Spool, wanted: Spool, phases: Spool, iterations: int, path: Path, meter: LoudnessMeter
+    ) -> Spool:
+        framing, frames = self.framing, self.framing.frames
+        out = Spool.create(path, channels=sound.channels, length=sound.length)
+        around = block_context(framing, iterations)
+
+        def rebuild(first: int, last: int) -> tuple[int, Tensor]:
+            low, high = max(0, first - around), min(frames, last + around)
+            spectrum = self._spectrum(sound, low, high)
+            powers = power(spectrum)
+            # One gain for all channels keeps the stereo image.
+            gain = expand(self._get(wanted, low, high)) / _power_mean(powers)
+            magnitude = powers.sqrt_().mul_(gain)
+            if phases is not sound:
+                spectrum = self._spectrum(phases, low, high)
+            samples = griffin_lim_block(magnitude, spectrum, framing, low, iterations=iterations)
+            # A block answers for the samples from its first frame's centre to the next block's.
+            start, stop = first * framing.hop, sound.length if last == frames else last * framing.hop
+            offset = framing.span(low, high)[0]
+            return start, samples[:, start - offset : stop - offset].cpu()
+
+        for start, core in self._go(rebuild, blocks(frames, self.size)):
+            samples = core.numpy()
+            out.write(start, samples)
+            meter.feed(samples)
+        return out
+
+    def _go(self, work: Callable[[int, int], T], ranges: list[tuple[int, int]]) -> Iterator[T]:
+        for found in self.crew.in_order(work, ranges):
+            self.on_block()
+            yield found
+
+    def _all(self, work: Callable[[int, int], None], ranges: list[tuple[int, int]]) -> None:
+        for _ in self._go(work, ranges):
+            pass
+
+    def _frames(self, name: str) -> Spool:
+        return Spool.create(
+            self.folder / f"{name}.spool", channels=self.framing.bins, length=self.framing.frames
+        )
+
+    def _spectrum(self, sound: Spool, first: int, last: int) -> Tensor:
+        """STFT [channels, frames, bins] of some frames of a sound."""
+        samples = torch.from_numpy(sound.read(*self.framing.span(first, last)))
+        return self.framing.analyse(samples.to(self.device))
+
+    def _get(self, spool: Spool, first: int, last: int) -> Tensor:
+        """Rows [frames, bins] of a spool of frames, in one piece as they lie on disk."""
+        return torch.from_numpy(spool.read(first, last).T).to(self.device)
+
+
+def _put(spool: Spool, first: int, frames: Tensor) -> None:
+    spool.write(first, frames.cpu().numpy().T)
+
+
+def _power_mean(powers: Tensor) -> Tensor:
+    """As :func:`dsp.stft.power_mean`, from squared magnitudes [channels, frames, bins]."""
+    return powers.mean(dim=0).add_(1e-16).sqrt_()
+
+
+def transport_track(
+    content: Spool,
+    style: Tensor,
+    settings: Transport,
+    work: Workplace,
+    *,
+    local: float | None = None,
+    on_step: OnStep = lambda _, __: None,
+    size: int = BLOCK_FRAMES,
+) -> Spool:
+    """Give a track the statistics of a style.
+
+    Parameters
+    ----------
+    content : at the recipe's rate and the reference level
+    style : Tensor [bins, frames], log-magnitudes; everything is computed on its device
+    settings : the recipe's
+    work : where the files are; rounds that are finished there are not done again
+    local : seconds over which statistics are taken; None is the whole track
+    on_step : called with the blocks done, and all there are
+    size : frames in a block; the result does not depend on it
+
+    Returns
+    -------
+    Spool, at the reference level
+    """
+    device = style.device
+    framing = Framing(settings.n_fft, settings.hop, content.length, device=device)
+    length = None if local is None else local * settings.sample_rate / settings.hop
+    stretches = windows(framing.frames, length)
+    turns = [settings.early_iterations] * (settings.rounds - 1) + [settings.phase_iterations]
+    count = len(blocks(framing.frames, size))
+    over_windows = sum(
+        2 * len(blocks(stretch.last, first=stretch.first))
+        + len(blocks(stretch.last, size, first=stretch.first))
+        for stretch in stretches
+    )
+    costs = [count * (1 + max(1, -(-n // MOST_ITERATIONS))) + over_windows for n in turns]
+    done = 0
+
+    def count_block() -> None:
+        nonlocal done
+        done += 1
+        on_step(done, sum(costs))
+
+    sound = content
+    theirs = StyleSide(style, settings)
+    with crew(device) as workers:
+        track = Track(framing, settings, theirs, work.folder, device, workers, size, count_block)
+        for turn in range(settings.rounds):
+            stage = f"round {turn + 1}"
+            if (found := work.find(stage)) is None:
+                # What no signal can have is lost on the way through the phase; another round sees what is missing.
+                logs = track.frames_of(sound)
+                sounds = work.find("sounding") or work.keep("sounding", track.sounding(logs))
+                wanted = track.moved(logs, sounds, stretches, coupled=turn == 0)
+                found, level = track.rebuilt(sound, wanted, turns[turn], f"rebuilt-{turn + 1}")
+                to_reference(found, level)
+                found = work.keep(stage, found)
+            else:
+                done = sum(costs[: turn + 1])
+            if sound is not content:
+                work.drop(f"round {turn}")
+            sound = found
+    work.clear("logs", "moved", "wanted")
+    return sound
+
+
+def to_reference(sound: Spool, level: float) -> None:
+    """Bring a sound of this loudness, LUFS, to the reference level (see :func:`dsp.level.at_reference`), in place."""
+    if not math.isfinite(level):
+        return
+    gain = 10.0 ** ((REFERENCE_LUFS + 10.0 * math.log10(sound.channels) - level) / 20.0)
+    for start in range(0, sound.length, PIECE):
+        sound.write(start, sound.read(start, start + PIECE) * np.float32(gain))

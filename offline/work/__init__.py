@@ -1,0 +1,1 @@
+"""How long work goes on: its folder, its progress, its memory, its blocks."""

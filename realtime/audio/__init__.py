@@ -1,0 +1,1 @@
+"""Audio devices, streams, rings, and when what is heard."""

@@ -1,0 +1,149 @@
+"""What the engine asks of its two neighbours: the chain that works on the sound, and the stream that moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ...plugins.parameter import Parameter
+from .jack_ports import Connections
+from .rings import Frames, InputRing, OutputRing
+
+# Seconds. Short enough beside any block; a sleep costs about 20 microseconds of a core.
+POLL = 0.00025
+
+
+class ChainLike(Protocol):
+    """What the engine asks of `plugins.chain.Chain`."""
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """Every knob."""
+        ...
+
+    @property
+    def latency_samples(self) -> int:
+        """Constant after `prepare`."""
+        ...
+
+    @property
+    def hop(self) -> int | None:
+        """Samples from one burst of work to the next, if there are any."""
+        ...
+
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        """Get ready."""
+        ...
+
+    def process(self, block: Frames) -> Frames:
+        """Take and return [channels, n]."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        ...
+
+    def set(self, id: str, value: float) -> None:
+        """Give a knob a new target."""
+        ...
+
+    def get(self, id: str) -> float:
+        """Return a knob's target."""
+        ...
+
+
+class DeviceLostError(RuntimeError):
+    """The device, or the server behind it, has gone away while it was in use."""
+
+
+class Stream(Protocol):
+    """A device that moves frames between the rings.
+
+    Attributes
+    ----------
+    sample_rate
+        Hz
+    period
+        the largest number of frames that it moves at a time; known after `start`
+    device_latency
+        samples that pass between the rings and the outer world, both ways together
+    running_start
+        whether it begins amid sound, so that the first input must be faded in
+    notes
+        what the user should know
+    last_connections
+        what `connections` has returned last, or was seen during `start`
+    """
+
+    sample_rate: int
+    period: int
+    device_latency: int
+    running_start: bool
+    input_name: str
+    output_name: str
+    notes: list[str]
+    last_connections: Connections | None
+    input: InputRing
+    output: OutputRing
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last frame has been moved."""
+        ...
+
+    @property
+    def flowing(self) -> bool:
+        """Whether both flows run: the one ends when its ring is full, the other when its ring is empty."""
+        ...
+
+    @property
+    def frames(self) -> int:
+        """Frames moved since the beginning, of the files if there are any."""
+        ...
+
+    @property
+    def xruns(self) -> int:
+        """Blocks that were late or lost on the device's side."""
+        ...
+
+    def start(self, *, latency: float, algorithmic: int) -> int:
+        """Begin both flows with the same frame; return the buffer latency, in samples.
+
+        Parameters
+        ----------
+        latency
+            seconds that the output is to be kept ahead, at least
+        algorithmic
+            samples by which the chain is late; a stream that has an end moves what is late after it, too
+        """
+        ...
+
+    def connections(self) -> Connections | None:
+        """Return what else is connected to it, in systems where others may connect; else None."""
+        ...
+
+    def wait(self) -> None:
+        """Let a little time pass; raise DeviceLostError if the device is gone."""
+        ...
+
+    def realign(self) -> None:
+        """Begin both flows anew, from empty rings, with the same frame."""
+        ...
+
+    def close(self) -> None:
+        """End it and let go of the device."""
+        ...
+
+
+def ring_frames(sample_rate: int) -> int:
+    """Return the length of the rings: the power of two that holds at least a second."""
+    return 1 << (sample_rate - 1).bit_length()
+
+
+def whole_blocks(latency: float, *, sample_rate: int, period: int) -> int:
+    """Return the smallest number of samples that is `latency` seconds, at least a block, and whole blocks.
+
+    The device takes whole blocks: what is kept ahead beyond the last whole one makes the sound late and gives no
+    more time to compute.
+    """
+    return max(1, -(-round(latency * sample_rate) // period)) * period

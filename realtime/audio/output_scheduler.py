@@ -1,0 +1,270 @@
+"""What is heard at every moment, whether or not the chain was in time.
+
+The chain's output is late by its algorithmic latency A; the ring adds B, so that there is time to compute. With n
+frames of input taken in, the delayed dry signal is therefore known up to frame n + A + B of the output, which is A
+frames further than the chain can have got. The ring always holds this dry signal behind the last wet sample, joined to
+it without a step, and a fade to silence behind that. The chain's output replaces it as soon as it is computed; when it
+comes too late, the device has played what stood there.
+
+    ... wet wet wet | dry + (wet - dry of the last sample) · falling  | dry dry dry | mirrored dry · falling | silence
+                 frontier                                                         n + A + B
+
+No join is louder than what it joins. Fades are mixtures whose shares add up to 1 at most, and the sum in the picture is
+held within the larger of the last wet sample and the dry signal. Both are continuous, and so is what is held between.
+
+The device takes a block at a time, and after a stall nobody knows when. The way back to wet then leaves alone the block
+that may be taken just now, which would otherwise be some of the old and some of the new: it begins a block later, or
+where the engine has waited for the device again, so that nearly a whole block's time is left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...plugins import gate
+from ...plugins.gate import Gate
+from .rings import Frames, History, OutputRing
+
+# Seconds: of the join, of the crossfade back to wet, of the fade into and out of silence.
+JOIN = 0.003
+CROSSFADE = 0.005
+FADE = 0.005
+
+
+def rising(count: int) -> Frames:
+    """Return a raised cosine [count] from just above 0 to exactly 1."""
+    return (0.5 - 0.5 * np.cos(math.pi * np.arange(1, count + 1) / count)).astype(np.float32)
+
+
+class WriteAhead:
+    """Writes the output ring.
+
+    Parameters
+    ----------
+    ring
+        where the device reads
+    dry
+        the input, at the level that it shall have where it stands in
+    clock
+        gives the first frame that the device may not have begun to read
+    algorithmic, buffer
+        A and B, samples
+    period
+        the most frames that the device reads at a time
+    start
+        frame of the input at which the chain begins
+    sample_rate
+        Hz
+    muted
+        whether the gate is shut at first
+    """
+
+    def __init__(
+        self,
+        ring: OutputRing,
+        dry: History,
+        clock: Callable[[], int],
+        *,
+        algorithmic: int,
+        buffer: int,
+        period: int,
+        start: int,
+        sample_rate: int,
+        muted: bool,
+    ) -> None:
+        self._ring = ring
+        self._dry = dry
+        self._clock = clock
+        self._delay = algorithmic + buffer
+        self._period = period
+        #: every frame before this one is settled: wet, or too late for it
+        self.frontier = start + buffer
+        #: times that the chain was late, and times that even the dry signal had run out
+        self.deadlines_missed = 0
+        self.ring_empty = 0
+        self._falling = 1.0 - rising(round(JOIN * sample_rate))
+        self._crossfade = rising(round(CROSSFADE * sample_rate))
+        # How far the crossfade to wet is; all the way at the start.
+        self._place = self._crossfade.size
+        self._skipped = False
+        self._waited = False
+        # Until this frame the chain's output is of no use.
+        self._settled = 0
+        # What joins the dry signal to what is heard before it. The second one did when the crossfade that is under
+        # way began.
+        nothing = np.zeros((ring.channels, 0), dtype=np.float32)
+        self._join = self._under = _Join(0, nothing, np.zeros((ring.channels, 1), dtype=np.float32))
+        self._fade = rising(round(FADE * sample_rate))
+        # From this frame on the dry signal fades in.
+        self._dry_from = start - self._fade.size
+        # The dry signal is in the ring up to this frame; behind it, it fades out.
+        self._known = self.frontier
+        self._gate = Gate(round(gate.SECONDS * sample_rate), opened=not muted)
+
+    def open_gate(self, *, opened: bool) -> None:
+        """Let the output through, or silence it, from where it can still be changed; takes 10 ms."""
+        self._gate.turn(opened=opened, at=max(self.frontier, self._clock()))
+
+    @property
+    def silenced_from(self) -> int | None:
+        """The frame from which on the shut gate gives silence; None while it is open."""
+        return self._gate.done if not self._gate.opened else None
+
+    def lay(self, played: int, *, waited: bool) -> None:
+        """Write the delayed dry signal behind the frontier, as far as the input is known.
+
+        Parameters
+        ----------
+        played
+            the frame up to which the ring may be used again
+        waited
+            whether the device has only just moved
+        """
+        self._ring.extend(played)
+        self._waited = waited
+        now = self._clock()
+        late = now > self.frontier
+        if now + late * self._period > self._known:
+            self._recover(now)
+        self._known = self._dry.position + self._delay
+        start = max(self.frontier, now)
+        self._ring.write(start, self._block(np.zeros((self._ring.channels, 0), dtype=np.float32), start))
+
+    def place(self, wet: Frames | None, count: int) -> Frames:
+        """Write the next `count` samples of the chain, [channels, count], and the dry signal behind them.
+
+        None in their place says that the chain has failed: the dry signal stands in.
+
+        Returns
+        -------
+        [channels, n], what will be heard, n up to `count`: fewer where it is too late for the first ones
+        """
+        now = self._clock()
+        start, end = self.frontier, self.frontier + count
+        self.frontier = end
+        if now > start:
+            self._miss()
+        if now > start or not (self._place or self._waited):
+            start = min(max(start, now + self._period), end)
+        if wet is None or end <= self._settled:
+            self._place = 0
+            return self._gate.apply(start, self._fallback(start, end))
+        if start == end:
+            return np.zeros((self._ring.channels, 0), dtype=np.float32)
+        before = self._join
+        heard = self._faded(wet[:, count - (end - start) :], start)
+        # From here on the dry signal starts out where the wet one ends.
+        held = np.maximum(np.abs(wet[:, -1:]), np.minimum(np.abs(heard[:, -1:]), self._under.held))
+        self._join = _Join(end, (heard[:, -1:] - self._plain(end - 1, end)) * self._falling, held)
+        block = self._block(heard, start)
+        # Between here and the end of the writing lies as little as possible.
+        if self._clock() > start:
+            self._miss()
+            self._join = before
+            return block[:, :0]
+        self._ring.write(start, block)
+        if self._clock() > start:
+            # The device began to read just then, and may have got some of the old and some of the new.
+            self.deadlines_missed += 1
+        return block[:, : end - start]
+
+    def skip(self, count: int) -> None:
+        """Give up `count` samples of the chain: they were never computed."""
+        # The first time it belongs to the deadline that was missed; after that, each time is one of its own.
+        self.deadlines_missed += bool(self._place or self._skipped)
+        self._skipped = True
+        self._place = 0
+        self.frontier += count
+
+    def settle(self, count: int) -> None:
+        """Let the dry signal stand in for the next `count` samples of the chain."""
+        self._settled = self.frontier + count
+
+    def _faded(self, wet: Frames, start: int) -> Frames:
+        """Return `wet` on its way from dry to wet, itself where it is there."""
+        count = min(wet.shape[1], self._crossfade.size - self._place)
+        if count == 0:
+            return wet
+        self._skipped = False
+        if self._place == 0:
+            self._under = self._join
+        dry = self._under.apply(self._plain(start, start + count), start)
+        gain = self._crossfade[self._place : self._place + count]
+        self._place += count
+        return np.concatenate([dry + gain * (wet[:, :count] - dry), wet[:, count:]], axis=1)
+
+    def _miss(self) -> None:
+        """Count a deadline that was missed, unless the one before is not over; the way back begins anew."""
+        self.deadlines_missed += bool(self._place)
+        self._place = 0
+
+    def _block(self, heard: Frames, start: int) -> Frames:
+        """Return `heard`, which begins at frame `start`, and the dry signal behind it, as the gate leaves them."""
+        split = start + heard.shape[1]
+        end = max(split, self._known + self._fade.size)
+        block = np.concatenate([heard, self._fallback(split, end)], axis=1)
+        # Frame after frame in memory, as in the ring, so that they are copied there in no time.
+        return np.asfortranarray(self._gate.apply(start, block))
+
+    def _plain(self, start: int, stop: int) -> Frames:
+        """Return the delayed dry signal [channels, stop - start], mirrored and faded beyond what is known of it."""
+        known = self._known
+        split = min(max(known, start), stop)
+        out = self._dry.get(start - self._delay, split - self._delay)
+        if split < stop:
+            # Mirrored at its end it goes on without a step, and no louder than it was.
+            last = known - self._delay
+            mirror = self._dry.get(last - self._fade.size, last)[:, ::-1] * (1.0 - self._fade)
+            tail = np.zeros((out.shape[0], stop - split), dtype=np.float32)
+            part = mirror[:, split - known : stop - known]
+            tail[:, : part.shape[1]] = part
+            out = np.concatenate([out, tail], axis=1)
+        if start < self._dry_from + self._fade.size:
+            place = np.arange(start, stop) - self._dry_from
+            gain = np.where(place < 0, np.float32(0.0), self._fade[np.clip(place, 0, self._fade.size - 1)])
+            out *= gain
+        return out
+
+    def _fallback(self, start: int, stop: int) -> Frames:
+        """Return what is heard [channels, stop - start] where the chain's output is missing."""
+        return self._join.apply(self._plain(start, stop), start)
+
+    def _recover(self, now: int) -> None:
+        """Let the dry signal, which has run out, fade to its end, and in again behind that."""
+        self.ring_empty += 1
+        self._miss()
+        end = max(now, self._known + self._fade.size)
+        left = self._fallback(now, end)
+        self._join = _Join(now, left, np.abs(left).max(axis=1, initial=0.0, keepdims=True))
+        self._dry_from = max(end, now + self._period)
+
+
+@dataclass(frozen=True)
+class _Join:
+    """What is added to the dry signal from a frame on, so that it goes on from what is heard before.
+
+    Attributes
+    ----------
+    at : the frame
+    samples : [channels, n], falling to 0
+    held : [channels, 1], not below 0; the sum stays within this or, where that is louder, the dry signal
+    """
+
+    at: int
+    samples: Frames
+    held: Frames
+
+    def apply(self, block: Frames, start: int) -> Frames:
+        """Join the dry signal [channels, n] that begins at frame `start`, in place; return it."""
+        first = max(start, self.at)
+        last = min(start + block.shape[1], self.at + self.samples.shape[1])
+        if first < last:
+            part = block[:, first - start : last - start]
+            most = np.maximum(np.abs(part), self.held)
+            part += self.samples[:, first - self.at : last - self.at]
+            np.clip(part, -most, most, out=part)
+        return block

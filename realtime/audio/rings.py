@@ -1,0 +1,174 @@
+"""The two rings between the device and the engine, on PortAudio's lock-free ring buffer.
+
+The device writes the input ring and reads the output ring, in C where it is hardware (:mod:`realtime.audio.streams`). Both
+flows begin in the same call of the device and move the same number of frames in each, so that one count of frames,
+taken from the input ring, tells the time of both.
+
+The output ring is written *ahead*: its write index always stands a whole ring before the reader, over silence, and
+the engine writes sound into what is still to come, as often as it knows better. The device never finds the ring empty
+unless the engine stands still for longer than the whole ring.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pa_ringbuffer
+from _rtmixer import ffi, lib
+from numpy.typing import NDArray
+
+Frames = NDArray[np.float32]
+
+# rtmixer's extension brings the ring buffer along and does not itself need PortAudio, so that the virtual device
+# has the same rings where no PortAudio is installed.
+_RingBuffer = pa_ringbuffer.init(ffi, lib)
+_BYTES = 4
+
+
+class InputRing:
+    """From the device to the engine.
+
+    Parameters
+    ----------
+    frames
+        how many it holds, a power of two
+    channels
+        of each frame
+    """
+
+    def __init__(self, frames: int, channels: int) -> None:
+        self.frames = frames
+        self.channels = channels
+        #: what the device writes to
+        self.buffer = _RingBuffer(_BYTES * channels, frames)
+        self._taken = 0
+        self._out = np.zeros((frames, channels), dtype=np.float32)
+
+    @property
+    def position(self) -> int:
+        """How many frames the device has moved since the flows began. Its next block is what is heard next."""
+        return self._taken + int(self.buffer.read_available)
+
+    @property
+    def full(self) -> bool:
+        """Whether the ring ran over, so that the flow has ended."""
+        return int(self.buffer.write_available) == 0
+
+    def take(self, count: int) -> Frames:
+        """Return the next `count` frames [frames, channels], on loan until the next call; they must be there."""
+        out = self._out[:count]
+        self.buffer.readinto(out)
+        self._taken += count
+        return out
+
+    def clear(self) -> None:
+        """Start again at frame 0, empty. Only while the device does not use the ring."""
+        self.buffer.flush()
+        self._taken = 0
+
+
+class OutputRing:
+    """From the engine to the device, written ahead.
+
+    Parameters
+    ----------
+    frames
+        how many it holds, a power of two
+    channels
+        of each frame
+    """
+
+    def __init__(self, frames: int, channels: int) -> None:
+        self.frames = frames
+        self.channels = channels
+        #: what the device reads from
+        self.buffer = _RingBuffer(_BYTES * channels, frames)
+        self._written = 0
+        # While the ring is empty, one write region spans all of its memory.
+        _, memory, _ = self.buffer.get_write_buffers(frames)
+        self._memory = np.frombuffer(memory, dtype=np.float32).reshape(frames, channels)
+        self.clear()
+
+    @property
+    def position(self) -> int:
+        """How many frames the device has read since the flows began."""
+        return self._written - int(self.buffer.read_available)
+
+    def clear(self) -> None:
+        """Start again at frame 0 with silence ahead. Only while the device does not use the ring."""
+        self.buffer.flush()
+        self._memory[:] = 0.0
+        self._written = self.frames
+        self.buffer.advance_write_index(self.frames)
+
+    def extend(self, played: int) -> None:
+        """Give what the device has read before frame `played` to the future, as silence."""
+        free = played + self.frames - self._written
+        if free:
+            self._write(self._written, np.zeros((1, self.channels), dtype=np.float32), free)
+            self._written += free
+            self.buffer.advance_write_index(free)
+
+    def write(self, start: int, block: Frames) -> None:
+        """Write [channels, n] to frames `start` onwards, all of them within the ring's length of the reader."""
+        self._write(start, block.T, block.shape[1])
+        # Moves nothing; it is a barrier in memory, so that another processor sees the samples now.
+        self.buffer.advance_write_index(0)
+
+    def read(self, start: int, count: int) -> Frames:
+        """Return what stands [channels, count] from frame `start` on, not yet read by the device."""
+        places = np.arange(start, start + count) & (self.frames - 1)
+        return np.ascontiguousarray(self._memory[places].T)
+
+    def _write(self, start: int, rows: Frames, count: int) -> None:
+        """Write `count` rows; a single row stands for all."""
+        first = start & (self.frames - 1)
+        straight = min(count, self.frames - first)
+        if rows.shape[0] == 1:
+            self._memory[first : first + straight] = rows
+            self._memory[: count - straight] = rows
+        else:
+            self._memory[first : first + straight] = rows[:straight]
+            self._memory[: count - straight] = rows[straight:]
+
+
+class History:
+    """The last frames of the input, for the chain and for the delayed dry signal.
+
+    Parameters
+    ----------
+    frames
+        how many it holds, a power of two
+    channels
+        of each frame
+    """
+
+    def __init__(self, frames: int, channels: int) -> None:
+        self._memory = np.zeros((channels, frames), dtype=np.float32)
+        self._frames = frames
+        #: how many have come in
+        self.position = 0
+
+    def push(self, block: Frames) -> None:
+        """Add [channels, n], n at most the whole history."""
+        count = block.shape[1]
+        first = self.position & (self._frames - 1)
+        straight = min(count, self._frames - first)
+        self._memory[:, first : first + straight] = block[:, :straight]
+        self._memory[:, : count - straight] = block[:, straight:]
+        self.position += count
+
+    def get(self, start: int, stop: int) -> Frames:
+        """Return a copy [channels, stop - start]; zeros before the first frame. `stop` is at most `position`."""
+        out = np.zeros((self._memory.shape[0], stop - start), dtype=np.float32)
+        begin = max(start, 0)
+        if begin < stop:
+            first = begin & (self._frames - 1)
+            straight = min(stop - begin, self._frames - first)
+            out[:, begin - start : begin - start + straight] = self._memory[:, first : first + straight]
+            out[:, begin - start + straight :] = self._memory[:, : stop - begin - straight]
+        return out
+
+    def begin(self, frame: int) -> None:
+        """Forget everything; what comes next is `frame`."""
+        self._memory[:] = 0.0
+        self.position = frame

@@ -1,0 +1,1 @@
+"""MIDI, OSC, and the control surface behind both."""

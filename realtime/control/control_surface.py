@@ -1,0 +1,257 @@
+"""The control surface: everything a performer can do, whichever hand does it.
+
+MIDI, OSC, the desk and the keys all act through one `Surface`: parameters, which it hands on to the engine at once,
+and triggers, which may take a while and are done one after the other in a thread of their own, so that whoever
+pressed never waits.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ...media.errors import InputError
+from ...plugins.knobs import MAX_STYLES
+from ...plugins.parameter import Parameter
+from ...plugins.preset import Preset, PresetFolder, summary
+
+#: What stands before a preset's name where triggers are named: ``preset:rain``.
+PRESET = "preset:"
+_LINES = 64
+_SLOT_WEIGHTS = frozenset(f"style_{place + 1}" for place in range(MAX_STYLES))
+_GONE = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """Something that is pressed and not turned.
+
+    Attributes
+    ----------
+    id : as in files and OSC addresses
+    name : as on a display
+    description : one line for a performer
+    hold : whether letting go means something too (capture: from press to release)
+    """
+
+    id: str
+    name: str
+    description: str
+    hold: bool = False
+
+
+TRIGGERS = (
+    Trigger(
+        id="panic", name="Dry, now", description="Your own sound at once, whatever goes on; again: back."
+    ),
+    Trigger(id="next_style", name="Next style", description="The next sound of the folder of styles."),
+    Trigger(id="previous_style", name="Previous style", description="The one before it."),
+    Trigger(
+        id="capture",
+        name="Capture",
+        description="What sounds while it is held becomes a style, and plays.",
+        hold=True,
+    ),
+    Trigger(
+        id="capture_second",
+        name="Capture second input",
+        description="The same, of the second input: a microphone in the room.",
+        hold=True,
+    ),
+    Trigger(id="record", name="Record", description="Starts a recording; again: ends it."),
+)
+
+
+class Engine(Protocol):
+    """What the surface needs of the host."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """All that can be turned."""
+
+    def get(self, id: str) -> float:
+        """Return a parameter's target."""
+
+    def set(self, id: str, value: float) -> None:
+        """Set a parameter's target."""
+
+
+class Mixture(Protocol):
+    """Styles by name, whichever slots they are in."""
+
+    def styles(self) -> dict[str, float]:
+        """Return the weights of what is heard."""
+
+    def blend(self, styles: Mapping[str, float]) -> None:
+        """Go over to these weights."""
+
+
+class Surface:
+    """Parameters and triggers of one host. Safe to call from any thread.
+
+    Parameters
+    ----------
+    engine
+        the host
+    presets
+        where presets lie
+    actions
+        what triggers do, by id: called with whether it was pressed (True) or let go, in this object's thread. An
+        InputError from there is told in `news`. "panic" is done here, and at once.
+    mixture
+        what presets keep of the styles; None leaves them with the weights of the slots
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        presets: PresetFolder,
+        actions: Mapping[str, Callable[[bool], object]] | None = None,
+        mixture: Mixture | None = None,
+    ) -> None:
+        self._engine = engine
+        self._mixture = mixture
+        self.presets = presets
+        self.parameters = engine.parameters
+        self._known = {parameter.id: parameter for parameter in engine.parameters}
+        self._actions = dict(actions or {})
+        self.triggers = tuple(item for item in TRIGGERS if item.id in self._actions or item.id == "panic")
+        #: name of the preset that was recalled last
+        self.preset: str | None = None
+        self._lines: deque[tuple[int, str]] = deque(maxlen=_LINES)
+        self._said = 0
+        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="surface", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what has been asked for, for some seconds at most, and stop."""
+        self._jobs.put(None)
+        self._thread.join(_GONE)
+
+    def get(self, id: str) -> float:
+        """Return where a parameter stands, in its unit; InputError if there is none."""
+        return self._engine.get(id)
+
+    def set(self, id: str, value: float) -> None:
+        """Set a parameter, in its unit; InputError if there is none."""
+        self._engine.set(id, value)
+
+    def unit(self, id: str) -> float:
+        """Return where a parameter stands on its way from 0 to 1."""
+        return self._parameter(id).to_unit(self._engine.get(id))
+
+    def set_unit(self, id: str, position: float) -> None:
+        """Set a parameter by its way from 0 to 1; what is outside, or no number, counts as the nearer end, or 0."""
+        self._engine.set(id, self._parameter(id).from_unit(position))
+
+    def can(self, target: str) -> bool:
+        """Return whether `press` knows this: a trigger, a switch or a preset."""
+        if target.startswith(PRESET):
+            return len(target) > len(PRESET)
+        known = self._known.get(target)
+        return any(item.id == target for item in self.triggers) or (
+            known is not None and known.curve == "toggle"
+        )
+
+    def press(self, target: str, down: bool, *, hold: bool = False) -> None:
+        """Press a trigger, a switch (by its parameter's id) or a preset (``preset:NAME``), or let it go.
+
+        Parameters
+        ----------
+        target
+            what `can` knows; anything else raises InputError
+        down
+            False: let go, which only means something to triggers that are held, and with `hold`
+        hold
+            a switch is on while it is held; otherwise each press turns it over
+        """
+        if not self.can(target):
+            known = ", ".join(item.id for item in self.triggers)
+            raise InputError(f"there is no trigger {target!r}; choose from {known}, a switch, or preset:NAME")
+        if target.startswith(PRESET):
+            if down:
+                self.recall(target.removeprefix(PRESET))
+        elif target == "panic":
+            # Not behind whatever the other thread is busy with.
+            if down:
+                self._engine.set("bypass", 1.0 - self._engine.get("bypass"))
+        elif target in self._actions:
+            action = self._actions[target]
+            self.later(lambda: action(down))
+        elif hold:
+            self._engine.set(target, float(down))
+        elif down:
+            self._engine.set(target, 1.0 - self._engine.get(target))
+
+    def recall(self, name: str) -> None:
+        """Recall a preset by name, soon; what is wrong with it is told in `news`."""
+        self.later(lambda: self._apply(self.presets.load(name)))
+
+    def program(self, number: int) -> None:
+        """Recall the preset with this program number, 0 to 127, soon; without one nothing happens."""
+
+        def find() -> None:
+            found = self.presets.by_program(number)
+            if found is not None:
+                self._apply(found)
+
+        self.later(find)
+
+    def store(self, name: str) -> Preset:
+        """Save where everything stands as a preset; raises InputError where that cannot be."""
+        values = {parameter.id: self._engine.get(parameter.id) for parameter in self.parameters}
+        styles = None if self._mixture is None else self._mixture.styles()
+        preset = self.presets.save(name, values, styles=styles)
+        self.preset = preset.name
+        return preset
+
+    def _apply(self, preset: Preset) -> None:
+        named = self._mixture is not None and bool(preset.styles)
+        for identity, value in preset.values.items():
+            # Which style is in which slot may have changed since; by name they are found again.
+            if identity in self._known and not (named and identity in _SLOT_WEIGHTS):
+                self._engine.set(identity, value)
+        self.preset = preset.name
+        if self._mixture is not None and named:
+            self._mixture.blend(preset.styles)
+        self.tell(f"preset {preset.name}")
+        if preset.faults:
+            self.tell(f"error: preset {preset.name}: {summary(preset.faults)}; save it again")
+
+    def later(self, job: Callable[[], object]) -> None:
+        """Do something after what was asked for before, in this object's thread."""
+        self._jobs.put(job)
+
+    def tell(self, line: str) -> None:
+        """Say something to whoever looks at `news`."""
+        self._said += 1
+        self._lines.append((self._said, " ".join(line.split())))
+
+    def news(self, after: int = 0) -> list[tuple[int, str]]:
+        """Return what was told since line number `after`, numbered."""
+        return [line for line in list(self._lines) if line[0] > after]
+
+    def _parameter(self, id: str) -> Parameter:
+        try:
+            return self._known[id]
+        except KeyError:
+            raise InputError(f"there is no parameter {id!r}; choose from {', '.join(self._known)}") from None
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except InputError as error:
+                self.tell(f"error: {error}")
+            except Exception as error:
+                # Whatever was asked for, what is asked for next is still to be done.
+                self.tell(f"error: {type(error).__name__}: {error}")
+            # A burst of presses must not keep the interpreter from those who listen.
+            time.sleep(0.0)

@@ -1,0 +1,241 @@
+"""MIDI input: taking a port, hearing it, and taking it again after it was unplugged.
+
+RtMidi collects the messages in a queue of its own, and a thread here asks every millisecond. With its callback,
+Python code would run in the thread in which the MIDI system calls; with JACK that is the audio graph's own cycle, and
+waiting there for the interpreter lock is an xrun for everybody.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import rtmidi
+
+from ...media.errors import InputError
+from .midi_ports import Port, api_name, choose_port, list_ports, open_client, tried
+from .midi_stream import ExclusiveEnd, MidiStream
+
+_log = logging.getLogger(__name__)
+
+PORT_NAME = "gramophone"
+NONE = "none"
+VIRTUAL = "virtual"
+
+_WITHOUT_VIRTUAL = frozenset({"winmm"})
+
+_POLL = 0.001
+# Short enough that nobody unplugs and plugs in again in between.
+_LOOK = 0.25
+# A controller that leaves a system exclusive message open is not heard for so long at most.
+_END = 0.02
+# libjack goes through a client's ports, in a thread of its own, whenever a connection has ended; a port that is taken
+# away meanwhile crashes the process, since their list has no lock. So much later that thread is through with them.
+_SETTLE = 0.05
+# Ports that are always there and lead from one program to another: no controller.
+_NO_CONTROLLER = ("through", "gramophone", "iac ")
+
+
+class MidiInput:
+    """Listens to one MIDI port in a thread of its own, and hands on the messages of channels, in order.
+
+    Parameters
+    ----------
+    receive
+        Called with each message, a status byte and its data, in this object's thread. What it raises goes to the log.
+    wanted
+        A port's number, or words of its name; "virtual" opens a port called ``gramophone`` for others to connect to.
+        None: the controller, if there is exactly one, else the virtual port, else nothing.
+    api
+        One of `available_apis`; None: the first that works, or the one that has the wanted port.
+
+    Raises
+    ------
+    InputError
+        The wanted port or API does not exist, is ambiguous, or cannot be opened.
+    """
+
+    def __init__(
+        self,
+        receive: Callable[[list[int]], object],
+        *,
+        wanted: int | str | None = None,
+        api: str | None = None,
+    ) -> None:
+        self._receive = receive
+        # Lives on without a port while the controller is away: it is what looks for it.
+        self._client: rtmidi.MidiIn | None = None
+        self._stream = MidiStream()
+        self._end: ExclusiveEnd | None = None
+        self._listening = False
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self.received = 0
+        self.losses = 0
+        self._port: Port | None = None
+        self._virtual: str | None = None
+        ports, running = list_ports(api)
+        if wanted is None:
+            controllers = [p for p in ports if not any(word in p.name.lower() for word in _NO_CONTROLLER)]
+            if len(controllers) == 1:
+                self._port = controllers[0]
+        elif wanted != VIRTUAL:
+            self._port = choose_port(ports, wanted)
+        if self._port is None:
+            self._virtual = next((name for name in running if name not in _WITHOUT_VIRTUAL), None)
+            if wanted == VIRTUAL and self._virtual is None:
+                raise InputError(
+                    f"no MIDI system here lets a program open a port ({tried(api)}); "
+                    "choose one of `gramophone ports`, or --midi none"
+                )
+        self._remark = "" if running else f"no MIDI system is running ({tried(api)})"
+        self._open()
+        if wanted is not None and not self.connected:
+            self._close()
+            which = self._port or repr(PORT_NAME)
+            raise InputError(f"the MIDI port {which} cannot be opened; is another program using it?")
+        self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
+        self._thread.start()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a port is open, and the controller behind it there."""
+        return self._listening
+
+    def __str__(self) -> str:
+        if self._virtual is not None:
+            system = api_name(self._virtual)
+            return (
+                f"port {PORT_NAME!r} ({system}), open to connections"
+                if self.connected
+                else f"{system} has gone"
+            )
+        if self._port is not None:
+            return f"{self._port}" if self.connected else f"{self._port}: unplugged, will be taken back"
+        return self._remark or "no controller"
+
+    def close(self) -> None:
+        """Stop listening. What has arrived until now is handed on first."""
+        self._stop.set()
+        self._thread.join()
+        self._close()
+
+    def reopen(self) -> None:
+        """Open the port anew if it is one of JACK's, whose server has been replaced by another one."""
+        with self._lock:
+            # Ports of other systems have not gone with the audio device, and would lose their connections.
+            if self._api == "jack":
+                self._close()
+                self._open()
+
+    def _run(self) -> None:
+        looks, ends = round(_LOOK / _POLL), round(_END / _POLL)
+        polls = 0
+        while not self._stop.wait(_POLL):
+            try:
+                self._drain()
+                polls += 1
+                with self._lock:
+                    if self._end is not None and not polls % ends:
+                        self._end.send()
+                    if not polls % looks:
+                        self._look()
+            except Exception as error:
+                _log.warning("MIDI: %s: %s", type(error).__name__, error)
+                self._stop.wait(_LOOK)
+        with suppress(Exception):
+            self._drain()
+
+    def _drain(self) -> None:
+        with self._lock:
+            client = self._client
+            while client is not None and (event := client.get_message()) is not None:
+                if self._end is not None:
+                    self._end.heard()
+                for message in self._stream.feed(event[0]):
+                    self.received += 1
+                    try:
+                        self._receive(message)
+                    except Exception as error:
+                        _log.warning("MIDI message %s: %s: %s", message[:8], type(error).__name__, error)
+
+    def _look(self) -> None:
+        """Notice that the port has gone, or that it is back."""
+        if self._port is None or self._client is None:
+            return
+        place = self._place(self._client)
+        if self._listening and place is None:
+            self._release(self._client)
+            self._listening = False
+            self.losses += 1
+        elif not self._listening and place is not None:
+            self._take(place)
+
+    def _place(self, client: rtmidi.MidiIn) -> int | None:
+        """Return where the wanted port now is in its API's list."""
+        assert self._port is not None
+        names = client.get_ports()
+        if self._port.name in names:
+            return int(names.index(self._port.name))
+        for place, name in enumerate(names):
+            if Port(0, self._port.api, name).lasting_name == self._port.lasting_name:
+                return place
+        return None
+
+    @property
+    def _api(self) -> str | None:
+        return self._virtual if self._port is None else self._port.api
+
+    def _open(self) -> None:
+        if self._api is None:
+            return
+        with suppress(rtmidi.RtMidiError, OSError):
+            self._client = open_client(self._api)
+            if self._virtual is not None:
+                self._listen(lambda client: client.open_virtual_port(PORT_NAME))
+            else:
+                self._look()
+
+    def _take(self, place: int) -> None:
+        # Gone again, or taken by another program: the next look tries once more.
+        with suppress(rtmidi.RtMidiError, OSError):
+            self._listen(lambda client: client.open_port(place, PORT_NAME))
+
+    def _listen(self, open_port: Callable[[rtmidi.MidiIn], object]) -> None:
+        """Open the client's port, and see to it that no message stays open there."""
+        assert self._client is not None
+        end = None
+        if self._api == "jack":
+            with suppress(rtmidi.RtMidiError):
+                end = ExclusiveEnd()
+        try:
+            open_port(self._client)
+            self._listening = True
+            with suppress(rtmidi.RtMidiError):
+                if end is not None and end.connect(PORT_NAME):
+                    # Or RtMidi would throw away what it takes for a part of the exclusive message.
+                    self._client.ignore_types(sysex=False)
+                    self._end, end = end, None
+        finally:
+            if end is not None:
+                end.close()
+
+    def _close(self) -> None:
+        if self._client is not None:
+            self._release(self._client)
+            self._client.delete()
+        self._client = None
+        self._listening = False
+
+    def _release(self, client: rtmidi.MidiIn) -> None:
+        if self._end is not None:
+            time.sleep(_SETTLE)
+            self._end.close()
+            self._end = None
+            client.ignore_types()
+        if self._api == "jack":
+            time.sleep(_SETTLE)
+        client.close_port()

@@ -1,0 +1,338 @@
+"""What a whole MIDI controller does: knobs, pads and programs, and the readable file in which that is kept.
+
+A map is a JSON object of three parts: "format" and "version", a list "knobs" and a list "pads"::
+
+    {"cc": 21, "parameter": "strength", "low": 0.2, "high": 1.0, "curve": "slow", "takeover": true}
+    {"cc": 1, "fine": 33, "channel": 2, "parameter": "mix"}
+    {"note": 36, "channel": 10, "press": "capture"}
+    {"cc": 64, "press": "freeze", "hold": true}
+
+Channels are counted from 1 as on the controllers; without one all count. `low` and `high` are in the parameter's
+unit, and low above high turns it round. What is pressed is a trigger, a switch or ``preset:NAME``. Program changes
+recall the preset with that program, and need no map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...media.errors import InputError
+from ...media.files import shown
+from ...plugins.parameter import Parameter
+from ...plugins.preset import read_json, write_json
+from .mapping import BENDS, FIRST_RESERVED, Assignment, CcMap
+
+FORMAT = "gramophone MIDI map"
+
+_NOTE_OFF, _NOTE_ON, _CONTROL_CHANGE, _PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
+# A controller used as a pad is down from the middle on.
+_DOWN = 64
+_CHANNELS = 16
+_MOST = 4096
+_FINE = 32
+
+
+class Hand(Protocol):
+    """What a controller acts on; `realtime.control.control_surface.Surface` is one."""
+
+    def get(self, id: str) -> float:
+        """Return where a parameter stands."""
+
+    def set(self, id: str, value: float) -> None:
+        """Set a parameter."""
+
+    def can(self, target: str) -> bool:
+        """Return whether `press` knows a target."""
+
+    def press(self, target: str, down: bool, *, hold: bool = False) -> None:
+        """Press something, or let it go."""
+
+    def program(self, number: int) -> None:
+        """Recall the preset of a program."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pad:
+    """A note, or a controller that is pressed.
+
+    Attributes
+    ----------
+    note, controller : 0 to 127, or 0 to 119; one of them is None
+    channel : 0 to 15, or None for all
+    target : a trigger, a switch or ``preset:NAME``
+    hold : a switch is on only while it is held
+    """
+
+    note: int | None = None
+    controller: int | None = None
+    channel: int | None = None
+    target: str
+    hold: bool = False
+
+    def __str__(self) -> str:
+        what = f"note {self.note}" if self.note is not None else f"CC {self.controller}"
+        return f"{what} {self.target}{' while held' if self.hold else ''}"
+
+
+class MidiMap:
+    """Takes every message of a controller, and does what it is for.
+
+    Parameters
+    ----------
+    parameters
+        those that can be turned
+    knobs
+        the controllers; `CcMap.assignments` afterwards
+    pads
+        what is pressed
+    """
+
+    def __init__(self, parameters: Sequence[Parameter], *, knobs: CcMap, pads: Iterable[Pad] = ()) -> None:
+        self.parameters = tuple(parameters)
+        self.knobs = knobs
+        self.pads: tuple[Pad, ...] = tuple(pads)
+        self._down: set[tuple[int, int]] = set()
+
+    def receive(self, message: Sequence[int], hand: Hand) -> None:
+        """Do what a MIDI message is for; most are for nothing."""
+        if not message:
+            return
+        kind, channel = message[0] & 0xF0, message[0] & 0x0F
+        data = message[1:]
+        if any(not 0 <= byte <= 127 for byte in data):
+            return
+        if kind == _PROGRAM_CHANGE and len(data) == 1:
+            hand.program(data[0])
+        elif len(data) != 2:
+            return
+        elif kind in (_NOTE_ON, _NOTE_OFF):
+            # A note-on of velocity 0 is a note-off (MIDI 1.0).
+            self._press(hand, channel, note=data[0], down=kind == _NOTE_ON and data[1] > 0)
+        elif kind == _CONTROL_CHANGE:
+            self._controller(hand, channel, data[0], data[1])
+            for identity, value in self.knobs.receive(message, hand.get):
+                hand.set(identity, value)
+
+    def _controller(self, hand: Hand, channel: int, controller: int, data: int) -> None:
+        key, down = (channel, controller), data >= _DOWN
+        if down == (key in self._down):
+            return
+        if down:
+            self._down.add(key)
+        else:
+            self._down.discard(key)
+        self._press(hand, channel, controller=controller, down=down)
+
+    def _press(
+        self, hand: Hand, channel: int, *, note: int | None = None, controller: int | None = None, down: bool
+    ) -> None:
+        for pad in self.pads:
+            if (pad.note, pad.controller) != (note, controller) or pad.channel not in (None, channel):
+                continue
+            # A map may name what this session does not have, such as a recorder.
+            if hand.can(pad.target):
+                hand.press(pad.target, down, hold=pad.hold)
+
+    def put(self, item: Assignment | Pad) -> None:
+        """Take a knob or pad into the map, in place of whatever its control did before."""
+        note, numbers = _control(item)
+        self.remove(note=note, controllers=numbers, channel=item.channel)
+        if isinstance(item, Pad):
+            self.pads = (*self.pads, item)
+        else:
+            self.knobs.assign((*self.knobs.assignments, item))
+
+    def remove(self, *, note: int | None, controllers: frozenset[int], channel: int | None) -> None:
+        """Take out all that a control does; a control of one channel is another than that of all channels."""
+
+        def stays(item: Assignment | Pad) -> bool:
+            its_note, numbers = _control(item)
+            same = (note is not None and its_note == note) or bool(numbers & controllers)
+            return not (same and item.channel in (None, channel))
+
+        self.knobs.assign(item for item in self.knobs.assignments if stays(item))
+        self.pads = tuple(pad for pad in self.pads if stays(pad))
+
+    def save(self, path: Path) -> None:
+        """Write the map in place of the one that is there; InputError where that cannot be."""
+        write_json(
+            path,
+            FORMAT,
+            {
+                "knobs": list(map(written_knob, self.knobs.assignments)),
+                "pads": list(map(written_pad, self.pads)),
+            },
+        )
+
+
+def _control(item: Assignment | Pad) -> tuple[int | None, frozenset[int]]:
+    if isinstance(item, Pad):
+        return item.note, frozenset() if item.controller is None else frozenset({item.controller})
+    return None, frozenset({item.controller} if item.fine is None else {item.controller, item.fine})
+
+
+def written_knob(item: Assignment) -> dict[str, object]:
+    """Return a knob as it stands in a file."""
+    return {
+        "cc": item.controller,
+        **({} if item.fine is None else {"fine": item.fine}),
+        **({} if item.channel is None else {"channel": item.channel + 1}),
+        "parameter": item.parameter.id,
+        "low": item.low,
+        "high": item.high,
+        "curve": item.bend,
+        "takeover": item.takeover,
+    }
+
+
+def written_pad(pad: Pad) -> dict[str, object]:
+    """Return a pad as it stands in a file."""
+    return {
+        **({"cc": pad.controller} if pad.note is None else {"note": pad.note}),
+        **({} if pad.channel is None else {"channel": pad.channel + 1}),
+        "press": pad.target,
+        "hold": pad.hold,
+    }
+
+
+def read_map(path: Path, parameters: Sequence[Parameter]) -> tuple[MidiMap, list[str]]:
+    """Read a map, and what is wrong with entries that are left out, a line each, which names the file and the entry.
+
+    Knobs of parameters that are not there are passed over.
+
+    Raises
+    ------
+    InputError
+        it cannot be read, or is no map
+    """
+    found = read_json(path, FORMAT)
+    by_id = {parameter.id: parameter for parameter in parameters}
+    knobs, pads, faults = [], [], []
+    for place, entry in enumerate(_entries(found, "knobs", path), start=1):
+        try:
+            knob = parse_knob(entry, by_id, where=f"{shown(path)}, knob {place}")
+        except InputError as error:
+            faults.append(str(error))
+        else:
+            knobs += [knob] if knob is not None else []
+    for place, entry in enumerate(_entries(found, "pads", path), start=1):
+        try:
+            pads.append(parse_pad(entry, where=f"{shown(path)}, pad {place}"))
+        except InputError as error:
+            faults.append(str(error))
+    listed = CcMap(["none"], parameters)
+    listed.assign(knobs)
+    return MidiMap(parameters, knobs=listed, pads=pads), faults
+
+
+def _entries(found: dict[str, Any], key: str, path: Path) -> list[Any]:
+    entries = found.get(key, [])
+    if not isinstance(entries, list) or len(entries) > _MOST:
+        raise InputError(
+            f"{shown(path)}: {key!r} is not a list of up to {_MOST}; mend it or move the file away"
+        )
+    return entries
+
+
+def parse_knob(entry: object, parameters: dict[str, Parameter], *, where: str) -> Assignment | None:
+    """Read a knob as it stands in a file; None where its parameter is not there.
+
+    Raises
+    ------
+    InputError
+        something in it is not as it must be; the message begins with `where`
+    """
+    fields = _fields(entry, {"cc", "fine", "channel", "parameter", "low", "high", "curve", "takeover"}, where)
+    controller = _whole(fields, "cc", 0, FIRST_RESERVED - 1, where)
+    fine = _whole(fields, "fine", 0, FIRST_RESERVED - 1, where)
+    if controller is None:
+        raise InputError(f'{where}: it has no controller; give "cc", 0 to {FIRST_RESERVED - 1}')
+    if fine is not None and (controller >= _FINE or fine != controller + _FINE):
+        raise InputError(f'{where}: "fine" must be "cc" + {_FINE}, with "cc" from 0 to {_FINE - 1}')
+    identity = fields.get("parameter")
+    if not isinstance(identity, str):
+        raise InputError(f'{where}: it has no parameter; give "parameter", such as "strength"')
+    parameter = parameters.get(identity)
+    if parameter is None:
+        return None
+    low, high = (_value(fields, key, parameter, where) for key in ("low", "high"))
+    if low == high:
+        raise InputError(f'{where}: "low" and "high" are the same; give two values')
+    bend = fields.get("curve", "linear")
+    if not isinstance(bend, str) or bend not in BENDS:
+        raise InputError(f"{where}: the curve {bend!r} is unknown; choose from {', '.join(BENDS)}")
+    return Assignment(
+        controller=controller,
+        fine=fine,
+        parameter=parameter,
+        low=low,
+        high=high,
+        bend=bend,
+        channel=_channel(fields, where),
+        takeover=_truth(fields, "takeover", True, where),
+    )
+
+
+def parse_pad(entry: object, *, where: str) -> Pad:
+    """Read a pad as it stands in a file; raises as `parse_knob`."""
+    fields = _fields(entry, {"note", "cc", "channel", "press", "hold"}, where)
+    note = _whole(fields, "note", 0, 127, where)
+    controller = _whole(fields, "cc", 0, FIRST_RESERVED - 1, where)
+    if (note is None) == (controller is None):
+        raise InputError(f'{where}: give either "note", 0 to 127, or "cc", 0 to {FIRST_RESERVED - 1}')
+    target = fields.get("press")
+    if not isinstance(target, str) or not target:
+        raise InputError(f'{where}: it presses nothing; give "press", such as "bypass" or "capture"')
+    return Pad(
+        note=note,
+        controller=controller,
+        channel=_channel(fields, where),
+        target=target,
+        hold=_truth(fields, "hold", False, where),
+    )
+
+
+def _fields(entry: object, known: set[str], where: str) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: it is no object with {', '.join(sorted(known))}")
+    if unknown := sorted(set(map(str, entry)) - known):
+        raise InputError(f"{where}: {unknown[0]!r} is unknown; choose from {', '.join(sorted(known))}")
+    return entry
+
+
+def _whole(fields: dict[str, Any], key: str, low: int, high: int, where: str) -> int | None:
+    value = fields.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"{where}: {key!r} is {value!r}; give a whole number from {low} to {high}")
+    return value
+
+
+def _channel(fields: dict[str, Any], where: str) -> int | None:
+    channel = _whole(fields, "channel", 1, _CHANNELS, where)
+    return None if channel is None else channel - 1
+
+
+def _truth(fields: dict[str, Any], key: str, default: bool, where: str) -> bool:
+    value = fields.get(key, default)
+    if not isinstance(value, bool):
+        raise InputError(f"{where}: {key!r} is {value!r}; give true or false")
+    return value
+
+
+def _value(fields: dict[str, Any], key: str, parameter: Parameter, where: str) -> float:
+    default = parameter.low if key == "low" else parameter.high
+    value = fields.get(key, default)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not parameter.low <= value <= parameter.high
+    ):
+        raise InputError(
+            f"{where}: {key!r} is {value!r}; give a number from {parameter.low:g} to {parameter.high:g}"
+        )
+    return float(value)

@@ -1,0 +1,263 @@
+"""OSC: every parameter at an address of its own, and feedback for surfaces that show where it stands.
+
+``/gramophone/<parameter>`` with a number from 0 to 1 turns it along its own curve; without an argument it asks.
+``/gramophone/<trigger>`` presses: no argument or a number from 0.5 on is down, anything lower is up.
+``/gramophone/preset`` with a name recalls a preset. Whoever spoke last, or whoever is named at the start, is told of
+every change that it did not make itself, at the same addresses; a newcomer is told of everything.
+
+OSC 1.0 (Wright and Freed 1997) leaves time tags to the receiver; here a bundle counts when it arrives.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message import ParseError as MessageError
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from ...media.errors import InputError
+from ...plugins.parameter import whole_number
+from .control_surface import PRESET, Surface
+
+_log = logging.getLogger(__name__)
+
+ROOT = "/gramophone/"
+PORT = 9000
+LOOPBACK = "127.0.0.1"
+
+_LARGEST = 65_536
+# Feedback: fast enough for a fader that follows a hand.
+_LOOK = 0.025
+# Nearer than what a single-precision float, in which OSC sends, tells apart.
+_SAME = 1e-6
+_ENDED = (OSError, struct.error, UnicodeError, ValueError, IndexError, OverflowError, RecursionError)
+
+# Those that the library reads.
+_TAGS = frozenset("ihfdsbrmtTFN[]")
+# "#bundle", and a time tag.
+_BUNDLE_HEADER = 16
+
+Address = tuple[str, int]
+
+
+def parse_address(text: str, *, host: str = LOOPBACK, option: str = "--osc") -> Address:
+    """Read ``PORT`` or ``HOST:PORT``; port 0 is any free one.
+
+    Raises
+    ------
+    InputError
+        it is written in another way
+    """
+    before, _, port = text.strip().rpartition(":")
+    number = whole_number(port)
+    if number is None or number > 65_535:
+        raise InputError(f"{option} {text!r} is no address; give a port such as {PORT}, or HOST:PORT")
+    return before.strip("[]") or host, number
+
+
+def messages(packet: bytes) -> list[OscMessage]:
+    """Return the messages of a packet, those of bundles too.
+
+    Raises
+    ------
+    ValueError
+        it, or a part of it, is damaged or no OSC
+    """
+    try:
+        return list(_parsed(packet))
+    except (MessageError, *_ENDED) as error:
+        raise ValueError(f"damaged OSC: {error}") from None
+
+
+def _parsed(packet: bytes) -> Iterator[OscMessage]:
+    if not OscBundle.dgram_is_bundle(packet):
+        # Of a tag that it does not know, the library prints a line, and reads on at the wrong place.
+        if not OscMessage.dgram_is_message(packet) or not _tags(packet) <= _TAGS:
+            raise ValueError("neither a message nor a bundle")
+        yield OscMessage(packet)
+        return
+    place = _BUNDLE_HEADER
+    while place < len(packet):
+        (size,) = struct.unpack_from(">i", packet, place)
+        place += 4
+        if not 0 <= size <= len(packet) - place:
+            raise ValueError("an element goes beyond its bundle")
+        yield from _parsed(packet[place : place + size])
+        place += size
+
+
+def _tags(message: bytes) -> set[str]:
+    """Return the type tags of a message: behind its address, which zeros fill up to a multiple of four bytes."""
+    start = (message.index(0) // 4 + 1) * 4
+    return set(message[start:].partition(b"\0")[0].decode().removeprefix(","))
+
+
+class OscControl:
+    """Listens for OSC over UDP, and tells what changes; two threads of its own.
+
+    Parameters
+    ----------
+    surface
+        what is turned and pressed
+    address
+        host and port to listen on
+    feedback
+        whom to tell; None is whoever spoke last
+
+    Raises
+    ------
+    InputError
+        the address cannot be taken, or `feedback` does not exist
+    """
+
+    def __init__(self, surface: Surface, address: Address, *, feedback: Address | None = None) -> None:
+        self._surface = surface
+        self._fixed = _resolved(feedback) if feedback is not None else None
+        self._peer: Address | None = self._fixed
+        #: packets that came in and could not be read
+        self.damaged = 0
+        # What the peer knows: the positions it sent or was sent.
+        self._known: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        try:
+            family = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0][0]
+            self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError as error:
+            raise _unusable(address, error) from None
+        try:
+            self._socket.bind(address)
+        except (OSError, OverflowError) as error:
+            self._socket.close()
+            raise _unusable(address, error) from None
+        # So that the end is noticed; nothing else depends on it.
+        self._socket.settimeout(0.2)
+        name = self._socket.getsockname()
+        self.address: Address = (name[0], name[1])
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for run, name in ((self._listen, "osc"), (self._tell, "osc-feedback"))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __str__(self) -> str:
+        host, port = self.address
+        return f"{host}:{port}"
+
+    def close(self) -> None:
+        """Stop listening and telling."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                packet, sender = self._socket.recvfrom(_LARGEST)
+            except TimeoutError:
+                continue
+            except OSError:
+                # An earlier reply found nobody: some systems say so here.
+                self._stop.wait(0.001)
+                continue
+            try:
+                found = messages(packet)
+            except ValueError:
+                self.damaged += 1
+                if self.damaged == 1:
+                    self._surface.tell("OSC: packets come in that are damaged, or no OSC; they are ignored")
+                continue
+            if not found:
+                continue
+            if self._fixed is None:
+                self._greet((sender[0], sender[1]))
+            for message in found:
+                try:
+                    self.obey(message.address, list(message.params), told=self._fixed in (None, sender[:2]))
+                except Exception as error:
+                    _log.warning("OSC %s: %s: %s", message.address[:80], type(error).__name__, error)
+
+    def _greet(self, sender: Address) -> None:
+        with self._lock:
+            if sender != self._peer:
+                self._peer = sender
+                self._known = {}
+
+    def obey(self, address: str, arguments: list[Any], *, told: bool = True) -> None:
+        """Do what one message asks for; what is not understood is left alone.
+
+        `told` says that the sender is the one who gets the feedback, and knows what it sent.
+        """
+        name = address.removeprefix(ROOT)
+        if not address.startswith(ROOT):
+            return
+        first = arguments[0] if arguments else None
+        number = float(first) if isinstance(first, bool | int | float) else None
+        if number is not None and not math.isfinite(number):
+            return
+        if any(parameter.id == name for parameter in self._surface.parameters):
+            with self._lock:
+                # Asked for: as if it were not known.
+                self._known.pop(name, None)
+                if number is not None:
+                    if told:
+                        # To within what the parameter makes of it.
+                        self._known[name] = min(max(number, 0.0), 1.0)
+                    self._surface.set_unit(name, number)
+        elif name == "preset":
+            if isinstance(first, str):
+                self._surface.recall(first)
+        elif not name.startswith(PRESET) and self._surface.can(name):
+            self._surface.press(name, number is None or number >= 0.5)
+
+    def _tell(self) -> None:
+        while not self._stop.wait(_LOOK):
+            try:
+                self._tell_changes()
+            except Exception as error:
+                _log.warning("OSC feedback: %s: %s", type(error).__name__, error)
+                self._stop.wait(1.0)
+
+    def _tell_changes(self) -> None:
+        with self._lock:
+            if self._peer is None:
+                return
+            for parameter in self._surface.parameters:
+                position = self._surface.unit(parameter.id)
+                if abs(position - self._known.get(parameter.id, math.inf)) > _SAME:
+                    self._known[parameter.id] = position
+                    self._send(ROOT + parameter.id, position)
+
+    def _send(self, address: str, position: float) -> None:
+        builder = OscMessageBuilder(address=address)
+        builder.add_arg(position, OscMessageBuilder.ARG_TYPE_FLOAT)
+        assert self._peer is not None
+        # Nobody there, or no way there: it may come back.
+        with suppress(OSError):
+            self._socket.sendto(builder.build().dgram, self._peer)
+
+
+def _resolved(address: Address) -> Address:
+    try:
+        found = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0][4]
+    except OSError as error:
+        raise InputError(
+            f"--osc-to {address[0]}:{address[1]} does not exist: {error.strerror or error}"
+        ) from None
+    return str(found[0]), int(found[1])
+
+
+def _unusable(address: Address, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"--osc {address[0]}:{address[1]} cannot be listened on: {reason}; choose another port")

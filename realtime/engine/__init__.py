@@ -1,0 +1,1 @@
+"""The engine process, and what keeps it alive."""

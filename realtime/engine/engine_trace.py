@@ -1,0 +1,157 @@
+"""The engine's side of the board: writes down what it gets, plays and does, at the frames at which it does it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..audio.contracts import ChainLike, Stream
+from ..audio.rings import Frames
+from ..link.chain_state import StateWriter
+from ..link.changes import Event
+from ..link.slot_mailbox import SlotFeed
+from ..link.trace_board import Board
+
+
+class Witness:
+    """Writes to a board, for one engine.
+
+    Parameters
+    ----------
+    board
+        None where nobody wants to know
+    chain
+        prepared
+    stream
+        open
+    fast
+        whether no time passes but in the stream itself
+    """
+
+    def __init__(self, board: Board | None, chain: ChainLike, stream: Stream, *, fast: bool) -> None:
+        self._board = board
+        self._stream = stream
+        self._chain = chain
+        self._fast = fast
+        # Frame of the taps at which the rings' frame 0 is; at first, that of the files.
+        self._first = stream.frames
+        self._origin = 0
+        # Of the rings: how far the taps are written.
+        self._heard = self._taken = 0
+        self._missed = 0
+        state = getattr(chain, "state", None)
+        self._state = state if callable(state) else dict
+        self._writer = None if board is None else StateWriter(board.state, self._state())
+        # The chain's frame before which whatever is noted happens.
+        self._frame = 0
+        self._feed = None if board is None else self._slot_feed(board)
+
+    def begin(
+        self, start: int, values: Sequence[float] | None, layout: Mapping[Event, float] | None = None
+    ) -> None:
+        """Begin with frame `start` of the rings, which have just been emptied.
+
+        Parameters
+        ----------
+        values
+            of all parameters, where an engine begins to play; None where it goes on after a stall
+        layout
+            what it plays with; see `realtime.link.changes.LAYOUT`
+        """
+        board, stream = self._board, self._stream
+        if board is None:
+            return
+        taps, rate = board.taps, stream.sample_rate
+        self._frame = start
+        gap = 0.0
+        # Between two rates no number of frames is right for the time that has passed.
+        if taps.input.position and taps.input.sample_rate == rate and not self._fast:
+            gap = max(0.0, time.monotonic() - taps.input.written_at)
+        written = max(taps.input.position, taps.output.position)
+        # Files know where they are; a device does not, and its time goes on.
+        self._origin = max(self._first, written + round(gap * rate) if written else 0)
+        taps.input.begin(self._origin + start, rate)
+        taps.output.begin(self._origin, rate)
+        self._taken, self._heard = start, 0
+        self._missed = 0
+        if values is None:
+            board.changes.add(self._origin + start, Event.RESET, 0.0)
+            return
+        for event, value in (layout or {}).items():
+            board.changes.add(self._origin + start, event, value)
+        board.changes.add(self._origin + start, Event.BEGIN, 0.0)
+        for place, value in enumerate(values):
+            board.changes.add(self._origin + start, place, value)
+        for slot, serial in self._caught_up:
+            board.changes.add(self._origin + start, slot, serial)
+
+    def _slot_feed(self, board: Board) -> SlotFeed:
+        slots = getattr(self._chain, "style_slots", None)
+        # What the engine before had, this one has before it plays.
+        self._caught_up: list[tuple[int, float]] = []
+        rate, hop = self._stream.sample_rate, self._chain.hop or 1
+        SlotFeed(board.slots, slots, rate, hop, lambda *change: self._caught_up.append(change)).catch_up()
+        if self._caught_up:
+            # It begins by expecting input like the styles that it has, and not like those that it had been made with.
+            self._chain.reset()
+        return SlotFeed(board.slots, slots, rate, hop, lambda *change: self.event(self._frame, *change))
+
+    def took(self, block: Frames, further: Frames) -> None:
+        """Write down what came in: the chain's channels, and those that are only captured, both [channels, n]."""
+        if self._board is not None:
+            both = np.concatenate([block, further]) if further.shape[0] else block
+            self._taken = self._board.taps.input.write(self._origin + self._taken, both) - self._origin
+
+    def heard(self) -> int:
+        """Write down what the device has played since the last time; return the ring's frame behind it.
+
+        What is played from there on has to stay in the ring until the next time.
+        """
+        ring = self._stream.output
+        position = ring.position
+        if self._board is not None:
+            played = ring.read(self._heard, position - self._heard)
+            self._heard = self._board.taps.output.write(self._origin + self._heard, played) - self._origin
+        return position
+
+    def publish(self) -> None:
+        """Let readers see both. To be called after something that orders memory, as writing to the ring does."""
+        if self._board is not None:
+            now = time.monotonic()
+            self._board.taps.input.publish(self._origin + self._taken, now)
+            self._board.taps.output.publish(self._origin + self._heard, now)
+
+    def changed(self, frame: int, place: int, value: float) -> None:
+        """Write down that a parameter has a new target from the chain's frame `frame` on."""
+        if self._board is not None:
+            self._board.changes.add(self._origin + frame, place, value)
+
+    def event(self, frame: int, event: int, value: float = 0.0) -> None:
+        """Write down what happened to the chain before its frame `frame`."""
+        if self._board is not None:
+            self._board.changes.add(self._origin + frame, event, value)
+
+    def missed(self, frame: int, count: int) -> None:
+        """Write down that `count` deadlines have been missed in all, if those are more than before."""
+        if count > self._missed:
+            self.event(frame, Event.MISSED, count - self._missed)
+        self._missed = count
+
+    @property
+    def ahead_of_reader(self) -> bool:
+        """Whether the engine, as fast as possible, has gone so far that a reader of the taps could miss something."""
+        board = self._board
+        if board is None or not self._fast or not board.pace[0]:
+            return False
+        tap = board.taps.input
+        return tap.position - board.pace[1] > tap.frames // 2
+
+    def look(self, frame: int) -> None:
+        """Do what the host asks for, between two blocks; the chain has been fed all frames before `frame`."""
+        self._frame = frame
+        if self._feed is not None:
+            self._feed.step(frame)
+        if self._writer is not None and self._writer.wanted:
+            self._writer.answer(self._state(), self._origin + frame)

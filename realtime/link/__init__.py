@@ -1,0 +1,1 @@
+"""What the host and the engine process both know: settings, shared memory, the log of changes."""

@@ -1,0 +1,182 @@
+"""Styles on their way to the engine: one piece of shared memory for each slot, and who may touch it when.
+
+A loader writes a packed style (:mod:`models.live.slots`) to a slot's memory and the host offers it under a serial number.
+The engine then empties its own slot once that is not heard, copies half a megabyte a hop, opens the slot, and takes
+note of the serial number; only after that may the memory be written again. An engine that takes over finds there what
+was offered last, and copies it before it plays.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum, auto
+from multiprocessing.context import SpawnContext
+from typing import TYPE_CHECKING
+
+from ...plugins.knobs import MAX_STYLES
+from .changes import Event
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ...models.live.slots import StyleSlots
+    from .memory import Doubles
+
+# A clip of 30 s, and room for its statistics and places at rates up to 96 kHz. At a rate that is higher than was
+# expected, the end of a long clip is left out.
+_CLIP_SECONDS = 30.0
+_STATISTICS = 2 * 2**20
+
+
+class _Cell(IntEnum):
+    #: host: serial number of what is in the memory; 0 where nothing has been offered yet
+    OFFERED = 0
+    #: host: how many bytes that are
+    SIZE = auto()
+    #: engine: serial number of what is in its slot, below 0 if it could not be used
+    TAKEN = auto()
+
+
+@dataclass(frozen=True)
+class SlotBoard:
+    """The memory. Travels to engine and loader processes when they are spawned.
+
+    Attributes
+    ----------
+    memory : of each slot, `bytes` long
+    cells : indexed by slot and `_Cell`
+    flags : engine: 1 where its chain has slots, -1 where it has none, 0 where that is not known yet; and the rate in Hz
+        for which its slots are
+    """
+
+    memory: tuple[Doubles, ...]
+    cells: Doubles
+    flags: Doubles
+
+    @classmethod
+    def new(cls, context: SpawnContext, sample_rate: int) -> SlotBoard:
+        """Return empty memory for styles at a rate in Hz."""
+        size = _STATISTICS // 8 + round(_CLIP_SECONDS * sample_rate * 4) // 8
+        return cls(
+            tuple(context.RawArray(ctypes.c_double, size) for _ in range(MAX_STYLES)),
+            context.RawArray(ctypes.c_double, MAX_STYLES * len(_Cell)),
+            context.RawArray(ctypes.c_double, 2),
+        )
+
+    def bytes(self, slot: int) -> NDArray[np.uint8]:
+        """Return the memory of a slot."""
+        import numpy as np
+
+        return np.frombuffer(memoryview(self.memory[slot]), dtype=np.uint8)
+
+    @property
+    def possible(self) -> bool | None:
+        """Whether the chain that plays has slots; None where none has played yet (host)."""
+        flag = self.flags[0]
+        return None if flag == 0.0 else flag > 0.0
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz, for which the engine's slots are; 0 before the first engine has opened its device."""
+        return int(self.flags[1])
+
+    def offer(self, slot: int, serial: int, size: int) -> None:
+        """Say that a slot's memory has been written (host); with 0 and 0, that what is there is of no use."""
+        self.cells[slot * len(_Cell) + _Cell.SIZE] = size
+        self.cells[slot * len(_Cell) + _Cell.OFFERED] = serial
+
+    def offered(self, slot: int) -> int:
+        """Return the serial number of what is in a slot's memory; 0 if nothing is."""
+        return int(self.cells[slot * len(_Cell) + _Cell.OFFERED])
+
+    def taken(self, slot: int) -> int:
+        """Return the serial number of what the engine plays in a slot; below 0 where it was of no use."""
+        return int(self.cells[slot * len(_Cell) + _Cell.TAKEN])
+
+    def take(self, slot: int, serial: int) -> None:
+        """Say what is in a slot (engine)."""
+        self.cells[slot * len(_Cell) + _Cell.TAKEN] = serial
+
+    def packed(self, slot: int) -> NDArray[np.uint8]:
+        """Return what is in a slot's memory."""
+        return self.bytes(slot)[: int(self.cells[slot * len(_Cell) + _Cell.SIZE])]
+
+
+class SlotFeed:
+    """The engine's end: brings what is offered into the chain's slots.
+
+    Parameters
+    ----------
+    board
+        of the host
+    slots
+        of the chain; None where it has none
+    sample_rate
+        Hz, for which the slots are
+    hop
+        samples; one piece is copied in each
+    note
+        called with an event and its value, see `realtime.link.changes.Event`
+    """
+
+    def __init__(
+        self,
+        board: SlotBoard,
+        slots: StyleSlots | None,
+        sample_rate: int,
+        hop: int,
+        note: Callable[[int, float], None],
+    ) -> None:
+        self._board = board
+        self._slots = slots
+        self._hop = hop
+        self._note = note
+        self._next = 0
+        self._slot: int | None = None
+        self._serial = 0
+        # Before anything is said of what was offered: for another rate nothing of that fits.
+        board.flags[1] = sample_rate
+        board.flags[0] = -1.0 if slots is None else 1.0
+
+    def catch_up(self) -> None:
+        """Copy all that has been offered before; takes its time. The styles that a chain begins with are not noted."""
+        if self._slots is None:
+            return
+        for slot in range(MAX_STYLES):
+            serial = self._board.offered(slot)
+            if serial:
+                try:
+                    self._slots.replace(slot, self._board.packed(slot))
+                except ValueError:
+                    self._board.take(slot, -serial)
+                    continue
+                self._board.take(slot, serial)
+                self._note(Event.SLOT - slot, serial)
+
+    def step(self, fed: int) -> None:
+        """Do a little between two blocks; the chain has been fed `fed` samples."""
+        if self._slots is None or fed < self._next:
+            return
+        self._next = fed + self._hop
+        if self._slot is not None:
+            if self._slots.step():
+                self._board.take(self._slot, self._serial)
+                self._note(Event.SLOT - self._slot, self._serial)
+                self._slot = None
+            return
+        for slot in range(MAX_STYLES):
+            serial = self._board.offered(slot)
+            if serial in (0, abs(self._board.taken(slot))):
+                continue
+            try:
+                begun = self._slots.begin(slot, self._board.packed(slot))
+            except ValueError:
+                self._board.take(slot, -serial)
+                continue
+            if begun:
+                self._slot, self._serial = slot, serial
+                self._note(Event.SLOT - slot, 0.0)
+                return

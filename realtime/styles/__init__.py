@@ -1,0 +1,1 @@
+"""Styles that come and go while the engine plays."""

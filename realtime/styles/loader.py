@@ -1,0 +1,284 @@
+"""The loader: a process of low priority that makes styles ready for the engine's slots, and takes them from the taps.
+
+It keeps what it has made, so that a style comes back at once, and while nobody asks for anything it makes those of the
+folder ahead. Nothing that happens here touches the sound: what is ready is written to memory that the engine does not
+read until the host says so.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...media.errors import InputError, noted
+from ...media.files import shown
+from ..link.slot_mailbox import SlotBoard
+from ..link.taps import USUAL_RATE, Taps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ...models.style import Style
+
+    Bytes = NDArray[np.uint8]
+
+# Below everything that plays or is looked at, even where the engine got no real-time priority. What a player waits for
+# comes before other programs where the system lets a process take its niceness back.
+_NICENESS = 10
+# Live styles of long clips take 7 MB each.
+_KEPT_BYTES = 192 * 2**20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A style to be written to a slot's memory.
+
+    Attributes
+    ----------
+    job : number of the request, in the answer too
+    source : file; or a style that somebody has made
+    slot : whose memory may be written
+    sample_rate : Hz
+    """
+
+    job: int
+    source: Path | Style
+    slot: int
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A style to be made of a piece of the input tap, saved, and written to a slot's memory.
+
+    Attributes
+    ----------
+    job, slot, sample_rate : as in `Wanted`
+    path : of the file to be written; there is none yet
+    recorded_rate : Hz, of the piece; the engine's may be another one by now
+    start, stop : frames of the tap
+    rows : channels of the tap, first and behind the last
+    """
+
+    job: int
+    path: Path
+    slot: int
+    sample_rate: int
+    recorded_rate: int
+    start: int
+    stop: int
+    rows: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Files that may be asked for, to be made ready when there is nothing else to do; takes the place of the last such.
+
+    Attributes
+    ----------
+    sources : the more urgent ones first
+    sample_rate : Hz
+    """
+
+    sources: tuple[Path, ...]
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a `Wanted` or a `Captured`.
+
+    Attributes
+    ----------
+    job : its number
+    size : bytes that were written to the slot's memory; 0 where none were
+    name : of the style
+    problem : one line, empty where there is none
+    note : what the user should know of it, empty where that is nothing new
+    """
+
+    job: int
+    size: int
+    name: str
+    problem: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of the file of a capture.
+
+    Attributes
+    ----------
+    path : of the file
+    problem : one line, empty where it is there
+    """
+
+    path: Path
+    problem: str
+
+
+def run_loader(requests: Connection, slots: SlotBoard, taps: Taps, stylizer: dict[str, object]) -> None:
+    """Be the loader process, until the other end of `requests` is closed.
+
+    Parameters
+    ----------
+    requests
+        gives `Wanted`, `Captured` and `Ahead`; takes an `Answer` to each of the first two, and then, for a capture, a
+        `Saved`
+    stylizer
+        fields of `models.live.stylizer.StylizerSettings`
+    """
+    with suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    usual = _niceness()
+    _be_nice(usual + _NICENESS)
+    loader = _Loader(slots, taps, stylizer)
+    loader.warm_up()
+    ahead: list[Path] = []
+    rate = 0
+    with suppress(EOFError, OSError):
+        while True:
+            if ahead and not requests.poll():
+                _be_nice(usual + _NICENESS)
+                loader.make_ahead(ahead.pop(0), rate)
+                continue
+            wanted = requests.recv()
+            if isinstance(wanted, Ahead):
+                ahead, rate = list(wanted.sources), wanted.sample_rate
+            else:
+                _be_nice(usual)
+                requests.send(loader.answer(wanted))
+                if isinstance(wanted, Captured):
+                    requests.send(loader.save(wanted))
+
+
+def _niceness() -> int:
+    try:
+        return int(getattr(os, "getpriority")(getattr(os, "PRIO_PROCESS"), 0))  # noqa: B009
+    except (OSError, AttributeError):
+        return 0
+
+
+def _be_nice(value: int) -> None:
+    """Set the niceness of this process, as far as the system has any and allows it."""
+    with suppress(OSError, AttributeError):
+        # By name, since type checkers on other systems do not know these.
+        getattr(os, "setpriority")(getattr(os, "PRIO_PROCESS"), 0, value)  # noqa: B009
+
+
+class _Loader:
+    """Makes packed styles, and keeps those of files as long as there is room."""
+
+    def __init__(self, slots: SlotBoard, taps: Taps, stylizer: dict[str, object]) -> None:
+        import torch
+
+        from ...models.live.settings import StylizerSettings
+
+        torch.set_num_threads(1)
+        self._slots = slots
+        self._taps = taps
+        self._settings = StylizerSettings(**stylizer)  # type: ignore[arg-type]
+        self._captured: NDArray[np.float64] | None = None
+        self._notes: dict[Path, str] = {}
+        self._kept: OrderedDict[tuple[Path, int, int, int], tuple[str, Bytes]] = OrderedDict()
+
+    def answer(self, wanted: Wanted | Captured) -> Answer:
+        """Do what is asked, whatever happens."""
+        note = ""
+        try:
+            if isinstance(wanted, Captured):
+                name, packed = wanted.path.stem, self._capture(wanted)
+            elif isinstance(wanted.source, Path):
+                name, packed = self._of_file(wanted.source, wanted.sample_rate)
+                note = self._notes.pop(wanted.source, "")
+            else:
+                name, packed = wanted.source.name, self._pack(wanted.source, wanted.sample_rate)
+            self._slots.bytes(wanted.slot)[: packed.size] = packed
+            return Answer(wanted.job, packed.size, name, note=note)
+        except InputError as error:
+            return Answer(wanted.job, 0, "", str(error))
+        except Exception as error:
+            return Answer(
+                wanted.job, 0, "", f"the style cannot be made ready ({type(error).__name__}: {error})"
+            )
+
+    def warm_up(self) -> None:
+        """Load all that the first style would have to wait for."""
+        import numpy as np
+
+        from ...models.style import clip_at, kept_clip
+
+        noise = 0.1 * np.random.default_rng(0).standard_normal((1, USUAL_RATE // 4))
+        kept = kept_clip(noise, USUAL_RATE, name="noise")
+        self._pack_clip(clip_at(kept, USUAL_RATE, USUAL_RATE), USUAL_RATE)
+
+    def make_ahead(self, path: Path, sample_rate: int) -> None:
+        """Make what may be asked for soon; what is wrong with it is told when it is."""
+        with suppress(Exception):
+            self._of_file(path, sample_rate)
+
+    def save(self, wanted: Captured) -> Saved:
+        """Write what was captured last to its file: after it sounds, since that takes time, and a disk may be slow."""
+        from ...models.style import Style
+
+        sound, self._captured = self._captured, None
+        if sound is None:
+            return Saved(wanted.path, "")
+        try:
+            Style.from_audio(sound, wanted.recorded_rate, name=wanted.path.stem).save(wanted.path)
+        except Exception as error:
+            reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            return Saved(wanted.path, f"{reason}; the captured style sounds, but is kept nowhere")
+        return Saved(wanted.path, "")
+
+    def _capture(self, wanted: Captured) -> Bytes:
+        import numpy as np
+
+        from ...models.style import clip_at, kept_clip
+
+        self._captured = None
+        first, last = wanted.rows
+        sound = self._taps.input.read(wanted.start, wanted.stop)[first:last].astype(np.float64)
+        # What sounds is what will be in the file, to the last bit: a style keeps 24 of them.
+        kept = kept_clip(sound, wanted.recorded_rate, name=wanted.path.stem)
+        packed = self._pack_clip(clip_at(kept, wanted.recorded_rate, wanted.sample_rate), wanted.sample_rate)
+        self._captured = sound
+        return packed
+
+    def _of_file(self, path: Path, sample_rate: int) -> tuple[str, Bytes]:
+        from ...models.style import load_style
+
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise InputError(f"{shown(path)} cannot be read: {error.strerror}; check the name") from None
+        key = (path, found.st_mtime_ns, found.st_size, sample_rate)
+        if key not in self._kept:
+            with noted() as notes:
+                style = load_style(path)
+            self._notes[path] = "; ".join(notes)
+            self._kept[key] = (style.name, self._pack(style, sample_rate))
+            while len(self._kept) > 1 and sum(one.size for _, one in self._kept.values()) > _KEPT_BYTES:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _pack(self, style: Style, sample_rate: int) -> Bytes:
+        return self._pack_clip(style.at(sample_rate), sample_rate)
+
+    def _pack_clip(self, clip: NDArray[np.float64], sample_rate: int) -> Bytes:
+        """Pack what a stylizer needs of a clip [channels, samples] at its rate and the reference level."""
+        from ...models.live.prepared_style import live_clip
+        from ...models.live.settings import stylizer_layout
+        from ...models.live.slots import pack
+
+        layout = stylizer_layout(sample_rate, self._settings)
+        return pack(live_clip(clip, layout), layout, most=self._slots.bytes(0).size)

@@ -1,0 +1,174 @@
+"""What the stage's thread does: passes between the loader, the mixer's rules and the engine's slots."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...media.files import shown
+from ..link.trace_board import Board
+from .loader import Ahead, Answer, Captured, Saved, Wanted
+from .loader_link import LoaderLink
+from .slot_policy import Mixer
+from .style_library import Catalog
+
+_MOST_EVENTS = 200
+
+
+@dataclass(frozen=True)
+class StageEvent:
+    """Something that has happened.
+
+    Attributes
+    ----------
+    kind : "ready" (a style is in a slot), "switched" (the weights are where they were wanted), "saved" (the file of a
+        captured style is there), "note" (what the user should know of a style), or "error"
+    text : one line
+    """
+
+    kind: str
+    text: str
+
+
+class StageWork:
+    """Everything that is under way. Whoever calls anything here holds the stage's lock.
+
+    Parameters
+    ----------
+    board
+        shared with the engine
+    loader, mixer, catalog
+        of the stage
+    """
+
+    def __init__(self, board: Board, loader: LoaderLink, mixer: Mixer, catalog: Catalog) -> None:
+        self._board = board
+        self._loader = loader
+        self._mixer = mixer
+        self._catalog = catalog
+        self.events: list[StageEvent] = []
+        #: captures that have not been sent to the loader, by key
+        self.captured: dict[str, Captured] = {}
+        #: files to be made ready when there is nothing else to do, and whether that has to wait
+        self.ahead: tuple[Path, ...] = ()
+        self.hold = False
+        self._ahead_sent: tuple[Path, ...] = ()
+        #: keys of all that the engine was ever offered, by the serial number that the log of changes has
+        self.played: dict[int, str] = {}
+        # By job: slot and key. By slot: serial number of what the engine is to take.
+        self._jobs: dict[int, tuple[int, str]] = {}
+        self._offered: dict[int, int] = {}
+        self._requests: deque[Wanted | Captured] = deque()
+        self._number = 0
+        # Hz, for which styles are made ready; and the keys that every engine begins with.
+        self._rate = 0
+        self._first = [slot.key for slot in mixer.slots if slot.key]
+        self._shortage = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still to be done."""
+        return self._mixer.busy or bool(self._jobs) or bool(self._offered)
+
+    def step(self, now: float) -> None:
+        """Go on, a little; `now` is the time in seconds."""
+        rate = self._board.slots.sample_rate
+        if rate != self._rate:
+            self._begin_again(rate)
+        # Before the engine has opened its device nobody knows for which rate.
+        while rate and self._requests and self._send(replace(self._requests[0], sample_rate=rate)):
+            self._requests.popleft()
+        wanted_ahead = () if self.hold or self.busy else self.ahead
+        if rate and self._ahead_sent != wanted_ahead and self._send(Ahead(wanted_ahead, rate)):
+            self._ahead_sent = wanted_ahead
+        answers = self._loader.answers()
+        if answers is None:
+            self._tell("error", "the loader of styles has ended; what it was loading is given up")
+            for place, _ in self._jobs.values():
+                self._mixer.failed(place)
+            self._jobs.clear()
+        for answer in answers or ():
+            self._hear(answer)
+        for place, serial in list(self._offered.items()):
+            if abs(self._board.slots.taken(place)) == serial and self._board.slots.sample_rate == rate:
+                self._taken(place, serial)
+        if rate and self._board.slots.possible:
+            wanted = self._mixer.step(now)
+            if wanted is not None:
+                self.begin(*wanted)
+        if names := self._mixer.arrived():
+            self._tell("switched", ", ".join(self._catalog.names[key] for key in names))
+
+    def _begin_again(self, rate: int) -> None:
+        """Have everything made ready for another rate: there an engine has only the styles that it starts with."""
+        self._rate = rate
+        if not self._number:
+            return
+        for place in range(len(self._mixer.slots)):
+            self._board.slots.offer(place, 0, 0)
+        # A capture that is under way is saved all the same, and then comes from its file.
+        self._jobs.clear()
+        self._offered.clear()
+        self._mixer.restart(self._first)
+
+    def _send(self, request: Wanted | Captured | Ahead) -> bool:
+        """Send a request; return False if it has to wait, which is told once."""
+        sent = self._loader.send(request)
+        if self._shortage != self._loader.shortage:
+            self._shortage = self._loader.shortage
+            if self._shortage:
+                self._tell("error", f"styles have to wait, since no process can be started: {self._shortage}")
+        return sent
+
+    def begin(self, place: int, key: str) -> None:
+        """Have a style loaded to a slot."""
+        self._mixer.begin(place, key)
+        self._number += 1
+        self._jobs[self._number] = (place, key)
+        captured = self.captured.pop(key, None)
+        if captured is not None:
+            self._requests.append(replace(captured, job=self._number, slot=place))
+        else:
+            self._requests.append(Wanted(self._number, self._catalog.sources[key], place, 0))
+
+    def _hear(self, answer: Answer | Saved) -> None:
+        if isinstance(answer, Saved):
+            if answer.problem:
+                self._tell("error", answer.problem)
+            elif answer.path.exists():
+                self._tell("saved", shown(answer.path))
+            return
+        place, key = self._jobs.pop(answer.job, (None, ""))
+        if place is None:
+            return
+        if answer.problem:
+            self._tell("error", answer.problem)
+            self._mixer.failed(place)
+            self._catalog.listed.pop(key, None)
+        else:
+            if answer.note:
+                self._tell("note", answer.note)
+            self.played[answer.job] = key
+            self._board.slots.offer(place, answer.job, answer.size)
+            self._offered[place] = answer.job
+
+    def _taken(self, place: int, serial: int) -> None:
+        """Go on when the engine has what it was offered."""
+        del self._offered[place]
+        if self._board.slots.taken(place) < 0:
+            self._tell(
+                "error",
+                f"{self._catalog.names[self._mixer.slots[place].coming]} does not fit the engine's slot",
+            )
+            self._mixer.failed(place)
+            return
+        self._mixer.loaded(place, serial)
+        self._tell("ready", self._catalog.names[self._mixer.slots[place].key])
+
+    def fail(self, error: Exception) -> None:
+        """Tell of a step that could not be done."""
+        self._tell("error", f"styles: {type(error).__name__}: {error}")
+
+    def _tell(self, kind: str, text: str) -> None:
+        self.events = [*self.events[1 - _MOST_EVENTS :], StageEvent(kind, text)]

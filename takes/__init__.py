@@ -1,0 +1,1 @@
+"""The folder of a recorded performance: header, automation, reader and writer."""
