@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,7 @@ from gramophone.offline.bounce.replay import as_on_stage
 from gramophone.takes.header import HEADER
 from gramophone.takes.reader import MOVES, open_take
 from gramophone.takes.sound import DRY, WET
-
-sys.path.append(str(Path(__file__).parents[1]))
-from takes import make_take, noisy_tune, random_moves, style_file
+from tests.takes import make_take, noisy_tune, random_moves, style_file
 
 SECONDS = 1.5
 QUICK = ("--recipe", "transport", "--device", "cpu")

@@ -1,17 +1,12 @@
 """What nobody hears of a style, the streaming stylizer does not take, and what it makes itself it takes out again."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inaudible import Inaudible, assert_no_more_than, inaudible, struck
 
 from gramophone.models.live.stylizer import PHASES, Stylizer, StylizerSettings
 from gramophone.models.style import Style
-
-sys.path.append(str(Path(__file__).parents[1]))
-from inaudible import Inaudible, assert_no_more_than, inaudible, struck
 
 
 @settings(max_examples=14)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from gramophone.takes.header import HEADER, Header, read_header, write_header
 from gramophone.takes.reader import MOVES, STATE, Take, open_take, write_state
 from gramophone.takes.sound import DRY, EXACT, WET
 from gramophone.takes.writer import TakeWriter
-
-sys.path.append(str(Path(__file__).parents[1]))
-from takes import RATE, noisy_tune, style_file
+from tests.takes import RATE, noisy_tune, style_file
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PARTS = (HEADER, MOVES, DRY, EXACT, WET, STATE)

@@ -1,8 +1,6 @@
 """Late chains, in simulated time: while a block is computed, the device moves on by as many blocks as the test says."""
 
 import multiprocessing
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +15,7 @@ from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSetti
 from gramophone.realtime.link.shared_memory import Cell, Link
 from gramophone.realtime.link.trace_board import Board
 from gramophone.takes.wavfile import seal
-
-# The engine process gets its chain by name, and looks for it where this process does.
-sys.path.append(str(Path(__file__).parent))
-import trial_chains
+from tests.realtime import trial_chains
 
 RATE = 48_000
 IDS = (*(parameter.id for parameter in trial_chains.PARAMETERS), MUTE.id)

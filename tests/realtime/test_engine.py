@@ -3,24 +3,19 @@
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from limits import needs_limits, no_room
 
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import EngineError, Host
 from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
 from gramophone.realtime.link.shared_memory import EngineState
-
-# The engine process gets its chain by name, and looks for it where this process does.
-sys.path.append(str(Path(__file__).parent))
-sys.path.append(str(Path(__file__).parents[1]))
-import trial_chains
-from limits import needs_limits, no_room
+from tests.realtime import trial_chains
 
 RATE = 48_000
 PATIENCE = 20.0

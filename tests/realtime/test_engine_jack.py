@@ -2,9 +2,7 @@
 
 import os
 import signal
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +10,7 @@ import pytest
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
-
-# The engine process gets its chain by name, and looks for it where this process does.
-sys.path.append(str(Path(__file__).parent))
-import trial_chains
+from tests.realtime import trial_chains
 
 RATE = 48_000
 PATIENCE = 20.0

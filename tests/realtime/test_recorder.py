@@ -2,7 +2,6 @@
 
 import multiprocessing
 import resource
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,11 +24,8 @@ from gramophone.realtime.recording.recording import Recording
 from gramophone.takes.automation import Move
 from gramophone.takes.header import Header
 from gramophone.takes.reader import Take, open_take
-
-sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-import trial_chains
-
-from takes import RATE, noisy_tune
+from tests.realtime import trial_chains
+from tests.takes import RATE, noisy_tune
 
 LATENCY = 333
 CONTEXT = multiprocessing.get_context("spawn")

@@ -3,13 +3,13 @@
 import functools
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from limits import needs_limits, no_room
 from numpy.typing import NDArray
 
 from gramophone.media.errors import InputError
@@ -17,9 +17,6 @@ from gramophone.models.style import Style, load_style
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
 from gramophone.realtime.recorder import Recorder
-
-sys.path.append(str(Path(__file__).parents[1]))
-from limits import needs_limits, no_room
 
 RATE = 48_000
 PATIENCE = 60.0

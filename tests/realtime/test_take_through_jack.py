@@ -1,6 +1,5 @@
 """Played through a JACK server, recorded in the middle and bounced: the same, but where something was missed."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
 from gramophone.realtime.recorder import Recorder
 from gramophone.takes.automation import StyleChange
 from gramophone.takes.reader import Take, open_take
-
-sys.path.append(str(Path(__file__).parents[1]))
-from takes import RATE, noisy_tune, style_file
+from tests.takes import RATE, noisy_tune, style_file
 
 # How far around a missed deadline the dry sound may be heard: the join, the crossfade, the blocks in between.
 _AROUND = RATE // 4

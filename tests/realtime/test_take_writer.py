@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import signal
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,9 +23,7 @@ from gramophone.takes.reader import open_take
 from gramophone.takes.sound import DRY, EXACT, STEPS, WET, sound_files, to_steps
 from gramophone.takes.styles import keep_style
 from gramophone.takes.writer import TakeWriter
-
-sys.path.append(str(Path(__file__).parents[1]))
-from takes import RATE, noisy_tune, style_file
+from tests.takes import RATE, noisy_tune, style_file
 
 HEADER_OF_TWO = Header(sample_rate=RATE, channels=2)
 

@@ -1,8 +1,6 @@
 """Taps and the log of changes: what is read is what was written, or it is said that it is gone."""
 
 import multiprocessing
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +13,7 @@ from gramophone.realtime.host import Host
 from gramophone.realtime.link.changes import LAYOUT, Change, ChangeLog, ChangeReader, Event
 from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
 from gramophone.realtime.link.taps import OverwrittenError, Tap
-
-# The engine process gets its chain by name, and looks for it where this process does.
-sys.path.append(str(Path(__file__).parent))
-import trial_chains
+from tests.realtime import trial_chains
 
 CONTEXT = multiprocessing.get_context("spawn")
 RATE = 48_000
