@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..models.measures.content_kept import ContentKept
     from ..models.measures.style_distance import StyleDistance
     from ..models.style import Style
-    from ..offline.recipes.registry import Recipe
+    from ..offline.recipes.recipe import Recipe
     from ..offline.render.render import Progress
 
 Samples = NDArray[np.float64]

@@ -28,6 +28,7 @@ from rich.text import Text
 from ..media.errors import InputError
 from ..media.files import check_writable, shown
 from ..media.text import escaped
+from .units import clock
 
 if TYPE_CHECKING:
     from ..offline.render.render import Progress as RenderProgress
@@ -239,7 +240,7 @@ class Display:
         self._fraction = fraction
         elapsed = now - self._start
         if fraction > 0.02 and elapsed > 1.0:
-            details.append(f"{_clock(elapsed * (1.0 / fraction - 1.0))} left")
+            details.append(f"{clock(elapsed * (1.0 / fraction - 1.0))} left")
         detail = ", ".join(details)
         if self._bar is not None:
             self._bar.update(self._task, description=name, total=1.0, completed=fraction, detail=detail)
@@ -251,12 +252,6 @@ class Display:
         if now >= self._next:
             self._next = now + _NEXT_LINES
             say(text)
-
-
-def _clock(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def check_contract(cls: type[Plugin]) -> None:
         raise ContractError(f"plugin {name}: {', '.join(missing)} must be defined")
     _check_parameters(name, cls.parameters)
     if inspect.getattr_static(cls, "example", None) is None:
-        raise ContractError(f"plugin {name}: must be a subclass of plugins.plugin.Plugin")
+        raise ContractError(f"plugin {name}: must be a subclass of gramophone.plugins.plugin.Plugin")
     if cls.neutral is not None:
         for identity, value in cls.neutral.items():
             known = {parameter.id: parameter for parameter in cls.parameters}

@@ -1,6 +1,5 @@
 """What ``gramophone live`` shows: the latency budget at the start, a calm display meanwhile, figures at the end."""
 
-import math
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import console
+from ..units import FLOOR_DB, clock, decibels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,22 +21,9 @@ if TYPE_CHECKING:
 
 _REFRESH = 10.0
 _LINES_EVERY = 10.0
-_FLOOR_DB = -60.0
 _LOUD_DB, _FULL_DB = -12.0, -1.0
 # Shown at all times; every other parameter only where it is not at its default.
 _ALWAYS = ("strength", "mix", "detail")
-
-
-def decibels(peak: float) -> float:
-    """Return a linear peak in dBFS, not below the meters' floor of -60."""
-    return max(_FLOOR_DB, 20.0 * math.log10(peak)) if peak > 0.0 else _FLOOR_DB
-
-
-def clock(seconds: float) -> str:
-    """Return a time as 1:05 or 1:02:05."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def budget(snapshot: "Snapshot") -> Table:
@@ -196,7 +183,7 @@ def _bar(peak: float) -> ProgressBar:
     level = decibels(peak)
     colour = "red" if level > _FULL_DB else "yellow" if level > _LOUD_DB else "green"
     return ProgressBar(
-        total=-_FLOOR_DB, completed=level - _FLOOR_DB, complete_style=colour, finished_style=colour
+        total=-FLOOR_DB, completed=level - FLOOR_DB, complete_style=colour, finished_style=colour
     )
 
 

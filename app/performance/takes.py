@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...media.errors import InputError
 from ...media.files import shown
-from ..live.display import clock
+from ..units import clock
 from .bouncing import Bouncer
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from ...plugins.live import chain_around
 from ...plugins.prerendered import Prerendered
 from ...takes.automation import Automation, StyleChange
 from ...takes.reader import PARAMETERS, Take
-from ..recipes.registry import Recipe
+from ..recipes.recipe import Recipe
 from ..render.render import check_content, render_track, work_key
 from ..render.strength import HOP, N_FFT
 from ..work.block_pool import blocks, crew

@@ -25,7 +25,6 @@ from torch import Tensor
 from ...dsp.frames import Framing
 from ...dsp.stft import compress
 from ...media.spool import Spool
-from ..recipes.registry import Gramophone
 from ..work.block_pool import crew
 from .content_loss import ContentEnvelopes
 from .descent import Descent, Sound, Step, mean_power
@@ -39,6 +38,7 @@ from .optimizer_state import (
     UnknownsInMemory,
     UnknownsOnDisk,
 )
+from .settings import Optimisation
 from .style_loss import StyleTerm
 from .texture_loss import TextureTerm
 
@@ -57,7 +57,7 @@ def optimise_sound(
     out: Spool,
     content: Spool,
     style: Tensor,
-    settings: Gramophone,
+    settings: Optimisation,
     *,
     generator: torch.Generator,
     on_step: OnStep,
@@ -129,7 +129,7 @@ def optimise_sound(
 
 
 def loss_terms(
-    content: Spool, style: Tensor, settings: Gramophone, framing: Framing, *, block: int = BLOCK
+    content: Spool, style: Tensor, settings: Optimisation, framing: Framing, *, block: int = BLOCK
 ) -> list[Weighted]:
     """All that is minimised, with its weights. A further term is a further line here, its weight a setting."""
     source = SamplesOnDisk(content, device=style.device)

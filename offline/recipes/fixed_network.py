@@ -1,78 +1,76 @@
-"""Optimisation against one fixed random network, as the published recipes do it."""
+"""Settings of the recipes that draw one random network and optimise against it for many steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
+from ..work.settings import setting
+from .published import FLOAT, Published
 
-from ...models.gram import dipani_loss, ulyanov_loss
-from ...models.networks.features import FeatureNetwork, random_network
-from .lbfgs import OnStep, minimise
-from .registry import FixedNetwork
-from .start import soft_noise
-
-
-def optimise_fixed(
-    content: Tensor, style: Tensor, settings: FixedNetwork, *, generator: torch.Generator, on_step: OnStep
-) -> Tensor:
-    """Optimise a log-magnitude spectrogram as a published recipe says.
-
-    Parameters
-    ----------
-    content, style : Tensor [bins, frames each], log-magnitudes
-    settings : the recipe's
-    generator : draws the network and, where the recipe starts from noise, the noise
-    on_step : called with the number of steps done and the loss before that step
-
-    Returns
-    -------
-    Tensor [bins, frames of the content]
-    """
-    network = random_network(
-        content.shape[0],
-        filters=settings.filters,
-        kernel=settings.kernel,
-        relu=settings.relu,
-        padding=settings.padding,
-        init=settings.init,
-        generator=generator,
-    ).to(content.device)
-    from_noise = settings.start == "noise"
-    start = soft_noise(content, generator=generator) if from_noise else content.clone()
-    loss = _loss(network, content, style, settings)
-    if settings.optimizer == "lbfgs":
-        return minimise(start, loss, steps=settings.steps, on_step=on_step)
-    return _adam(start, loss, settings, on_step=on_step)
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
-def _loss(
-    network: FeatureNetwork, content: Tensor, style: Tensor, settings: FixedNetwork
-) -> Callable[[Tensor], Tensor]:
-    with torch.no_grad():
-        style_features = network(style)
-        content_features = network(content)
-    if settings.loss == "sum":
-        return lambda spectrogram: ulyanov_loss(
-            network(spectrogram), content_features, style_features, alpha=settings.content_weight
+@dataclass(frozen=True, kw_only=True)
+class FixedNetwork(Published):
+    """Settings of `ulyanov2016`; `dipani2018` has other values."""
+
+    filters: int = setting(4096, "filters of the random network", low=1, high=65536)
+    kernel: int = setting(11, "frames that each filter sees", low=1, high=255)
+    padding: int = setting(0, "frames of silence added at both ends", low=0, high=255)
+    init: Literal["ulyanov2016", "torch", "unit"] = setting(
+        "ulyanov2016", "how the filters are drawn", choices="ulyanov2016 torch unit"
+    )
+    relu: bool = setting(True, "whether negative features are set to zero")
+    loss: Literal["sum", "mean"] = setting(
+        "sum",
+        "sum of squares with a content term, or mean square of the style term alone",
+        choices="sum mean",
+    )
+    content_weight: float = setting(1e-2, "weight of the content term (loss=sum)", low=0.0, high=1e6)
+    style_weight: float = setting(2500.0, "weight on the Gram matrices (loss=mean)", low=0.0, high=1e9)
+    start: Literal["noise", "content"] = setting(
+        "noise", "where the optimisation begins", choices="noise content"
+    )
+    optimizer: Literal["lbfgs", "adam"] = setting("lbfgs", "optimiser", choices="lbfgs adam")
+    learning_rate: float = setting(0.03, "step size (optimizer=adam)", low=1e-6, high=10.0)
+    clamp: bool = setting(False, "cut log-magnitudes to 0..1 before each step (optimizer=adam)")
+    steps: int = setting(300, "optimiser steps", low=0, high=100000)
+
+    def optimised(
+        self,
+        content: Tensor,
+        style: Tensor,
+        *,
+        generator: torch.Generator,
+        on_step: Callable[[int, float], None],
+    ) -> Tensor:
+        """See :meth:`offline.recipes.published.Published.optimised`."""
+        from ..published.fixed_network import Network, optimise_fixed
+
+        return optimise_fixed(
+            content,
+            style,
+            network=Network(
+                filters=self.filters, kernel=self.kernel, padding=self.padding, init=self.init, relu=self.relu
+            ),
+            loss=self.loss,
+            content_weight=self.content_weight,
+            style_weight=self.style_weight,
+            start=self.start,
+            learning_rate=self.learning_rate if self.optimizer == "adam" else None,
+            clamp=self.clamp,
+            steps=self.steps,
+            generator=generator,
+            on_step=on_step,
         )
-    return lambda spectrogram: dipani_loss(network(spectrogram), style_features, weight=settings.style_weight)
 
-
-def _adam(
-    start: Tensor, loss: Callable[[Tensor], Tensor], settings: FixedNetwork, *, on_step: OnStep
-) -> Tensor:
-    x = start.requires_grad_()
-    optimizer = torch.optim.Adam([x], lr=settings.learning_rate)
-    for step in range(1, settings.steps + 1):
-        if settings.clamp:
-            # A published fault, kept: on this scale 1 is 1.7 times S0, -49 dB, and everything louder is cut to it.
-            with torch.no_grad():
-                x.clamp_(0.0, 1.0)
-        optimizer.zero_grad(set_to_none=True)
-        value = loss(x)
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        on_step(step, float(value.detach()))
-    return x.detach()
+    def memory(self, samples: int, style_samples: int) -> float:
+        """See :meth:`offline.recipes.published.Published.memory`."""
+        frames = sum(self.frames(samples, style_samples))
+        weights = 2 * FLOAT * self.filters * self.bins * self.kernel
+        grams = 6 * FLOAT * min(self.filters, frames) ** 2
+        return weights + grams + 6 * FLOAT * self.filters * frames + self.unknowns_memory(samples)

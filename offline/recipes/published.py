@@ -1,175 +1,136 @@
-"""The published recipes: one channel at a rate of their own, a spectrogram optimised, a phase found from noise.
+"""What the published recipes share: one channel at a rate of their own, a spectrogram optimised, a phase from noise.
 
 They are here to be compared with, so they hold the whole track in memory, as their authors' programs do.
 """
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from ...dsp.phase import griffin_lim, random_phase
-from ...dsp.stft import expand, log_spectrogram
-from ...media.audiofile import resample
-from ...media.spool import Source
-from ...models.style import Style
-from ..work.memory import available_memory, check_memory
-from ..work.progress import Journal
-from .antognini import optimise_texture_networks, usable_kernels
-from .fixed_network import optimise_fixed
-from .gatys import optimise_gatys
-from .grinstein import optimise_from_content, optimise_texture
-from .lbfgs import OnStep
-from .registry import FixedNetwork
-from .settings import Antognini, Gatys, Grinstein
+from ..work.settings import setting
+from .recipe import Job, RecipeSettings
 
-Samples = NDArray[np.float64]
-Published = FixedNetwork | Gatys | Grinstein | Antognini
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-# Stages with the share of the time that each takes.
-SHARES = {"analysis": 1.0, "spectrogram": 90.0, "phase": 8.0, "level": 1.0}
+    from ...media.spool import Spool
 
-# Samples that are read at a time.
-_PIECE = 1 << 18
+WEIGHTS = "file of VGG-19's weights in torchvision's layout (state dict or .safetensors); none: random ones"
+RANDOM_WEIGHTS = (
+    "VGG-19 has random weights, which know nothing of pictures; "
+    "for the published ones give a torchvision file with --set weights=FILE"
+)
 
-_FLOAT = 4
+FLOAT = 4
 # Numbers that SciPy's L-BFGS keeps for each unknown: ten pairs of steps and slopes in float64, and its workspace.
 _LBFGS = 50
 # Features that VGG-19 keeps of each pixel for the way back, and what its largest layer needs besides.
 _VGG = 290 + 3 * 64
 
 
-def render_published(
-    content: Source,
-    sample_rate: int,
-    style: Style,
-    settings: Published,
-    *,
-    recipe: str,
-    generator: torch.Generator,
-    device: torch.device,
-    journal: Journal,
-) -> Samples:
-    """Render as a published recipe does.
+@dataclass(frozen=True, kw_only=True)
+class Published(RecipeSettings):
+    """Settings that all of them have."""
 
-    Parameters
-    ----------
-    content : the sound, [channels, samples]
-    sample_rate : Hz, of the content
-    style : the style
-    settings : the recipe's; their class says which it is
-    recipe : its name, for messages
-    generator : draws networks, noise and phase
-    device : where to compute
-    journal : is told of each step
+    stages: ClassVar[Mapping[str, float]] = {"analysis": 1.0, "spectrogram": 90.0, "phase": 8.0, "level": 1.0}
 
-    Returns
-    -------
-    array of the content's shape, all channels alike, at the level at which it came out
+    sample_rate: int = setting(22050, "rate at which everything is computed, Hz", low=8000, high=192000)
+    phase_iterations: int = setting(500, "Griffin-Lim iterations, from random phase", low=0, high=10000)
+    steps: int = setting(500, "L-BFGS steps", low=0, high=100000)
 
-    Raises
-    ------
-    InputError
-        The track is too long for the memory there is, or a file of weights is not what it should be.
-    """
-    journal.begin("analysis")
-    seconds = content.length / sample_rate
-    lengths = (
-        int(length * settings.sample_rate)
-        for length in (seconds, style.samples.shape[-1] / style.sample_rate)
-    )
-    needed = memory_needed(settings, *lengths)
-    check_memory(needed, available_memory(device), recipe=recipe, seconds=seconds)
-    mono = resample(_one_channel(content), sample_rate, settings.sample_rate)
-    example = resample(style.samples.mean(axis=0, keepdims=True), style.sample_rate, settings.sample_rate)
-    sounds = [torch.from_numpy(x).float().to(device) for x in (mono, example)]
+    @abstractmethod
+    def optimised(
+        self,
+        content: Tensor,
+        style: Tensor,
+        *,
+        generator: torch.Generator,
+        on_step: Callable[[int, float], None],
+    ) -> Tensor:
+        """The recipe's own part.
 
-    journal.begin("spectrogram")
+        Parameters
+        ----------
+        content, style : Tensor [bins, frames of each], log-magnitudes
+        generator : of all that is random
+        on_step : called with the number of steps done and the loss
 
-    def on_step(step: int, loss: float) -> None:
-        journal.step(step, settings.steps, loss)
+        Returns
+        -------
+        Tensor [bins, frames of the content], log-magnitudes
+        """
 
-    if isinstance(settings, Grinstein) and settings.network == "texture":
-        # The texture model takes the sound itself: there is no phase to find.
-        rate = settings.sample_rate
-        samples = optimise_texture(sounds[0], sounds[1], settings, sample_rate=rate, on_step=on_step)[0]
+    @abstractmethod
+    def memory(self, samples: int, style_samples: int) -> float:
+        """Bytes that a track takes at its peak, estimated.
+
+        Parameters
+        ----------
+        samples, style_samples : of the content and of the style, at the recipe's rate
+        """
+
+    def frames(self, *samples: int) -> tuple[int, ...]:
+        """Frames of sounds of so many samples."""
+        return tuple(n // self.hop + 1 for n in samples)
+
+    @property
+    def bins(self) -> int:
+        """Bins of a frame."""
+        return self.n_fft // 2 + 1
+
+    def unknowns_memory(self, samples: int) -> float:
+        """Bytes that L-BFGS keeps for a spectrogram."""
+        return 8.0 * _LBFGS * self.bins * self.frames(samples)[0]
+
+    def vgg_memory(self, samples: int, style_samples: int) -> float:
+        """Bytes that VGG-19 takes on both spectrograms, L-BFGS included."""
+        pixels = self.bins * sum(self.frames(samples, style_samples))
+        return FLOAT * _VGG * pixels + self.unknowns_memory(samples)
+
+    def run(self, job: Job, *, recipe: str) -> Spool:
+        """See :meth:`offline.recipes.recipe.RecipeSettings.run`; all channels come out alike."""
+        from ...media.spool import Held, Spool
+        from ..published.track import all_channels, one_channel
+        from ..work.memory import available_memory, check_memory
+
+        job.journal.begin("analysis")
+        content, style, rate = job.content, job.style, self.sample_rate
+        seconds = content.length / job.sample_rate
+        needed = self.memory(*(int(n * rate) for n in (seconds, style.samples.shape[-1] / style.sample_rate)))
+        check_memory(needed, available_memory(job.device), recipe=recipe, seconds=seconds)
+        ours = one_channel(content, job.sample_rate, rate)
+        theirs = one_channel(Held(style.samples), style.sample_rate, rate)
+        samples = self.stylised(ours.to(job.device), theirs.to(job.device), job)
+        out = Spool.create(
+            job.work.folder / "stylised.spool", channels=content.channels, length=content.length
+        )
+        whole = {"channels": content.channels, "length": content.length}
+        out.write(0, all_channels(samples, rate, job.sample_rate, **whole))
+        return out
+
+    def stylised(self, content: Tensor, style: Tensor, job: Job) -> Tensor:
+        """The stylised sound, Tensor [samples], of two sounds, Tensor [1, samples of each], at the recipe's rate."""
+        from ...dsp.stft import log_spectrogram
+        from ..published.track import rebuilt
+
+        journal, iterations = job.journal, self.phase_iterations
+        journal.begin("spectrogram")
+        target = self.optimised(
+            *(log_spectrogram(sound, self.n_fft, self.hop) for sound in (content, style)),
+            generator=job.generator,
+            on_step=lambda step, loss: journal.step(step, self.steps, loss),
+        )
         journal.begin("phase")
-    else:
-        spectrograms = [log_spectrogram(x, settings.n_fft, settings.hop) for x in sounds]
-        target = _optimise(spectrograms[0], spectrograms[1], settings, generator, on_step)
-        journal.begin("phase")
-        samples = _phase(target, settings, mono.shape[-1], generator, journal)
-    out = resample(samples[None].double().cpu().numpy(), settings.sample_rate, sample_rate)
-    out = np.pad(out, ((0, 0), (0, max(0, content.length - out.shape[-1]))))[:, : content.length]
-    return np.repeat(out, content.channels, axis=0)
-
-
-def _one_channel(content: Source) -> Samples:
-    """The mean of the channels, [1, samples]."""
-    pieces = [
-        content.read(start, min(start + _PIECE, content.length)).mean(axis=0, keepdims=True, dtype=np.float64)
-        for start in range(0, content.length, _PIECE)
-    ]
-    return np.concatenate(pieces, axis=1)
-
-
-def _optimise(
-    content: Tensor, style: Tensor, settings: Published, generator: torch.Generator, on_step: OnStep
-) -> Tensor:
-    """The recipe's own part: log-magnitudes [bins, frames of the content]."""
-    if isinstance(settings, FixedNetwork):
-        return optimise_fixed(content, style, settings, generator=generator, on_step=on_step)
-    if isinstance(settings, Gatys):
-        return optimise_gatys(content, style, settings, generator=generator, on_step=on_step)
-    if isinstance(settings, Grinstein):
-        return optimise_from_content(content, style, settings, generator=generator, on_step=on_step)
-    return optimise_texture_networks(content, style, settings, generator=generator, on_step=on_step)
-
-
-def _phase(
-    target: Tensor, settings: Published, length: int, generator: torch.Generator, journal: Journal
-) -> Tensor:
-    """Griffin-Lim from random phase, without momentum: samples [length]."""
-    magnitude = expand(target)
-    iterations = settings.phase_iterations
-    return griffin_lim(
-        magnitude,
-        random_phase(tuple(magnitude.shape), generator=generator).to(magnitude.device),
-        n_fft=settings.n_fft,
-        hop=settings.hop,
-        length=length,
-        iterations=iterations,
-        momentum=0.0,
-        on_step=lambda step: journal.step(step, iterations),
-    )
-
-
-def memory_needed(settings: Published, samples: int, style_samples: int) -> float:
-    """Bytes that a track takes at its peak, estimated.
-
-    Parameters
-    ----------
-    settings : the recipe's
-    samples, style_samples : of the content and of the style, at the recipe's rate
-    """
-    bins = settings.n_fft // 2 + 1
-    frames, theirs = (n // settings.hop + 1 for n in (samples, style_samples))
-    pixels = bins * (frames + theirs)
-    unknowns = 8 * _LBFGS * bins * frames
-    if isinstance(settings, Gatys) or (isinstance(settings, Grinstein) and settings.network == "vgg19"):
-        return _FLOAT * _VGG * pixels + unknowns
-    if isinstance(settings, Grinstein) and settings.network == "texture":
-        # Some thirty bands, complex, in blocks, and their history.
-        return _FLOAT * 200 * (samples + style_samples) + 8 * _LBFGS * samples
-    if isinstance(settings, Antognini):
-        kernels = usable_kernels(settings.kernels, min(frames, theirs))
-        # Spectra of the filters, complex and twice as long, and once more those of the layer at work; features of the
-        # style, and of one layer at a time with all that its slope needs.
-        weights = 2 * _FLOAT * settings.filters * bins * (sum(kernels) + max(kernels))
-        features = _FLOAT * settings.filters * (theirs * len(kernels) + 20 * frames)
-        return weights + features + unknowns
-    weights = 2 * _FLOAT * settings.filters * bins * settings.kernel
-    grams = 6 * _FLOAT * min(settings.filters, frames + theirs) ** 2
-    return weights + grams + 6 * _FLOAT * settings.filters * (frames + theirs) + unknowns
+        return rebuilt(
+            target,
+            n_fft=self.n_fft,
+            hop=self.hop,
+            length=content.shape[-1],
+            iterations=iterations,
+            generator=job.generator,
+            on_step=lambda step: journal.step(step, iterations),
+        )

@@ -19,16 +19,13 @@ from numpy.typing import NDArray
 
 from ...dsp.audible import audible_track
 from ...dsp.mastering import loudness_of
-from ...dsp.stft import log_spectrogram
-from ...media.audiofile import SILENCE_PEAK, resample_track
+from ...media.audiofile import SILENCE_PEAK
 from ...media.errors import InputError
 from ...media.spool import Held, Source, Spool
 from ...models.style import Style
-from ..optimize.optimizer import optimise_sound
-from ..recipes.published import SHARES as PUBLISHED_SHARES
-from ..recipes.published import render_published
-from ..recipes.registry import Gramophone, Recipe, Transport, get_recipe
-from ..transport.tracks import PIECE, to_reference, transport_track
+from ..recipes.recipe import Job, Recipe
+from ..recipes.registry import get_recipe
+from ..transport.tracks import PIECE
 from ..work.checkpoint import Workplace
 from ..work.progress import Journal, LossPoint, Progress
 from .strength import Mastered, strengthened
@@ -233,33 +230,26 @@ def render_track(
     """
     _check(recipe, strength, local)
     where = choose_device(device)
-    journal = Journal(_SHARES.get(type(recipe.values), PUBLISHED_SHARES), progress)
+    journal = Journal(recipe.values.stages, progress)
     resumed = work.stages
     ours = cache(partial(loudness_of, content, sample_rate))
     if strength == 0.0:
         stylised = content
-    elif isinstance(recipe.values, Transport):
-        example = torch.from_numpy(style.at(recipe.values.sample_rate)).float().to(where)
-        style_log = log_spectrogram(example, recipe.values.n_fft, recipe.values.hop)
-        generator = torch.Generator().manual_seed(seed)
-        stylised = _transported(
-            content, sample_rate, ours, style_log, recipe.values, work, generator, local, journal
-        )
     else:
-        samples = render_published(
-            content,
-            sample_rate,
-            style,
-            recipe.values,
+        stylised = recipe.values.run(
+            Job(
+                content=content,
+                sample_rate=sample_rate,
+                loudness=ours,
+                style=style,
+                work=work,
+                generator=torch.Generator().manual_seed(seed),
+                device=where,
+                local=local,
+                journal=journal,
+            ),
             recipe=recipe.name,
-            generator=torch.Generator().manual_seed(seed),
-            device=where,
-            journal=journal,
         )
-        stylised = Spool.create(
-            work.folder / "stylised.spool", channels=content.channels, length=content.length
-        )
-        stylised.write(0, samples)
     journal.begin("level")
     if strength == 0.0 and loudness is None:
         out, level = content, Mastered(np.nan, np.nan)
@@ -324,81 +314,14 @@ def work_key(
     }
 
 
-# Each recipe's stages, with the share of the time that each takes.
-_SHARES: dict[type, dict[str, float]] = {
-    Transport: {"transport": 90.0, "level": 10.0},
-    Gramophone: {"transport": 8.0, "sound": 91.0, "level": 1.0},
-}
-
-
 def _check(recipe: Recipe, strength: float, local: float | None) -> None:
     if not 0.0 <= strength <= 1.0:
         raise InputError(f"strength must be from 0 (the content) to 1 (the style), not {strength:g}")
     if local is None:
         return
-    if not isinstance(recipe.values, Transport):
+    if not recipe.values.takes_local:
         raise InputError(f"recipe {recipe.name} knows no local statistics; use transport or gramophone")
     if not SHORTEST_LOCAL <= local <= LONGEST_LOCAL:
         raise InputError(
             f"local statistics need {SHORTEST_LOCAL:g} to {LONGEST_LOCAL:g} seconds, not {local:g}"
         )
-
-
-def _transported(
-    content: Spool,
-    sample_rate: int,
-    ours: Callable[[], float],
-    style_log: torch.Tensor,
-    settings: Transport,
-    work: Workplace,
-    generator: torch.Generator,
-    local: float | None,
-    journal: Journal,
-) -> Spool:
-    """The closed form, its phase, and for the default recipe the sound itself, at the content's rate and length.
-
-    `ours` is asked for the content's loudness.
-    """
-    journal.begin("transport")
-    sound = work.find("sound")
-    if sound is None:
-        reference = work.find("content") or _reference(content, sample_rate, ours, settings.sample_rate, work)
-        sound = transport_track(reference, style_log, settings, work, local=local, on_step=journal.step)
-        if isinstance(settings, Gramophone):
-            journal.begin("sound")
-            out = Spool.create(work.folder / "out.spool", channels=content.channels, length=sound.length)
-            steps = settings.steps
-            optimise_sound(
-                sound,
-                out,
-                reference,
-                style_log,
-                settings,
-                generator=generator,
-                on_step=lambda step, loss: journal.step(step, steps, loss),
-                folder=work.folder,
-            )
-            sound = out
-        sound = work.keep("sound", sound)
-        for stage in work.stages:
-            if stage != "sound":
-                work.drop(stage)
-    stylised = resample_track(sound, settings.sample_rate, sample_rate, work.folder / "stylised.spool")
-    # There and back again, it may have become longer by a sample or two.
-    return dataclasses.replace(stylised, length=content.length)
-
-
-def _reference(
-    content: Spool, sample_rate: int, ours: Callable[[], float], to_rate: int, work: Workplace
-) -> Spool:
-    """A content at the recipe's rate and the reference level."""
-    path = work.folder / "reference.spool"
-    reference = resample_track(content, sample_rate, to_rate, path)
-    if reference is content:
-        pieces = (
-            content.read(start, min(start + PIECE, content.length))
-            for start in range(0, content.length, PIECE)
-        )
-        reference = Spool.gather(path, pieces)
-    to_reference(reference, ours() if to_rate == sample_rate else loudness_of(reference, to_rate))
-    return work.keep("content", reference)

@@ -16,7 +16,7 @@ from ...media.formats import output_format, output_subtype
 from ...media.tags import Tags
 from ...media.text import shortened
 from ...models.style import Style
-from ..recipes.registry import Recipe
+from ..recipes.recipe import Recipe
 from ..work.checkpoint import Workplace
 from ..work.progress import Progress
 from .render import TrackRendering, check_content, render_track, work_key

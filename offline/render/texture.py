@@ -19,7 +19,7 @@ from ...dsp.level import gain_db, limit, loudness
 from ...dsp.mastering import TRACK_CEILING_DB
 from ...dsp.stft import log_spectrogram
 from ...models.style import Style
-from ..recipes.registry import Recipe
+from ..recipes.recipe import Recipe
 from .baselines import matched_equaliser
 from .render import Progress, render
 

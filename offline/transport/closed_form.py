@@ -18,7 +18,7 @@ from torch import Tensor
 from ...dsp.stft import expand
 from ...models.bands import BandStatistics, band_basis, band_statistics, matrix_in_bands
 from ...models.transport import Statistics, bin_power, energy_coupling, statistics, transport_matrix
-from ..recipes.registry import Transport
+from .settings import ClosedForm
 
 # Frames of the content below this level, full scale, are silence; 10 dB above it they count in full.
 SILENCE_DB = -80.0
@@ -96,7 +96,7 @@ class StyleSide:
     settings : the recipe's
     """
 
-    def __init__(self, spectrogram: Tensor, settings: Transport) -> None:
+    def __init__(self, spectrogram: Tensor, settings: ClosedForm) -> None:
         self._settings = settings
         bins, self._highest = spectrogram.shape[0], settings.sample_rate / 2
         self._basis: Tensor | None = None

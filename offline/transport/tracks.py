@@ -28,14 +28,16 @@ from torch import Tensor
 
 from ...dsp.frames import Framing, power
 from ...dsp.level import REFERENCE_LUFS
+from ...dsp.mastering import loudness_of
 from ...dsp.meters import LoudnessMeter
 from ...dsp.phase import block_context, griffin_lim_block
 from ...dsp.stft import compress, expand
+from ...media.audiofile import resample_track
 from ...media.spool import Spool
-from ..recipes.registry import Transport
 from ..work.block_pool import BLOCK_FRAMES, Crew, blocks, crew
 from ..work.checkpoint import Workplace
 from .closed_form import Curves, FrameSums, StyleSide, sounding
+from .settings import ClosedForm
 from .windows import Window, windows
 
 T = TypeVar("T")
@@ -72,7 +74,7 @@ class Track:
     """
 
     framing: Framing
-    settings: Transport
+    settings: ClosedForm
     style: StyleSide
     folder: Path
     device: torch.device
@@ -242,7 +244,7 @@ def _power_mean(powers: Tensor) -> Tensor:
 def transport_track(
     content: Spool,
     style: Tensor,
-    settings: Transport,
+    settings: ClosedForm,
     work: Workplace,
     *,
     local: float | None = None,
@@ -305,6 +307,30 @@ def transport_track(
             sound = found
     work.clear("logs", "moved", "wanted")
     return sound
+
+
+def reference_track(
+    content: Spool, sample_rate: int, to_rate: int, work: Workplace, *, loudness: Callable[[], float]
+) -> Spool:
+    """A content at another rate and the reference level, as a file of the work.
+
+    Parameters
+    ----------
+    content : at `sample_rate`, Hz
+    to_rate : Hz
+    work : where the file is put
+    loudness : gives the content's loudness, LUFS
+    """
+    path = work.folder / "reference.spool"
+    reference = resample_track(content, sample_rate, to_rate, path)
+    if reference is content:
+        pieces = (
+            content.read(start, min(start + PIECE, content.length))
+            for start in range(0, content.length, PIECE)
+        )
+        reference = Spool.gather(path, pieces)
+    to_reference(reference, loudness() if to_rate == sample_rate else loudness_of(reference, to_rate))
+    return reference
 
 
 def to_reference(sound: Spool, level: float) -> None:

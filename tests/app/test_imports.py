@@ -23,7 +23,7 @@ ROWS = (
     ("takes",),
     ("offline/work", "realtime/link"),
     ("offline/report", "offline/optimize", "realtime/control", "realtime/audio"),
-    ("offline/transport", "realtime/engine"),
+    ("offline/transport", "offline/published", "realtime/engine"),
     ("offline/recipes", "realtime/recording"),
     ("offline/render", "realtime/styles"),
     ("offline/batch", "offline/bounce", "offline", "realtime"),

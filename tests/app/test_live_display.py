@@ -5,6 +5,7 @@ import pytest
 from gramophone.app import console
 from gramophone.app.live import display as live_display
 from gramophone.app.live import settings as live_settings
+from gramophone.app.units import decibels
 from gramophone.realtime.engine.stats import Snapshot
 
 
@@ -68,8 +69,8 @@ def test_names_are_shown_as_they_are() -> None:
 
 @pytest.mark.parametrize(("peak", "shown"), [(0.0, -60.0), (1e-9, -60.0), (1.0, 0.0), (0.5, -6.02)])
 def test_decibels(peak: float, shown: float) -> None:
-    assert live_display.decibels(peak) == pytest.approx(shown, abs=0.01)
-    assert math.isfinite(live_display.decibels(peak))
+    assert decibels(peak) == pytest.approx(shown, abs=0.01)
+    assert math.isfinite(decibels(peak))
 
 
 def test_the_last_line_tells_troubles_or_that_there_were_none() -> None:

@@ -25,6 +25,7 @@ from gramophone.offline.optimize.optimizer_state import (
     UnknownsInMemory,
     UnknownsOnDisk,
 )
+from gramophone.offline.optimize.settings import Optimisation
 from gramophone.offline.optimize.style_loss import (
     Sketch,
     StyleTerm,
@@ -32,9 +33,9 @@ from gramophone.offline.optimize.style_loss import (
     feature_sums,
     relative_distance,
 )
-from gramophone.offline.recipes.fixed_network import optimise_fixed
-from gramophone.offline.recipes.registry import FixedNetwork, Gramophone, Transport
+from gramophone.offline.recipes.fixed_network import FixedNetwork
 from gramophone.offline.transport.closed_form import Curves, FrameSums, StyleSide, sounding
+from gramophone.offline.transport.settings import ClosedForm
 from gramophone.offline.work.block_pool import Crew
 
 N_FFT, HOP, RATE = 512, 128, 22050
@@ -65,7 +66,7 @@ def level(samples: Tensor) -> Tensor:
 
 CONTENT = log_spectrogram(level(beats()), N_FFT, HOP)
 STYLE = log_spectrogram(level(tones()), N_FFT, HOP)
-SMALL = Gramophone(
+SMALL = Optimisation(
     **LAYOUT, steps=30, filters=16, rank=32, kernels=(1, 3, 7), learning_rate=0.3, texture_weight=0.0
 )
 
@@ -77,7 +78,7 @@ def spool(folder: Path, name: str, samples: Tensor) -> Spool:
 
 
 def optimise(
-    folder: Path, start: Tensor, settings: Gramophone, seed: int = 0, **options: int
+    folder: Path, start: Tensor, settings: Optimisation, seed: int = 0, **options: int
 ) -> tuple[Tensor, list[float]]:
     losses: list[float] = []
     out = spool(folder, "out", torch.zeros_like(start))
@@ -184,7 +185,7 @@ def descent(
 def test_gradients_of_blocks_are_those_of_the_whole(tmp_path: Path) -> None:
     start = level(beats(2))
     framing = Framing(N_FFT, HOP, start.shape[-1], device=CPU)
-    settings = Gramophone(**LAYOUT, filters=16, rank=32, kernels=(7,))
+    settings = Optimisation(**LAYOUT, filters=16, rank=32, kernels=(7,))
     content = spool(tmp_path, "content", level(tones().repeat(2, 1)))
     values = 0.3 * torch.randn(2, framing.frames, framing.bins, generator=generator(7))
     slopes: list[Tensor] = []
@@ -210,7 +211,7 @@ def test_gradients_are_those_of_the_loss_at_one_loudness(tmp_path: Path) -> None
     # The same loss, with the transforms of gramophone.dsp.stft, the loudness written out, and the gradient torch's own.
     start = level(beats(2))
     framing = Framing(N_FFT, HOP, start.shape[-1], device=CPU)
-    settings = Gramophone(**LAYOUT, filters=16, rank=32, kernels=(7,))
+    settings = Optimisation(**LAYOUT, filters=16, rank=32, kernels=(7,))
     terms = loss_terms(spool(tmp_path, "content", level(tones().repeat(2, 1))), STYLE, settings, framing)
     for one in terms:
         one.term.renew(generator(3))
@@ -264,7 +265,7 @@ def test_what_is_kept_on_disk_does_as_well_as_what_is_held_in_memory(tmp_path: P
 
 def test_no_steps_give_the_start_back(tmp_path: Path) -> None:
     for held in (0, 10_000):
-        out, _ = optimise(tmp_path, beats(), Gramophone(**LAYOUT, steps=0), held=held)
+        out, _ = optimise(tmp_path, beats(), Optimisation(**LAYOUT, steps=0), held=held)
         torch.testing.assert_close(out, beats(), rtol=0.0, atol=1e-5)
 
 
@@ -338,15 +339,15 @@ FIXED: dict[str, Any] = {"n_fft": N_FFT, "hop": HOP, "sample_rate": RATE, "filte
 )  # fmt: skip
 def test_the_published_losses_fall(settings: FixedNetwork) -> None:
     losses: list[float] = []
-    out = optimise_fixed(
-        CONTENT, STYLE, settings, generator=generator(), on_step=lambda _, loss: losses.append(loss)
+    out = settings.optimised(
+        CONTENT, STYLE, generator=generator(), on_step=lambda _, loss: losses.append(loss)
     )
     assert out.shape == CONTENT.shape
     assert len(losses) == 15
     assert losses[-1] < 0.7 * losses[0]
 
 
-def transport_frames(current: Tensor, style: Tensor, settings: Transport) -> Tensor:
+def transport_frames(current: Tensor, style: Tensor, settings: ClosedForm) -> Tensor:
     """The closed form on a clip at once: log-magnitudes [bins, frames] in, the same shape out, none below zero."""
     side, frames = StyleSide(style, settings), current.mT
     mapping = side.solve(FrameSums.of(frames, None, side.around), coupled=True)
@@ -360,11 +361,11 @@ def test_the_closed_form_brings_gram_matrices_of_frames_nearer_and_leaves_silenc
     sound[:, RATE // 2 :] = 0.0
     content = log_spectrogram(sound, N_FFT, HOP)
     for bands in (0, 48):
-        moved = transport_frames(content, STYLE, Transport(**LAYOUT, bands=bands))
+        moved = transport_frames(content, STYLE, ClosedForm(**LAYOUT, bands=bands))
         moved = moved * sounding(content.mT)
         assert float(moved.min()) >= 0.0
         assert float(moved[:, -20:].max()) == 0.0
-        full = transport_frames(CONTENT, STYLE, Transport(**LAYOUT, bands=bands))
+        full = transport_frames(CONTENT, STYLE, ClosedForm(**LAYOUT, bands=bands))
         before, after = ((gram(s) - gram(STYLE)).norm() for s in (CONTENT, full))
         assert float(after) < 0.2 * float(before)
 

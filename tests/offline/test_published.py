@@ -10,18 +10,19 @@ from gramophone.media.errors import InputError
 from gramophone.models.networks.texture_model import texture_statistics
 from gramophone.models.networks.vgg import random_vgg19
 from gramophone.models.style import Style
-from gramophone.offline.recipes.antognini import (
+from gramophone.offline.published.antognini import (
     Target,
     autocorrelation,
     copy_penalty,
     rhythm_loss,
     usable_kernels,
 )
-from gramophone.offline.recipes.gatys import STYLE_LAYERS, image, vgg_style_loss
-from gramophone.offline.recipes.grinstein import optimise_texture
-from gramophone.offline.recipes.published import memory_needed
+from gramophone.offline.published.gatys import STYLE_LAYERS, image, vgg_style_loss
+from gramophone.offline.published.grinstein import optimise_texture
+from gramophone.offline.recipes.antognini2018 import Antognini
+from gramophone.offline.recipes.gatys2016 import Gatys
+from gramophone.offline.recipes.grinstein2017 import Grinstein
 from gramophone.offline.recipes.registry import get_recipe
-from gramophone.offline.recipes.settings import Antognini, Gatys, Grinstein
 from gramophone.offline.render.render import render
 from gramophone.offline.work.memory import available_memory, check_memory
 
@@ -126,8 +127,9 @@ def test_a_spectrogram_too_small_for_four_poolings_is_filled_up() -> None:
 
 def test_texture_statistics_come_nearer_to_the_styles(tune: np.ndarray, water: Style) -> None:
     content, style = (torch.from_numpy(x[:1]).float() for x in (tune, water.samples))
-    settings = Grinstein(network="texture", steps=15)
-    out = optimise_texture(content, style, settings, sample_rate=RATE, on_step=lambda *_: None)
+    out = optimise_texture(
+        content, style, sample_rate=RATE, n_fft=2048, hop=512, steps=15, on_step=lambda *_: None
+    )
     assert out.shape == content.shape
     before, after, target = (texture_statistics(x, RATE) for x in (content, out, style))
     for name in ("mean", "modulation_power", "correlation"):
@@ -180,9 +182,9 @@ def test_kernels_longer_than_half_a_sound_take_no_part() -> None:
 
 def test_memory_is_estimated_and_what_does_not_fit_is_refused_before_the_work() -> None:
     for settings in (Gatys(), Grinstein(), Grinstein(network="texture"), Antognini()):
-        short, long = (memory_needed(settings, seconds * settings.sample_rate, RATE) for seconds in (10, 600))
+        short, long = (settings.memory(seconds * settings.sample_rate, RATE) for seconds in (10, 600))
         assert 0.0 < short < long
-    assert memory_needed(Gatys(), 10 * RATE, 10 * RATE) < 8e9
+    assert Gatys().memory(10 * RATE, 10 * RATE) < 8e9
     check_memory(1e9, None, recipe="gatys2016", seconds=10.0)
     check_memory(1e9, 2 * 10**9, recipe="gatys2016", seconds=10.0)
     with pytest.raises(InputError, match=r"gatys2016 .* 600 s .* 3\.0 GB, and 2\.0 GB are free") as caught:

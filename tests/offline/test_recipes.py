@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from gramophone.media.errors import InputError
-from gramophone.offline.recipes.registry import RECIPES, Transport, get_recipe
+from gramophone.offline.recipes.registry import RECIPES, get_recipe
+from gramophone.offline.recipes.transport import Transport
 
 
 def test_published_settings_are_the_published_ones() -> None:

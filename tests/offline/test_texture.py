@@ -8,7 +8,8 @@ from gramophone.dsp.level import loudness, true_peak
 from gramophone.media.errors import InputError
 from gramophone.models.measures.style_distance import StyleMeter
 from gramophone.models.style import Style
-from gramophone.offline.recipes.registry import RECIPES, Recipe, get_recipe
+from gramophone.offline.recipes.recipe import Recipe
+from gramophone.offline.recipes.registry import RECIPES, get_recipe
 from gramophone.offline.render import texture as module
 from gramophone.offline.render.render import Progress
 from gramophone.offline.render.texture import best_join, crossfade, noise_like, texture

@@ -14,7 +14,8 @@ from gramophone.media.audiofile import read_audio, resample, resample_track, wri
 from gramophone.media.errors import InputError
 from gramophone.media.spool import Spool
 from gramophone.models.style import Style
-from gramophone.offline.recipes.registry import Transport, get_recipe
+from gramophone.offline.recipes.registry import get_recipe
+from gramophone.offline.recipes.transport import Transport
 from gramophone.offline.render.render_file import FileJob, rendered_file, work_folder
 from gramophone.offline.transport import tracks
 from gramophone.offline.transport.closed_form import CELLS, Curves, FrameSums, StyleSide

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +12,6 @@ from torch.nn import functional
 from ...models.gram import gatys_content_loss, gatys_style_loss
 from ...models.networks.vgg import SMALLEST_SIDE, Pooling, Vgg19, load_vgg19, random_vgg19
 from .lbfgs import OnStep, minimise
-from .settings import Gatys
 from .start import white_noise
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -19,14 +19,31 @@ CONTENT_LAYER = "conv4_2"
 
 
 def optimise_gatys(
-    content: Tensor, style: Tensor, settings: Gatys, *, generator: torch.Generator, on_step: OnStep
+    content: Tensor,
+    style: Tensor,
+    *,
+    weights: str,
+    pooling: Pooling,
+    normalise: bool,
+    layer_weights: Sequence[float],
+    content_weight: float,
+    start: Literal["noise", "content"],
+    steps: int,
+    generator: torch.Generator,
+    on_step: OnStep,
 ) -> Tensor:
     """Optimise a log-magnitude spectrogram on α L_content + β L_style with β = 1 (eqs. 1, 4, 5 and 7).
 
     Parameters
     ----------
     content, style : Tensor [bins, frames of each], log-magnitudes
-    settings : the recipe's
+    weights : file of VGG-19's weights; "" draws them
+    pooling : between the blocks of the network
+    normalise : whether every filter is scaled to a mean activation of 1
+    layer_weights : w_l of each of :data:`STYLE_LAYERS`, or one for all
+    content_weight : α
+    start : where to begin
+    steps : of L-BFGS
     generator : draws the weights where none are given, then the noise
     on_step : called with the number of steps done and the loss
 
@@ -39,28 +56,24 @@ def optimise_gatys(
     InputError
         The file of weights is missing or not VGG-19's.
     """
-    network = vgg19(settings.weights, pooling=settings.pooling, generator=generator).to(content.device)
+    network = vgg19(weights, pooling=pooling, generator=generator).to(content.device)
     # The loudest bin of the two is white.
     white = float(torch.maximum(content.max(), style.max()).clamp_min(1e-6))
     images = [image(spectrogram / white) for spectrogram in (content, style)]
-    if settings.normalise:
+    if normalise:
         network = network.normalised(images)
-    style_loss = vgg_style_loss(network, images[1], settings.layer_weights)
+    style_loss = vgg_style_loss(network, images[1], layer_weights)
     with torch.no_grad():
         wanted = network(images[0], [CONTENT_LAYER])[CONTENT_LAYER]
 
     def loss(spectrogram: Tensor) -> Tensor:
         # One pass through the network for both terms.
         features = network(image(spectrogram), [*STYLE_LAYERS, CONTENT_LAYER])
-        return settings.content_weight * gatys_content_loss(features[CONTENT_LAYER], wanted) + style_loss(
-            features
-        )
+        return content_weight * gatys_content_loss(features[CONTENT_LAYER], wanted) + style_loss(features)
 
-    if settings.start == "noise":
-        start = white_noise(content.shape, style / white, generator=generator)
-    else:
-        start = content / white
-    return white * minimise(start, loss, steps=settings.steps, on_step=on_step)
+    from_noise = start == "noise"
+    begin = white_noise(content.shape, style / white, generator=generator) if from_noise else content / white
+    return white * minimise(begin, loss, steps=steps, on_step=on_step)
 
 
 def vgg19(weights: str, *, pooling: Pooling, generator: torch.Generator) -> Vgg19:

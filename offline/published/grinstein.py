@@ -5,6 +5,7 @@ The content itself is the start, and no term holds it: what the style's statisti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 
 import torch
@@ -13,24 +14,59 @@ from torch.nn import functional
 
 from ...dsp.stft import stft
 from ...models.gram import squared_gram_difference
-from ...models.networks.features import FeatureNetwork, random_network
+from ...models.networks.features import random_network
 from ...models.networks.texture_model import TextureStatistics, texture_statistics
 from .gatys import STYLE_LAYERS, image, vgg19, vgg_style_loss
 from .lbfgs import OnStep, minimise
-from .settings import Grinstein
 
 
-def optimise_from_content(
-    content: Tensor, style: Tensor, settings: Grinstein, *, generator: torch.Generator, on_step: OnStep
+def optimise_shallow(
+    content: Tensor,
+    style: Tensor,
+    *,
+    filters: int,
+    kernel: int,
+    steps: int,
+    generator: torch.Generator,
+    on_step: OnStep,
 ) -> Tensor:
-    """Optimise a log-magnitude spectrogram against the shallow random network or VGG-19.
+    """Optimise a log-magnitude spectrogram against the random layer of Ulyanov and Lebedev 2016.
 
     Parameters
     ----------
     content, style : Tensor [bins, frames of each], log-magnitudes
-    settings : the recipe's; `network` is shallow or vgg19
+    filters, kernel : of the layer; a filter sees `kernel` frames
+    steps : of L-BFGS
     generator : draws the network
     on_step : called with the number of steps done and the loss, which is 1 at the content
+
+    Returns
+    -------
+    Tensor [bins, frames of the content]
+    """
+    white = _white(content, style)
+    network = random_network(
+        content.shape[0], filters=filters, kernel=kernel, relu=True, init="ulyanov2016", generator=generator
+    ).to(content.device)
+    with torch.no_grad():
+        target = network(style / white)
+
+    def distance(spectrogram: Tensor) -> Tensor:
+        return squared_gram_difference(network(spectrogram), target)
+
+    return white * _from_content(content / white, distance, steps=steps, on_step=on_step)
+
+
+def optimise_vgg(
+    content: Tensor, style: Tensor, *, weights: str, steps: int, generator: torch.Generator, on_step: OnStep
+) -> Tensor:
+    """Optimise a log-magnitude spectrogram against VGG-19.
+
+    Parameters
+    ----------
+    content, style, steps, on_step : see :func:`optimise_shallow`
+    weights : file of VGG-19's weights; "" draws them
+    generator : draws them
 
     Returns
     -------
@@ -41,44 +77,40 @@ def optimise_from_content(
     InputError
         The file of weights is missing or not VGG-19's.
     """
-    white = float(torch.maximum(content.max(), style.max()).clamp_min(1e-6))
-    if settings.network == "vgg19":
-        network = vgg19(settings.weights, pooling="average", generator=generator).to(content.device)
-        pictures = [image(spectrogram / white) for spectrogram in (content, style)]
-        network = network.normalised(pictures)
-        of_features = vgg_style_loss(network, pictures[1], (1.0 / len(STYLE_LAYERS),))
+    white = _white(content, style)
+    network = vgg19(weights, pooling="average", generator=generator).to(content.device)
+    pictures = [image(spectrogram / white) for spectrogram in (content, style)]
+    network = network.normalised(pictures)
+    of_features = vgg_style_loss(network, pictures[1], (1.0 / len(STYLE_LAYERS),))
 
-        def distance(spectrogram: Tensor) -> Tensor:
-            return of_features(network(image(spectrogram), STYLE_LAYERS))
+    def distance(spectrogram: Tensor) -> Tensor:
+        return of_features(network(image(spectrogram), STYLE_LAYERS))
 
-    else:
-        shallow = _shallow(content.shape[0], settings, generator).to(content.device)
-        with torch.no_grad():
-            target = shallow(style / white)
+    return white * _from_content(content / white, distance, steps=steps, on_step=on_step)
 
-        def distance(spectrogram: Tensor) -> Tensor:
-            return squared_gram_difference(shallow(spectrogram), target)
 
-    start = content / white
+def _white(content: Tensor, style: Tensor) -> float:
+    """The loudest bin of the two."""
+    return float(torch.maximum(content.max(), style.max()).clamp_min(1e-6))
+
+
+def _from_content(
+    start: Tensor, distance: Callable[[Tensor], Tensor], *, steps: int, on_step: OnStep
+) -> Tensor:
     with torch.no_grad():
         scale = float(distance(start).clamp_min(1e-20))
-    return white * minimise(start, lambda x: distance(x) / scale, steps=settings.steps, on_step=on_step)
-
-
-def _shallow(bins: int, settings: Grinstein, generator: torch.Generator) -> FeatureNetwork:
-    """The random layer of Ulyanov and Lebedev 2016, which the paper takes over."""
-    return random_network(
-        bins,
-        filters=settings.filters,
-        kernel=settings.kernel,
-        relu=True,
-        init="ulyanov2016",
-        generator=generator,
-    )
+    return minimise(start, lambda x: distance(x) / scale, steps=steps, on_step=on_step)
 
 
 def optimise_texture(
-    content: Tensor, style: Tensor, settings: Grinstein, *, sample_rate: int, on_step: OnStep
+    content: Tensor,
+    style: Tensor,
+    *,
+    sample_rate: int,
+    n_fft: int,
+    hop: int,
+    steps: int,
+    on_step: OnStep,
 ) -> Tensor:
     """Impose a style's texture statistics on a sound, sample by sample.
 
@@ -89,8 +121,9 @@ def optimise_texture(
     Parameters
     ----------
     content, style : Tensor [1, samples of each]
-    settings : the recipe's
     sample_rate : Hz, of both
+    n_fft, hop : samples, of the STFT that says how loud they are at each frequency
+    steps : of L-BFGS
     on_step : called with the number of steps done and the loss
 
     Returns
@@ -103,7 +136,7 @@ def optimise_texture(
             value.clamp_min(1e-9) for value in _squares(texture_statistics(content, sample_rate), target)
         ]
     length = content.shape[-1]
-    response = _audible(content, style, settings)
+    response = _audible(content, style, n_fft=n_fft, hop=hop)
 
     def filtered(samples: Tensor, gain: Tensor) -> Tensor:
         result: Tensor = torch.fft.irfft(torch.fft.rfft(samples) * gain, n=length)
@@ -114,18 +147,16 @@ def optimise_texture(
         return torch.stack([value / scale for value, scale in zip(found, scales, strict=True)]).mean()
 
     start = filtered(content, 1.0 / response)
-    return filtered(minimise(start, loss, steps=settings.steps, on_step=on_step), response)
+    return filtered(minimise(start, loss, steps=steps, on_step=on_step), response)
 
 
-def _audible(content: Tensor, style: Tensor, settings: Grinstein) -> Tensor:
+def _audible(content: Tensor, style: Tensor, *, n_fft: int, hop: int) -> Tensor:
     """How loud the two sounds are at each frequency of the content's spectrum, Tensor [length // 2 + 1].
 
     The unknowns are the samples with this taken out: soft bands weigh in the slopes as much as loud ones, and L-BFGS
     need not find that out. Nothing but the way changes by it; the minimum is where it was.
     """
-    ours, theirs = (
-        stft(x, settings.n_fft, settings.hop).abs().square().mean(dim=(0, 2)) for x in (content, style)
-    )
+    ours, theirs = (stft(x, n_fft, hop).abs().square().mean(dim=(0, 2)) for x in (content, style))
     power = ours + theirs
     power = power + 1e-8 * power.max() + 1e-16
     # Straight lines from one bin to the next: a filter without corners.

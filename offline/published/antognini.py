@@ -7,8 +7,9 @@ weights mean the same for every style.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,22 +19,37 @@ from ...models.gram import gram
 from ...models.networks.features import FeatureNetwork
 from ...models.networks.long_kernels import LongNetwork, draw_layer
 from .lbfgs import OnStep, minimise
-from .settings import Antognini
 from .start import soft_noise
 
 Layer = FeatureNetwork | LongNetwork
 
 
 def optimise_texture_networks(
-    content: Tensor, style: Tensor, settings: Antognini, *, generator: torch.Generator, on_step: OnStep
+    content: Tensor,
+    style: Tensor,
+    *,
+    kernels: Sequence[int],
+    filters: int,
+    lags: range,
+    autocorrelation_weight: float,
+    diversity_weight: float,
+    start: Literal["noise", "content"],
+    steps: int,
+    generator: torch.Generator,
+    on_step: OnStep,
 ) -> Tensor:
     """Optimise a log-magnitude spectrogram until it has the style's texture.
 
     Parameters
     ----------
     content, style : Tensor [bins, frames of each], log-magnitudes; of the content nothing but its length counts,
-        unless the settings say that it is the start
-    settings : the recipe's
+        unless it is the start
+    kernels : frames that each network sees, see :func:`usable_kernels`
+    filters : of each network
+    lags : of the autocorrelation, frames
+    autocorrelation_weight, diversity_weight : of rhythm, and of the penalty on a copy
+    start : where to begin
+    steps : of L-BFGS
     generator : draws the networks, then the noise
     on_step : called with the number of steps done and the loss
 
@@ -43,22 +59,37 @@ def optimise_texture_networks(
     """
     frames = min(content.shape[-1], style.shape[-1])
     layers = [
-        draw_layer(style.shape[0], filters=settings.filters, kernel=kernel, generator=generator).to(
-            style.device
-        )
-        for kernel in usable_kernels(settings.kernels, frames)
+        draw_layer(style.shape[0], filters=filters, kernel=kernel, generator=generator).to(style.device)
+        for kernel in usable_kernels(kernels, frames)
     ]
-    rate = settings.sample_rate / settings.hop
-    lags = range(round(settings.shortest_lag * rate), round(settings.longest_lag * rate) + 1)
     with torch.no_grad():
         targets = [Target.of(layer(style), lags) for layer in layers]
-    loss = _loss(layers, targets, lags, settings)
-    from_noise = settings.start == "noise"
-    start = soft_noise(content, generator=generator) if from_noise else content
-    return minimise(start, loss, steps=settings.steps, on_step=on_step)
+
+    def one(spectrogram: Tensor, layer: Layer, target: Target) -> Tensor:
+        features = layer(spectrogram)
+        value = _relative(gram(features), target.gram)
+        if autocorrelation_weight:
+            value = value + autocorrelation_weight * rhythm_loss(features, target, lags)
+        if diversity_weight:
+            value = value + diversity_weight * copy_penalty(features, target.features)
+        return value / len(layers)
+
+    def loss(spectrogram: Tensor) -> Tensor:
+        # One layer after the other, so that no more than one is in memory with all that its slope needs.
+        total, slope = spectrogram.new_zeros(()), torch.zeros_like(spectrogram)
+        for layer, target in zip(layers, targets, strict=True):
+            x = spectrogram.detach().requires_grad_()
+            value = one(x, layer, target)
+            slope += torch.autograd.grad(value, x)[0]
+            total += value.detach()
+        # The value is the total, and the slope is the slope.
+        return total + ((spectrogram - spectrogram.detach()) * slope).sum()
+
+    begin = soft_noise(content, generator=generator) if start == "noise" else content
+    return minimise(begin, loss, steps=steps, on_step=on_step)
 
 
-def usable_kernels(kernels: tuple[int, ...], frames: int) -> list[int]:
+def usable_kernels(kernels: Sequence[int], frames: int) -> list[int]:
     """The kernels that are no longer than half the shorter sound; the shortest one, where none is.
 
     A longer one finds fewer places than it has frames: its statistics are those of few overlapping pieces.
@@ -85,32 +116,6 @@ class Target:
     def of(cls, features: Tensor, lags: range) -> Target:
         """Measure a style's features."""
         return cls(features, gram(features), autocorrelation(features, lags))
-
-
-def _loss(
-    layers: list[Layer], targets: list[Target], lags: range, settings: Antognini
-) -> Callable[[Tensor], Tensor]:
-    def one(spectrogram: Tensor, layer: Layer, target: Target) -> Tensor:
-        features = layer(spectrogram)
-        value = _relative(gram(features), target.gram)
-        if settings.autocorrelation_weight:
-            value = value + settings.autocorrelation_weight * rhythm_loss(features, target, lags)
-        if settings.diversity_weight:
-            value = value + settings.diversity_weight * copy_penalty(features, target.features)
-        return value / len(layers)
-
-    def loss(spectrogram: Tensor) -> Tensor:
-        # One layer after the other, so that no more than one is in memory with all that its slope needs.
-        total, slope = spectrogram.new_zeros(()), torch.zeros_like(spectrogram)
-        for layer, target in zip(layers, targets, strict=True):
-            x = spectrogram.detach().requires_grad_()
-            value = one(x, layer, target)
-            slope += torch.autograd.grad(value, x)[0]
-            total += value.detach()
-        # The value is the total, and the slope is the slope.
-        return total + ((spectrogram - spectrogram.detach()) * slope).sum()
-
-    return loss
 
 
 def _relative(ours: Tensor, target: Tensor) -> Tensor:

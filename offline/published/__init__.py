@@ -1,0 +1,1 @@
+"""What the published recipes compute, each after its paper; plain functions of tensors and options."""
