@@ -21,11 +21,12 @@ SYSTEM = debian() { \
   apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
     || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; }
 
-.PHONY: help setup demo test lint format typecheck bench clean portaudio jack
+.PHONY: help setup demo test check lint format typecheck bench clean portaudio jack
 
 help:
 	@echo "make demo       make two clips, render and play one in the style of the other, write a report"
 	@echo "make test       check style and types, run all tests"
+	@echo "make check      the same without the slow tests, in under two minutes"
 	@echo "make bench      regenerate the figures in the README (takes hours)"
 	@echo "make setup      only create .venv and install everything into it"
 	@echo "make lint       ruff: find mistakes      make format     ruff: lay the code out"
@@ -39,6 +40,10 @@ demo: $(READY) portaudio
 
 test: lint typecheck portaudio jack
 	@$(RUN) pytest -q
+
+# What is worth knowing before a commit, in under two minutes.
+check: lint typecheck
+	@$(RUN) pytest -q -m "not slow"
 
 lint: $(READY)
 	@$(RUN) ruff check .
@@ -89,7 +94,7 @@ jack:
 
 # An interpreter is only taken if it runs and is new enough, and rather one that can make virtual environments:
 # Debian and Ubuntu keep that part in a package of its own.
-$(READY): pyproject.toml
+$(READY): pyproject.toml constraints.txt
 	@set -eu; $(SYSTEM); \
 	python=''; spare=''; \
 	for candidate in "$(PYTHON)" python3.11 python3.12 python3.13 python3; do \
@@ -114,5 +119,5 @@ $(READY): pyproject.toml
 	  rm -rf $(VENV); "$$python" -m venv $(VENV); \
 	fi; \
 	echo "Installing gramophone and its tools into $(VENV) (minutes the first time: PyTorch is large)"; \
-	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[dev]'; \
+	$(RUN) pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'; \
 	touch $(READY)
