@@ -21,12 +21,13 @@ SYSTEM = debian() { \
   apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
     || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; }
 
-.PHONY: help setup demo test check lint format typecheck bench clean portaudio jack
+.PHONY: help setup demo test check lint format typecheck docs bench clean portaudio jack
 
 help:
 	@echo "make demo       make two clips, render and play one in the style of the other, write a report"
 	@echo "make test       check style and types, run all tests"
 	@echo "make check      the same without the slow tests, in under two minutes"
+	@echo "make docs       build the site from docs/"
 	@echo "make bench      regenerate the figures in the README (takes hours)"
 	@echo "make setup      only create .venv and install everything into it"
 	@echo "make lint       ruff: find mistakes      make format     ruff: lay the code out"
@@ -56,6 +57,14 @@ format: $(READY)
 typecheck: $(READY)
 	@mkdir -p .types && ln -sfn .. .types/gramophone
 	@$(RUN) mypy
+
+# Not part of what `make test` needs, so it is installed when it is first asked for.
+docs: $(READY)
+	@$(RUN) mkdocs --version >/dev/null 2>&1 || $(RUN) pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[docs]'
+	@mkdir -p .types && ln -sfn .. .types/gramophone
+	@$(RUN) mkdocs build --quiet
+	@echo "The site is in build/site; open build/site/index.html."
 
 bench: $(READY) portaudio jack
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
