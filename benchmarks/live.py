@@ -29,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.pairs import PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
+from benchmarks.tables import MEAN, Row, mean, save, table
 from gramophone.dsp.level import loudness
 from gramophone.models.live.stylizer import Stylizer, StylizerSettings
 from gramophone.models.measures.content_kept import content_kept
@@ -73,7 +74,6 @@ COLUMNS = (
 )
 
 Samples = NDArray[np.float64]
-Row = dict[str, float | None]
 
 
 def stream(made: Stylizer, content: Samples) -> tuple[Samples, float]:
@@ -150,19 +150,6 @@ def measure(pair: Pair, names: list[str]) -> dict[str, Row]:
     return rows
 
 
-def table(rows: Mapping[str, Row]) -> str:
-    lines = ["| output | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for name, row in rows.items():
-        cells = ["-" if (v := row[c]) is None else f"{v:.1f}" if "%" in c else f"{v:.2f}" for c in COLUMNS]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def mean(rows: list[Row]) -> Row:
-    values = {c: [v for row in rows if (v := row[c]) is not None] for c in COLUMNS}
-    return {c: float(np.mean(v)) if v else None for c, v in values.items()}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -178,9 +165,14 @@ def main() -> None:
     results: dict[str, dict[str, Row]] = {}
     for name in args.pairs or list(TUNING_PAIRS if args.tuning else PAIRS):
         results[name] = measure(load_pair(name), args.only)
-        print(f"\n### {name}: {(PAIRS | TUNING_PAIRS)[name][2]}\n\n{table(results[name])}", flush=True)
-    means = {name: mean([rows[name] for rows in results.values()]) for name in next(iter(results.values()))}
-    print(f"\n### Mean over {len(results)} pairs\n\n{table(means)}")
+        print(
+            f"\n### {name}: {(PAIRS | TUNING_PAIRS)[name][2]}\n\n{table(results[name], COLUMNS)}", flush=True
+        )
+    means = {
+        name: mean([rows[name] for rows in results.values()], COLUMNS)
+        for name in next(iter(results.values()))
+    }
+    print(f"\n### Mean over {len(results)} pairs\n\n{table(means, COLUMNS)}")
     for name in args.only:
         worst = max(float(rows[name]["peak"] or 0.0) for rows in results.values())
         lost = [
@@ -196,6 +188,8 @@ def main() -> None:
             f"{name}: raw {ratio[0]:.2f} and centred {ratio[1]:.2f} times offline transport's; highest peak "
             f"{worst:.2f} dBFS; centred not below the matched equaliser's on {', '.join(lost) or 'no pair'}"
         )
+    if list(results) == list(PAIRS) and args.only == every:
+        save("live", results | {MEAN: means}, COLUMNS)
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "live.json").write_text(json.dumps(results, indent=1))
 

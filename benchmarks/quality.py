@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pairs import PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
+from benchmarks.tables import MEAN, Row, mean, save, table
 from gramophone.models.measures.content_kept import content_kept
 from gramophone.models.measures.style_distance import StyleMeter
 from gramophone.models.measures.texture_distance import TextureMeter
@@ -54,7 +55,6 @@ COLUMNS = (
 )
 
 Samples = NDArray[np.float64]
-Row = dict[str, float | None]
 
 
 def rendered(pair: Pair, recipe: str, changes: Mapping[str, object], *, seed: int) -> tuple[Samples, float]:
@@ -131,24 +131,6 @@ def at_equal_content(curve: Sequence[Row], kept: float) -> float:
     return points[0][1]
 
 
-def table(rows: dict[str, Row], columns: Sequence[str] = COLUMNS) -> str:
-    lines = ["| output | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for name, row in rows.items():
-        cells = [
-            "-" if row[c] is None else f"{row[c]:.0f}" if c == "seconds" else f"{row[c]:.2f}" for c in columns
-        ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def mean(rows: Sequence[Row]) -> Row:
-    result: Row = {}
-    for column in COLUMNS:
-        values = [value for row in rows if (value := row[column]) is not None]
-        result[column] = float(np.mean(values)) if values else None
-    return result
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -174,13 +156,15 @@ def main() -> None:
     curves: dict[str, list[Row]] = {}
     for name in args.pairs or list(table_of):
         results[name], curves[name] = measure(load_pair(name), args.recipes, changes, seed=args.seed)
-        print(f"\n### {name}: {(PAIRS | TUNING_PAIRS)[name][2]}\n\n{table(results[name])}", flush=True)
+        print(
+            f"\n### {name}: {(PAIRS | TUNING_PAIRS)[name][2]}\n\n{table(results[name], COLUMNS)}", flush=True
+        )
 
     names = list(next(iter(results.values())))
-    means = {name: mean([rows[name] for rows in results.values()]) for name in names}
-    print(f"\n### Mean over {len(results)} pairs\n\n{table(means)}")
+    means = {name: mean([rows[name] for rows in results.values()], COLUMNS) for name in names}
+    print(f"\n### Mean over {len(results)} pairs\n\n{table(means, COLUMNS)}")
     if "gramophone" in args.recipes:
-        along = {f"{s:.1f}": mean([c[i] for c in curves.values()]) for i, s in enumerate(STRENGTHS)}
+        along = {f"{s:.1f}": mean([c[i] for c in curves.values()], COLUMNS) for i, s in enumerate(STRENGTHS)}
         print(f"\n### The default recipe along the strengths, mean\n\n{table(along, COLUMNS[:-3])}")
         rivals = [n for n in names if n not in ("content unchanged", "floor", "gramophone", "transport")]
         print("\n### Centred distance of the default recipe where it keeps as much content as each rival\n")
@@ -192,6 +176,8 @@ def main() -> None:
                 ours = at_equal_content(curves[pair], float(rows[rival]["kept"] or 0.0))
                 cells.append(f"{ours:.2f} against {theirs:.2f}" + ("" if ours <= theirs else " (lost)"))
             print(f"| {pair} | " + " | ".join(cells) + " |")
+    if list(results) == list(PAIRS) and not changes and args.recipes == list(BY_DEFAULT):
+        save("quality", results | {MEAN: means}, COLUMNS)
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "quality.json").write_text(json.dumps({"pairs": results, "curves": curves}, indent=1))
 
