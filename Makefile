@@ -21,13 +21,14 @@ SYSTEM = debian() { \
   apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
     || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; }
 
-.PHONY: help setup demo test check lint format typecheck docs bench clean portaudio jack
+.PHONY: help setup demo test check lint format typecheck docs gallery bench clean portaudio jack
 
 help:
 	@echo "make demo       make two clips, render and play one in the style of the other, write a report"
 	@echo "make test       check style and types, run all tests"
 	@echo "make check      the same without the slow tests, in under two minutes"
 	@echo "make docs       build the site from docs/"
+	@echo "make gallery    make the sounds and pictures of the README anew"
 	@echo "make bench      regenerate the figures in the README (takes hours)"
 	@echo "make setup      only create .venv and install everything into it"
 	@echo "make lint       ruff: find mistakes      make format     ruff: lay the code out"
@@ -65,6 +66,9 @@ docs: $(READY)
 	@mkdir -p .types && ln -sfn .. .types/gramophone
 	@$(RUN) mkdocs build --quiet
 	@echo "The site is in build/site; open build/site/index.html."
+
+gallery: $(READY) portaudio
+	@$(RUN) benchmarks.gallery
 
 bench: $(READY) portaudio jack
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
