@@ -47,13 +47,13 @@ def write(
     InputError
         `path` exists (without overwrite) or cannot be written.
     """
-    from ..offline.report.report import Report, Sound, write_report
+    from ..offline.report.report import Report, ReportSound, write_report
 
     recipe = rendering.recipe
     report = Report(
-        content=Sound(names[0], content, rendering.sample_rate),
-        style=Sound(style.name, style.samples, style.sample_rate),
-        output=Sound(names[1], rendering.samples, rendering.sample_rate),
+        content=ReportSound(names[0], content, rendering.sample_rate),
+        style=ReportSound(style.name, style.samples, style.sample_rate),
+        output=ReportSound(names[1], rendering.samples, rendering.sample_rate),
         recipe_name=recipe.name,
         recipe_summary=recipe.summary,
         settings=recipe.describe(),

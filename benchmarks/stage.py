@@ -44,7 +44,7 @@ from benchmarks.pairs import PAIRS, RATE, load_pair
 from benchmarks.stalls import watching
 from gramophone.app.bench.jack import connect, player, server
 from gramophone.app.desk.server import DeskSettings
-from gramophone.app.live.controls import Controls, Hands
+from gramophone.app.live.controls import ControlOptions, LiveControls
 from gramophone.models.style import Style
 from gramophone.plugins.knobs import MAX_STYLES
 from gramophone.realtime.host import Host
@@ -144,16 +144,16 @@ def _switching(host: Host, names: Sequence[str], *, seconds: float, pause: float
                 f"switching: {said - start:.0f} of {seconds:.0f} s, {_missed(host) - missed:g} deadlines missed"
             )
         asked = time.monotonic()
-        host.stage.switch(names[turn % len(names)])
+        host.styles.switch(names[turn % len(names)])
         turn += 1
-        if host.stage.wait(pause):
+        if host.styles.wait(pause):
             arrivals.append(time.monotonic() - asked)
         listener.wait(max(0.0, asked + pause - time.monotonic()))
     missed = _missed(host) - missed
     for name in names:
         _say(f"listening to {name} for comparison")
-        host.stage.switch(name)
-        host.stage.wait(_PATIENCE)
+        host.styles.switch(name)
+        host.styles.wait(_PATIENCE)
         listener.wait(min(_STILL_SECONDS, seconds / len(names)))
     steepest, near = np.array(listener.steepest), listener.near()
     after = host.stats()
@@ -166,7 +166,7 @@ def _switching(host: Host, names: Sequence[str], *, seconds: float, pause: float
         "click_max": float(steepest[near].max() / steepest[~near].max()),
         **{name: after[name] for name in _COUNTERS},
         "missed_meanwhile": missed,
-        "events": [event.text for event in host.stage.events() if event.kind == "error"],
+        "events": [event.text for event in host.styles.events() if event.kind == "error"],
     }, listener
 
 
@@ -178,11 +178,11 @@ def capturing(host: Host, count: int) -> Figures:
     for number in range(count):
         _say(f"capture {number + 1} of {count}")
         reader = host.change_reader()
-        host.stage.capture_begin()
+        host.styles.capture_begin()
         time.sleep(_CAPTURE_SECONDS)
         released = host.taps.input.position
-        host.stage.capture_end(f"captured {number}")
-        host.stage.wait(_PATIENCE)
+        host.styles.capture_end(f"captured {number}")
+        host.styles.wait(_PATIENCE)
         time.sleep(0.2)
         log = reader.read()
         slots = [change.frame for change in log if change.id.startswith("slot") and change.value]
@@ -284,14 +284,14 @@ def main() -> None:
         first = next(iter(sorted((folder / "styles").iterdir())))
         latency = arguments.latency if arguments.latency in ("low", "high") else float(arguments.latency)
         host = Host(EngineSettings(device=DeviceSettings(), styles=(first,), latency=latency))
-        controls = Controls(
+        controls = ControlOptions(
             port="none",
             map_path=folder / "map.json",
             desk=DeskSettings(port=0) if program else None,
             folder=folder / "styles",
             takes=folder / "takes",
         )
-        hands = stack.enter_context(Hands(host, host.settings, controls))
+        hands = stack.enter_context(LiveControls(host, host.settings, controls))
         stack.enter_context(host)
         for channel, port in enumerate(ports):
             connect(port, f"gramophone:in_{channel}")
@@ -306,11 +306,11 @@ def main() -> None:
             browser = stack.enter_context(closing(Browser(program, folder / "browser")))
             browser.open(address)
             browser.wait("document.querySelector('#state').classList.contains('running')")
-        names = host.stage.names
+        names = host.styles.names
         for known in names:
             # All of them once, so that what is measured is not the loader's first look at them.
-            host.stage.switch(known)
-            host.stage.wait(_PATIENCE)
+            host.styles.switch(known)
+            host.styles.wait(_PATIENCE)
         time.sleep(2.0)
         if program is not None:
             figures["knob"] = _shown("knob", turning(host, address, browser))

@@ -8,7 +8,7 @@ from scipy.signal import sosfilt
 
 from ..media.spool import Held
 from .audible import HIGHEST_HZ
-from .mastering import Limiter
+from .mastering import TrackLimiter
 from .meters import LoudnessMeter, k_weighting, peaks
 
 Samples = NDArray[np.float64]
@@ -77,7 +77,7 @@ def limit(
 ) -> Samples:
     """Return `samples` [channels, samples] with their true peak held at the ceiling; no delay.
 
-    What already fits is returned as it is, the same array. See :class:`dsp.mastering.Limiter` for the times.
+    What already fits is returned as it is, the same array. See :class:`dsp.mastering.TrackLimiter` for the times.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def limit(
     ceiling = 10.0 ** (ceiling_db / 20.0)
     if not samples.size or true_peak(samples, sample_rate) <= ceiling:
         return samples
-    limiter = Limiter(
+    limiter = TrackLimiter(
         Held(samples), sample_rate, ceiling=ceiling, lookahead_ms=lookahead_ms, release_ms=release_ms
     )
     limited: Samples = limiter.piece(0, samples.shape[1])

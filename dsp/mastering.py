@@ -78,7 +78,7 @@ def _also_quiet(source: Source, sample_rate: int, loudness: float, sample: float
     return meter.result() + 20.0 * math.log10(sample)
 
 
-class Limiter:
+class TrackLimiter:
     """A gain that holds the true peak of a sound at a ceiling, moving slowly; no delay.
 
     One gain serves all channels, so that the stereo image stays. Pieces are asked for in order, from the first sample.
@@ -165,7 +165,7 @@ def master(
 ) -> float:
     """Bring a sound to a loudness, never above a true-peak ceiling.
 
-    Gain, then a :class:`Limiter`; what the limiter takes is given back by more gain, until the target is met within
+    Gain, then a :class:`TrackLimiter`; what the limiter takes is given back by more gain, until the target is met within
     0.05 LU. A sound with high peaks cannot be as loud as a dense one without being flattened: where the
     limiter would have to take more than `most_limiting_db` from the highest peak, the sound stays as much
     quieter as that saves. Silence stays silence.
@@ -225,7 +225,7 @@ def _limited(
     """Write a sound under a gain and the ceiling; the loudness that it comes out with."""
     gain = 10.0 ** (db / 20.0)
     limited = gain * level.peak > ceiling
-    limiter = Limiter(source, sample_rate, gain=gain, ceiling=ceiling)
+    limiter = TrackLimiter(source, sample_rate, gain=gain, ceiling=ceiling)
     meter = LoudnessMeter(source.channels, sample_rate)
     residue = 0.0
     # What has been written last is looked at again with the piece after it: peaks lie between samples.
@@ -246,7 +246,7 @@ def _limited(
     # stand out by a hair. A scale is linear: it puts the true peak where it must be.
     if residue > ceiling:
         scale = ceiling / residue * (1.0 - 1e-12)
-        limiter = Limiter(source, sample_rate, gain=gain, ceiling=ceiling)
+        limiter = TrackLimiter(source, sample_rate, gain=gain, ceiling=ceiling)
         for start, stop in _pieces(source.length):
             sink.write(start, limiter.piece(start, stop) * scale)
         return meter.result() + 20.0 * math.log10(scale)

@@ -89,7 +89,7 @@ def _check_knobs(name: str, plugin: Plugin) -> None:
             (parameter.low - 1.0, parameter.low),
             (parameter.default, parameter.default),
         ):
-            _turn(name, plugin, identity, value)
+            _set(name, plugin, identity, value)
             if plugin.get(identity) != expected:
                 raise ContractError(
                     f"plugin {name}: after set({identity!r}, {value:g}) it stands at {plugin.get(identity):g}, "
@@ -97,7 +97,7 @@ def _check_knobs(name: str, plugin: Plugin) -> None:
                 )
 
 
-def _turn(name: str, plugin: Plugin, identity: str, value: float) -> None:
+def _set(name: str, plugin: Plugin, identity: str, value: float) -> None:
     _or_refuse(name, f"set({identity!r}, {value:g})", partial(plugin.set, identity, value))
 
 
@@ -132,7 +132,7 @@ def _check_sound(name: str, plugin: Plugin, sample_rate: int, block: int, channe
     square = _single(np.where(rng.random((channels, 8 * block)) < 0.5, -1.0, 1.0))
     for parameter in plugin.parameters:
         for value in (parameter.low, parameter.high, parameter.default):
-            _turn(name, plugin, parameter.id, value)
+            _set(name, plugin, parameter.id, value)
             _play(where, plugin, square, [block])
     _play(where, plugin, np.zeros((channels, 2 * block), dtype=np.float32), [block])
     if (later := plugin.latency_samples) != latency:
@@ -169,7 +169,7 @@ def _check_state(name: str, where: str, plugin: Plugin, noise: Block, block: int
     """Go back to a state in the middle of a sound, and compare what follows."""
     half = noise.shape[1] // 2
     for parameter in plugin.parameters:
-        _turn(name, plugin, parameter.id, 0.5 * (parameter.low + parameter.high))
+        _set(name, plugin, parameter.id, 0.5 * (parameter.low + parameter.high))
     _play(where, plugin, noise[:, :half], [block])
     state = _or_refuse(name, "state", plugin.state)
     first = _play(where, plugin, noise[:, half:], [block])

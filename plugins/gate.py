@@ -27,7 +27,7 @@ class Gate:
         #: the frame from which on it stands still
         self.done = 0
 
-    def turn(self, *, opened: bool, at: int) -> None:
+    def set(self, *, opened: bool, at: int) -> None:
         """Open or shut it from frame `at` on, from wherever it stands."""
         if opened == self.opened:
             return

@@ -23,8 +23,8 @@ from .engine.stats import Snapshot, figures, take_snapshot
 from .engine.supervisor import Supervisor
 from .link.changes import Change, ChangeReader
 from .link.settings import MUTE, EngineSettings, VirtualSettings
-from .link.trace_board import Board
-from .styles.style_manager import Stage
+from .link.trace_board import TraceBoard
+from .styles.style_manager import StyleManager
 
 if TYPE_CHECKING:
     from .engine.process import BuildChain
@@ -80,10 +80,10 @@ class Host:
         if settings.muted:
             self.set(MUTE.id, 1.0)
         self._context = context
-        self._board = Board.new(context, settings)
+        self._board = TraceBoard.new(context, settings)
         self._changes = self.change_reader()
         self._asking = threading.Lock()
-        self._stage = Stage(context, settings, self._board, get=self.get, put=self.set)
+        self._styles = StyleManager(context, settings, self._board, get=self.get, put=self.set)
         self._supervisor: Supervisor | None = None
         self._files = ExitStack()
         self._output: Path | None = None
@@ -139,7 +139,7 @@ class Host:
         InputError
             the output file cannot be given its name
         """
-        self._stage.stop()
+        self._styles.stop()
         if self._supervisor is not None:
             self._supervisor.stop()
         with self._closing:
@@ -176,7 +176,7 @@ class Host:
         return self._settings
 
     @property
-    def board(self) -> Board:
+    def board(self) -> TraceBoard:
         """What the engine writes down, for whoever reads it in another process."""
         return self._board
 
@@ -186,9 +186,9 @@ class Host:
         return self._board.taps
 
     @property
-    def stage(self) -> Stage:
+    def styles(self) -> StyleManager:
         """Styles that are loaded, switched, mixed and captured while playing; see `realtime.styles.style_manager`."""
-        return self._stage
+        return self._styles
 
     def changes(self) -> list[Change]:
         """Return what has changed in the engine since the last call, the oldest first. For one caller."""

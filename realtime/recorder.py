@@ -23,7 +23,7 @@ from ..takes.styles import Clip
 from .host import Host
 from .link.descriptors import reason, reserve
 from .link.spawning import start_process
-from .recording.recorder_link import Cell, Desk, Job, State, make_folder
+from .recording.recorder_link import RecorderCell, RecorderJob, RecorderLink, RecorderState, make_folder
 from .recording.recording import run_recorder
 
 _ANSWER_SECONDS = 2.0
@@ -91,7 +91,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._context = multiprocessing.get_context("spawn")
         self._process: SpawnProcess | None = None
-        self._desk = Desk.new(self._context)
+        self._desk = RecorderLink.new(self._context)
         self._take: Path | None = None
         host.board.pace[0] = float(whole)
 
@@ -131,7 +131,7 @@ class Recorder:
                 },
                 started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             )
-            job = Job(
+            job = RecorderJob(
                 folder=take,
                 header=header,
                 sources=settings.styles,
@@ -155,9 +155,9 @@ class Recorder:
             self._take, self._next = take, None
             return take
 
-    def _begin(self, job: Job) -> Connection:
+    def _begin(self, job: RecorderJob) -> Connection:
         """Start the process; return where it asks for styles."""
-        desk = Desk.new(self._context)
+        desk = RecorderLink.new(self._context)
         ours, theirs = self._context.Pipe()
         # Its end in this process would keep the other one from noticing that the recorder is gone.
         with theirs:
@@ -193,7 +193,7 @@ class Recorder:
     def _end(self) -> None:
         if self._process is None:
             return
-        self._desk.cells[Cell.STOP] = 1.0
+        self._desk.cells[RecorderCell.STOP] = 1.0
         self._process.join(_CLOSE_SECONDS)
         if self._process.is_alive():
             self._process.kill()
@@ -212,7 +212,11 @@ class Recorder:
     @property
     def _recording(self) -> bool:
         process = self._process
-        return process is not None and process.is_alive() and self._desk.cells[Cell.STATE] < State.DONE
+        return (
+            process is not None
+            and process.is_alive()
+            and self._desk.cells[RecorderCell.STATE] < RecorderState.DONE
+        )
 
     def _status(self) -> RecorderStatus:
         cells = self._desk.cells
@@ -224,8 +228,8 @@ class Recorder:
         return RecorderStatus(
             recording=self._recording,
             takes=self._desk.takes or (() if self._take is None else (self._take,)),
-            seconds=cells[Cell.SECONDS],
-            lost_seconds=cells[Cell.LOST],
+            seconds=cells[RecorderCell.SECONDS],
+            lost_seconds=cells[RecorderCell.LOST],
             error=text,
         )
 
@@ -251,7 +255,7 @@ def _answer(questions: Connection, host: Host) -> None:
     """Tell a recorder's process where styles came from, until it ends."""
     with questions, suppress(EOFError, OSError):
         while True:
-            source = host.stage.source(questions.recv())
+            source = host.styles.source(questions.recv())
             if source is None or isinstance(source, Path):
                 questions.send(source)
             else:

@@ -93,7 +93,7 @@ def make_take(
             writer.event(event)
             assert not isinstance(event, StyleChange)
             if isinstance(event, Move) and event.id == "mute":
-                gate.turn(opened=not event.value, at=position)
+                gate.set(opened=not event.value, at=position)
             elif isinstance(event, Move):
                 chain.set(event.id, event.value)
         stop = min(position + int(rng.choice([1, 17, 64, 128, 256, 300])), dry.shape[1])

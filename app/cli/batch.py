@@ -19,7 +19,7 @@ from .option_lists import STYLES
 from .render import DEVICES, LARGEST_SEED, DeviceOption, SettingsOption, StrengthOption, key_value
 
 if TYPE_CHECKING:
-    from ...offline.batch.batch import Event, Outcome, Settings, Task
+    from ...offline.batch.batch import BatchSettings, Outcome, Task, TaskEvent
 
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
@@ -110,7 +110,7 @@ def batch(
     It ends with 0 if every result is there, with 1 if some failed.
     """
     from ...media.formats import check_subtype, output_format
-    from ...offline.batch.batch import Settings
+    from ...offline.batch.batch import BatchSettings
     from ...offline.recipes.registry import get_recipe
 
     console.check_range("--strength", strength, 0.0, 1.0, "from the content to all the way")
@@ -132,7 +132,7 @@ def batch(
         console.check_range("--jobs", jobs, 1, 1024, "processes")
         if scheduler is not None:
             raise InputError("--jobs is for this machine and --scheduler for a cluster; give one of the two")
-    shared = Settings(
+    shared = BatchSettings(
         folder=output,
         recipe=recipe,
         settings=tuple(sorted(changes.items())),
@@ -161,7 +161,7 @@ def _batch(
     contents: list[str],
     styles: list[str],
     extension: str,
-    shared: "Settings",
+    shared: "BatchSettings",
     jobs: int | None,
     scheduler: str | None,
     display: console.Display,
@@ -249,7 +249,7 @@ class _Board:
         # Tasks tell on a thread of the cluster's client.
         self._lock = threading.Lock()
 
-    def __call__(self, event: "Event") -> None:
+    def __call__(self, event: "TaskEvent") -> None:
         """Note how far a task has come."""
         with self._lock:
             self._parts[event.output] = event.fraction

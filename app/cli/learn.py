@@ -140,7 +140,7 @@ class _Listener:
 
         self._learner = learner
         self._made: queue.SimpleQueue[Assignment | Pad] = queue.SimpleQueue()
-        self._input = MidiInput(self._hear, wanted=port, api=api)
+        self._input = MidiInput(self._handle, wanted=port, api=api)
 
     def __enter__(self) -> Self:
         return self
@@ -153,8 +153,8 @@ class _Listener:
     def __str__(self) -> str:
         return str(self._input)
 
-    def _hear(self, message: list[int]) -> None:
-        made = self._learner.hear(message)
+    def _handle(self, message: list[int]) -> None:
+        made = self._learner.handle_midi(message)
         if made is not None:
             self._made.put(made)
 

@@ -290,7 +290,7 @@ def live(
         )
     if stats is not None:
         live_settings.check_stats(stats, overwrite=overwrite, others=(*styles, virtual_input, virtual_output))
-    controls = live_controls.Controls(
+    controls = live_controls.ControlOptions(
         port=midi,
         midi_api=midi_api,
         cc=tuple(cc or ()),

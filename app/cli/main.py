@@ -43,7 +43,7 @@ EXIT_BROKEN_PIPE = 141
 _ONE_ENDING = 2.0
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """The group of all commands: what goes wrong in one of them becomes one line and an exit code."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the order is always the same)
@@ -157,7 +157,7 @@ def _path(error: Exception) -> str:
 
 app = typer.Typer(
     name="gramophone",
-    cls=Commands,
+    cls=CommandGroup,
     help=console.prose("""Play any sound in the style of another.
 
 A content (a song, a voice, a drum loop) is moved until the statistics of its spectrogram are those of a

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...media.errors import InputError
 
 if TYPE_CHECKING:
-    from ..performance.control_router import Performance
+    from ..performance.control_router import ControlRouter
     from .feed import Message
 
 
-class Stage(Protocol):
+class CommandTarget(Protocol):
     """Styles, recordings and the like, as far as this session has them."""
 
     def lists(self) -> list[Message]:
         """Return what there is to choose from, each with a "type" of its own; asked ten times a second."""
 
-    def obey(self, asked: Message) -> Callable[[], object] | None:
+    def handle(self, asked: Message) -> Callable[[], object] | None:
         """Return what is to be done, or None if it is not for this one; InputError where it is wrong."""
 
 
@@ -34,7 +34,7 @@ class Commands:
         further commands and lists
     """
 
-    def __init__(self, performance: Performance, *stages: Stage) -> None:
+    def __init__(self, performance: ControlRouter, *stages: CommandTarget) -> None:
         self._performance = performance
         self._stages = stages
 
@@ -42,7 +42,7 @@ class Commands:
         """Return what a page shows beside the knobs."""
         return [message for stage in self._stages for message in stage.lists()]
 
-    def obey(self, asked: Message, held: set[str]) -> Callable[[], object] | None:
+    def handle(self, asked: Message, held: set[str]) -> Callable[[], object] | None:
         """Do what is quick; return what may take a while, to be done elsewhere.
 
         Parameters
@@ -85,7 +85,7 @@ class Commands:
                 return lambda: surface.presets.delete(name)
             case _:
                 for stage in self._stages:
-                    slow = stage.obey(asked)
+                    slow = stage.handle(asked)
                     if slow is not None:
                         return slow
         return None

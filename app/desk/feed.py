@@ -12,9 +12,9 @@ from .spectra import HIGHEST_HZ, LOWEST_HZ
 
 if TYPE_CHECKING:
     from ...plugins.parameter import Parameter
-    from ...realtime.control.control_surface import Surface
+    from ...realtime.control.control_surface import ControlSurface
     from ...realtime.engine.stats import Snapshot
-    from ..performance.control_router import Performance
+    from ..performance.control_router import ControlRouter
 
 Message = dict[str, Any]
 
@@ -38,7 +38,7 @@ def described(parameters: Sequence[Parameter]) -> list[Message]:
     ]
 
 
-def hello(surface: Surface) -> Message:
+def hello(surface: ControlSurface) -> Message:
     """Return what is said first to a new page."""
     return {
         "type": "hello",
@@ -52,7 +52,7 @@ def hello(surface: Surface) -> Message:
     }
 
 
-def values(surface: Surface) -> dict[str, tuple[float, str]]:
+def values(surface: ControlSurface) -> dict[str, tuple[float, str]]:
     """Return where every parameter stands: its way from 0 to 1, and how it is shown."""
     found = {}
     for one in surface.parameters:
@@ -97,7 +97,7 @@ def status(snapshot: Snapshot) -> Message:
     }
 
 
-def learning(performance: Performance) -> Message:
+def learning(performance: ControlRouter) -> Message:
     """Return where learning stands, and what waits to be taken over by its controller."""
     learner = performance.learner
     return {
@@ -109,7 +109,7 @@ def learning(performance: Performance) -> Message:
     }
 
 
-def mapping(performance: Performance) -> Message:
+def mapping(performance: ControlRouter) -> Message:
     """Return the map: what each control does, as written in a file and as shown."""
     items: list[Message] = []
     for item in performance.items():
@@ -120,7 +120,7 @@ def mapping(performance: Performance) -> Message:
     return {"type": "map", "items": items}
 
 
-def presets(surface: Surface) -> Message:
+def presets(surface: ControlSurface) -> Message:
     """Return the presets; reads their files."""
     listed = [{"name": one.name, "program": one.program} for one in surface.presets.all()]
     return {"type": "presets", "items": listed, "current": surface.preset}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from ...realtime.host import Host
-    from ..performance.control_router import Performance
+    from ..performance.control_router import ControlRouter
     from .spectra import Spectra
 
 PORT = 8520
@@ -124,7 +124,7 @@ class Desk:
     """
 
     def __init__(
-        self, performance: Performance, host: Host, settings: DeskSettings, commands: Commands
+        self, performance: ControlRouter, host: Host, settings: DeskSettings, commands: Commands
     ) -> None:
         check_desk()
         self._performance = performance
@@ -273,7 +273,7 @@ class Desk:
         try:
             async for asked in connection:
                 if asked.type == WSMsgType.TEXT:
-                    await self._obey(page, asked.data, held)
+                    await self._handle(page, asked.data, held)
         finally:
             self._pages.discard(page)
             sending.cancel()
@@ -291,12 +291,12 @@ class Desk:
         messages += self._commands.lists()
         return [json.dumps(message) for message in messages]
 
-    async def _obey(self, page: _Page, text: str, held: set[str]) -> None:
+    async def _handle(self, page: _Page, text: str, held: set[str]) -> None:
         try:
             asked = parse_json(text)
             if not isinstance(asked, dict):
                 return
-            slow = self._commands.obey(asked, held)
+            slow = self._commands.handle(asked, held)
             if slow is not None:
                 await asyncio.to_thread(slow)
                 self._changed(await asyncio.to_thread(feed.presets, self._performance.surface))
@@ -307,8 +307,8 @@ class Desk:
         except Exception as error:
             # This page goes on, and so do the others.
             console.fault(f"warning: the desk: {type(error).__name__}: {error}")
-        self._tell_values()
-        self._tell_learning()
+        self._send_values()
+        self._send_learning()
 
     async def _tick(self) -> None:
         knobs = Task("showing the knobs on the desk", self._tell_knobs)
@@ -330,9 +330,9 @@ class Desk:
                 self._changed(found)
 
     def _tell_knobs(self) -> None:
-        self._tell_values()
-        self._tell_learning()
-        self._tell_news()
+        self._send_values()
+        self._send_learning()
+        self._send_news()
 
     def _tell_pictures(self) -> None:
         from .spectra import Spectra
@@ -347,18 +347,18 @@ class Desk:
         for message in self._commands.lists():
             self._changed(message)
 
-    def _tell_values(self) -> None:
+    def _send_values(self) -> None:
         now = feed.values(self._performance.surface)
         changed = {key: value for key, value in now.items() if self._known.get(key) != value}
         self._known = now
         if changed:
             self._broadcast(json.dumps({"type": "values", "v": changed}))
 
-    def _tell_learning(self) -> None:
+    def _send_learning(self) -> None:
         self._changed(feed.learning(self._performance))
         self._changed(feed.mapping(self._performance))
 
-    def _tell_news(self) -> None:
+    def _send_news(self) -> None:
         for number, line in self._performance.surface.news(self._told):
             self._told = number
             self._broadcast(json.dumps({"type": "news", "text": line}))

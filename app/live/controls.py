@@ -32,7 +32,7 @@ _REMEMBER_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Controls:
+class ControlOptions:
     """What was asked for.
 
     Attributes
@@ -114,7 +114,7 @@ def desk_settings(wanted: bool, host: str, port: int, token: str | None) -> "Des
     return DeskSettings(host=host, port=port, token=token)
 
 
-class Hands:
+class LiveControls:
     """Controller, OSC and desk of one host, while they are held; a context manager.
 
     Parameters
@@ -132,8 +132,8 @@ class Hands:
         on entry: a port, an address or a map that was typed cannot be used
     """
 
-    def __init__(self, host: "Host", settings: "EngineSettings", controls: Controls) -> None:
-        from ..performance.control_router import Performance, starting_map
+    def __init__(self, host: "Host", settings: "EngineSettings", controls: ControlOptions) -> None:
+        from ..performance.control_router import ControlRouter, starting_map
 
         self._host = host
         self._settings = settings
@@ -144,12 +144,12 @@ class Hands:
         takes = (controls.takes or takes_folder()).expanduser()
         self._takes = Takes(host, takes)
         self._shelf = StyleShelf(
-            host.stage,
+            host.styles,
             folder=controls.folder,
             captures=takes,
             second=settings.capture_channels is not None,
         )
-        self.performance = Performance(
+        self.performance = ControlRouter(
             host,
             midi=midi,
             map_path=controls.map_path,
@@ -187,7 +187,9 @@ class Hands:
 
         controls = self._controls
         if controls.port != NONE:
-            self.controller = MidiInput(self.performance.hear, wanted=controls.port, api=controls.midi_api)
+            self.controller = MidiInput(
+                self.performance.handle_midi, wanted=controls.port, api=controls.midi_api
+            )
             stack.callback(self.controller.close)
         if controls.osc is not None:
             from ...realtime.control.osc import OscControl, parse_address
@@ -218,8 +220,8 @@ class Hands:
 
     def news(self) -> list[str]:
         """Return what was told since the last call; passes on what has happened behind the knobs."""
-        self._shelf.tell()
-        self._takes.tell()
+        self._shelf.notify()
+        self._takes.notify()
         lines = self.performance.surface.news(self._told)
         if lines:
             self._told = lines[-1][0]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...realtime.engine.stats import Snapshot
     from ...realtime.host import EngineError, Host
     from ...realtime.link.settings import EngineSettings
-    from .controls import Controls, Hands
+    from .controls import ControlOptions, LiveControls
     from .record import SessionRecorder
 
 # Seconds between two looks at the engine and the keys.
@@ -37,7 +37,7 @@ _EXIT_INTERRUPTED = 130
 
 def play(
     settings: "EngineSettings",
-    controls: "Controls",
+    controls: "ControlOptions",
     *,
     stats: Path | None,
     overwrite: bool,
@@ -65,7 +65,7 @@ def play(
     from ...realtime.engine.stats import FAILED
     from ...realtime.host import EngineError, Host
     from ...realtime.link.settings import VirtualSettings
-    from .controls import Hands
+    from .controls import LiveControls
     from .record import SessionRecorder
 
     files = settings.device if isinstance(settings.device, VirtualSettings) else None
@@ -73,7 +73,7 @@ def play(
     started = interrupted = False
     with console.closing_whole("one moment: what was played is being saved") as closing, ExitStack() as stack:
         # What is wrong with a port or an address is told before the engine loads anything.
-        hands = stack.enter_context(Hands(host, settings, controls))
+        hands = stack.enter_context(LiveControls(host, settings, controls))
         recorder = SessionRecorder(host, record)
         try:
             with console.Display() as display:
@@ -159,7 +159,9 @@ def _check_end(last: "Snapshot") -> None:
         raise typer.Exit(_EXIT_FAILED)
 
 
-def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "SessionRecorder") -> None:
+def _watch(
+    host: "Host", settings: "EngineSettings", hands: "LiveControls", recorder: "SessionRecorder"
+) -> None:
     """Show what the engine does, and do what the keys ask for, until either of them ends it."""
     controller: MidiInput | None = hands.controller
 
@@ -194,7 +196,7 @@ def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "
         def look() -> None:
             nonlocal port
             now = host.snapshot()
-            lines, back = news.look(now)
+            lines, back = news.poll(now)
             for line in lines:
                 console.say(line)
             if back and controller is not None:
@@ -205,7 +207,7 @@ def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "
                 console.say(f"MIDI: {port}")
             display.update(now, midi=port)
 
-        pressed, obey = Task("reading the keys", keys.pressed), Task("a key", partial(_obey, hands))
+        pressed, obey = Task("reading the keys", keys.pressed), Task("a key", partial(_handle, hands))
         tasks = (
             Task("telling the news", tell),
             Task("remembering where this session stands", hands.remember),
@@ -220,7 +222,7 @@ def _watch(host: "Host", settings: "EngineSettings", hands: "Hands", recorder: "
                 task()
 
 
-def _obey(hands: "Hands", key: str) -> None:
+def _handle(hands: "LiveControls", key: str) -> None:
     """Do what a key is for."""
     surface = hands.performance.surface
     if key in _PRESSES and surface.can(_PRESSES[key]):
@@ -244,7 +246,7 @@ class _News:
         self._away = False
         self._granted = (now.sample_rate, now.total_latency)
 
-    def look(self, now: "Snapshot") -> tuple[list[str], bool]:
+    def poll(self, now: "Snapshot") -> tuple[list[str], bool]:
         """Return a line for each piece of news, and whether the device has come back."""
         from ...realtime.engine.stats import RUNNING
 

@@ -9,7 +9,7 @@ from ...media.errors import InputError
 from ...media.files import shown
 from ...plugins.parameter import Parameter
 from ...plugins.preset import PresetFolder, summary
-from ...realtime.control.control_surface import Engine, Mixture, Surface
+from ...realtime.control.control_surface import ControlSurface, Knobs, Mixture
 from ...realtime.control.learn import Learner
 from ...realtime.control.mapping import Assignment, CcMap
 from ...realtime.control.midi_map import MidiMap, Pad, parse_knob, parse_pad, read_map
@@ -57,7 +57,7 @@ def starting_map(
     return saved, line
 
 
-class Performance:
+class ControlRouter:
     """What a performer acts on, of one host. Safe to call from any thread.
 
     Parameters
@@ -71,12 +71,12 @@ class Performance:
     presets
         the folder of presets
     actions, mixture
-        see `Surface`
+        see `ControlSurface`
     """
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Knobs,
         *,
         midi: MidiMap,
         map_path: Path | None,
@@ -84,7 +84,7 @@ class Performance:
         actions: Mapping[str, Callable[[bool], object]] | None = None,
         mixture: Mixture | None = None,
     ) -> None:
-        self.surface = Surface(
+        self.surface = ControlSurface(
             engine, presets=PresetFolder(presets, engine.parameters), actions=actions, mixture=mixture
         )
         self.midi = midi
@@ -97,12 +97,12 @@ class Performance:
         """Finish what has been asked for."""
         self.surface.close()
 
-    def hear(self, message: Sequence[int]) -> None:
+    def handle_midi(self, message: Sequence[int]) -> None:
         """Take a message of the controller."""
         with self._lock:
             if self.learner.active:
                 waiting = self.learner.target is not None
-                made = self.learner.hear(message)
+                made = self.learner.handle_midi(message)
                 if made is not None:
                     self._learnt(made)
                 # What is moved in order to be learnt turns nothing yet.
@@ -121,7 +121,7 @@ class Performance:
 
     def _learnt(self, made: Assignment | Pad) -> None:
         self.midi.put(made)
-        self.surface.tell(f"learnt: {made}")
+        self.surface.notify(f"learnt: {made}")
         self._changed()
 
     def items(self) -> list[Assignment | Pad]:

@@ -10,8 +10,8 @@ from ...media.errors import InputError
 from ...plugins.preset import check_name
 
 if TYPE_CHECKING:
-    from ...realtime.control.control_surface import Surface
-    from ...realtime.styles.style_manager import Stage
+    from ...realtime.control.control_surface import ControlSurface
+    from ...realtime.styles.style_manager import StyleManager
 
 # From one style to another, for ears and not for edits.
 _SWITCH_SECONDS = 0.25
@@ -38,10 +38,10 @@ class StyleShelf:
         the folder cannot be read
     """
 
-    def __init__(self, stage: Stage, *, folder: Path | None, captures: Path, second: bool) -> None:
+    def __init__(self, stage: StyleManager, *, folder: Path | None, captures: Path, second: bool) -> None:
         self._stage = stage
         self.folder = folder
-        self._surface: Surface | None = None
+        self._surface: ControlSurface | None = None
         stage.captures = captures
         self._captures = captures
         self._second = second
@@ -59,7 +59,7 @@ class StyleShelf:
             **({"capture_second": lambda down: self._capture(down, "second")} if self._second else {}),
         }
 
-    def attach(self, surface: Surface) -> None:
+    def attach(self, surface: ControlSurface) -> None:
         """Say to whom news goes."""
         self._surface = surface
 
@@ -89,11 +89,11 @@ class StyleShelf:
             name, self._name = self._name, None
             self._stage.capture_end(name)
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Pass on what has happened on the stage; to be called now and then, from one thread."""
         for event in self._stage.events():
             if self._surface is not None and event.kind in ("captured", "saved", "note", "error"):
-                self._surface.tell(f"error: {event.text}" if event.kind == "error" else event.text)
+                self._surface.notify(f"error: {event.text}" if event.kind == "error" else event.text)
 
     def lists(self) -> list[dict[str, Any]]:
         """Return slots and styles, for the desk."""
@@ -111,7 +111,7 @@ class StyleShelf:
             }
         ]
 
-    def obey(self, asked: dict[str, Any]) -> Callable[[], object] | None:
+    def handle(self, asked: dict[str, Any]) -> Callable[[], object] | None:
         """Do what a page asks for, if it is about styles; InputError where it cannot be."""
         name = asked.get("name")
         if asked.get("do") == "name_capture":

@@ -12,7 +12,7 @@ from ..units import clock
 from .bouncing import Bouncer
 
 if TYPE_CHECKING:
-    from ...realtime.control.control_surface import Surface
+    from ...realtime.control.control_surface import ControlSurface
     from ...realtime.host import Host
     from ...realtime.recorder import Recorder
 
@@ -37,12 +37,12 @@ class Takes:
 
         self._folder = folder
         self._recorder = recorder or Recorder(host, folder)
-        self._surface: Surface | None = None
-        self._bouncer = Bouncer(self._tell_line)
+        self._surface: ControlSurface | None = None
+        self._bouncer = Bouncer(self._notify)
         self._error = self._news = ""
         self._done: list[Path] = []
 
-    def attach(self, surface: Surface) -> None:
+    def attach(self, surface: ControlSurface) -> None:
         """Say to whom news goes."""
         self._surface = surface
 
@@ -65,7 +65,7 @@ class Takes:
                 f"cannot make the folder {shown(self._folder)}: {error.strerror or error}"
             ) from None
         take = self._recorder.start()
-        self._tell_line(f"recording: {shown(take)}")
+        self._notify(f"recording: {shown(take)}")
 
     def _ended(self) -> None:
         status = self._recorder.stop()
@@ -73,19 +73,19 @@ class Takes:
             return
         self._done[:0] = reversed(status.takes)
         lost = f"; {status.lost_seconds:.1f} s are missing" if status.lost_seconds else ""
-        self._tell_line(f"recorded {clock(status.seconds)}: {shown(status.folder)}{lost}")
+        self._notify(f"recorded {clock(status.seconds)}: {shown(status.folder)}{lost}")
 
-    def _tell_line(self, line: str) -> None:
+    def _notify(self, line: str) -> None:
         if self._surface is not None:
-            self._surface.tell(line)
+            self._surface.notify(line)
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Say so if a recording has ended by itself; to be called now and then, from one thread."""
         status = self._recorder.status
         if status.error and status.error != self._error:
-            self._tell_line(f"error: the recording has ended: {status.error}")
+            self._notify(f"error: the recording has ended: {status.error}")
         if status.news and status.news != self._news:
-            self._tell_line(status.news)
+            self._notify(status.news)
         self._error, self._news = status.error, status.news
 
     def lists(self) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ class Takes:
             }
         ]
 
-    def obey(self, asked: dict[str, Any]) -> Callable[[], object] | None:
+    def handle(self, asked: dict[str, Any]) -> Callable[[], object] | None:
         """Do what a page asks for, if it is about takes; InputError where it cannot be."""
         if asked.get("do") != "bounce":
             return None
@@ -111,5 +111,5 @@ class Takes:
         if take is None or quality not in ("full", "live"):
             raise InputError("there is no such take to bounce; record one first")
         self._bouncer.start(take, quality=quality)
-        self._tell_line(f"bouncing {take.name}, quality {quality}")
+        self._notify(f"bouncing {take.name}, quality {quality}")
         return None

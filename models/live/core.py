@@ -34,12 +34,12 @@ from torch import Tensor, nn
 
 from ...dsp.stft import S0
 from .carrier import Carrier
-from .gram_memory import LiveGram
-from .loudness import LiveLevel
+from .gram_memory import GramMemory
+from .loudness import RunningLoudness
 from .prepared_style import Layout
-from .quantiles import LiveQuantiles
+from .quantiles import RunningQuantiles
 from .style_bank import StyleBank
-from .synthesis import LiveOutput
+from .synthesis import Synthesis
 
 
 class StylizerCore(nn.Module):
@@ -93,10 +93,10 @@ class StylizerCore(nn.Module):
         self.voice = Carrier(
             layout, kind=carrier, slots=slots, places=places, samples=samples, window=self.analysis.clone()
         )
-        self.loudness = LiveLevel(layout, channels=channels)
-        self.distribution = LiveQuantiles(bins)
-        self.memory = LiveGram(layout)
-        self.output = LiveOutput(layout, channels=channels)
+        self.loudness = RunningLoudness(layout, channels=channels)
+        self.distribution = RunningQuantiles(bins)
+        self.memory = GramMemory(layout)
+        self.output = Synthesis(layout, channels=channels)
         self._state(channels, n_fft, bins, bands)
         # Slots whose map was solved before they were heard, or never; and whether there may be such that are heard.
         self.stale = [0] * slots

@@ -31,7 +31,7 @@ _CALM_SECONDS = 0.4
 _NOTHING = -120.0
 
 
-class LiveGate(nn.Module):
+class LevelGate(nn.Module):
     """Follows one level, in dB full scale, from hop to hop.
 
     Parameters

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .prepared_style import Layout
 
 
-class LiveGram(nn.Module):
+class GramMemory(nn.Module):
     """Covariances of b bands of the newest frame with those of frames some lags before, side by side: [b, L b].
 
     That is the Gram matrix of linear features over time: of all filters as long as the longest lag.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ...dsp.level import REFERENCE_LUFS, k_weights
 from ...dsp.stft import S0
-from .gate import LiveGate
+from .gate import LevelGate
 from .prepared_style import Layout
 
 # Frames this far below the running level are a pause. They hardly change it.
@@ -18,7 +18,7 @@ _MOST_MAKEUP = 2.0
 _LEAST_MAKEUP = 0.003
 
 
-class LiveLevel(nn.Module):
+class RunningLoudness(nn.Module):
     """Running loudness, K-weighted, from the power spectra of frames.
 
     Parameters
@@ -53,7 +53,7 @@ class LiveLevel(nn.Module):
         self.hop_seconds = layout.hop / layout.sample_rate
         # What the sum of squared magnitudes in units of S0, one for all channels, is as power of all of them.
         self.unit = S0 * S0 * channels
-        self.gate = LiveGate(self.hop_seconds)
+        self.gate = LevelGate(self.hop_seconds)
         self.reset()
 
     def reset(self) -> None:
@@ -74,7 +74,7 @@ class LiveLevel(nn.Module):
         ----------
         power : Tensor [B], of the newest frame, all channels together
         rate : by how much what is learnt moves in a hop; 0 holds it
-        gate : see `LiveGate.follow`
+        gate : see `LevelGate.follow`
         """
         loud = float(torch.dot(power, self.weights)) + 1e-20
         decibels = 10.0 * math.log10(loud)

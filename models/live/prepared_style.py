@@ -97,7 +97,7 @@ def make_layout(
 
 
 @dataclass(frozen=True)
-class LiveStyle:
+class PreparedStyle:
     """A style in a layout, float32. B bins, b bands, q quantiles, P places.
 
     Attributes
@@ -143,12 +143,12 @@ def _quantiles(sample: Tensor) -> Tensor:
     return torch.lerp(ordered[:, below], ordered[:, above], (place - below).float())
 
 
-def live_style(style: Style, layout: Layout) -> LiveStyle:
+def live_style(style: Style, layout: Layout) -> PreparedStyle:
     """Compute what a stylizer needs of a style; a fraction of a second for 30 s."""
     return live_clip(style.at(layout.sample_rate), layout)
 
 
-def live_clip(samples: NDArray[np.float64], layout: Layout) -> LiveStyle:
+def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
     """Compute the same of a style's clip [channels, samples], at the layout's rate and the reference level."""
     clip = torch.from_numpy(samples).float()
     shortest = layout.n_fft + (max(layout.lags) + 8) * layout.hop
@@ -179,7 +179,7 @@ def live_clip(samples: NDArray[np.float64], layout: Layout) -> LiveStyle:
     sample = centred[:: max(1, -(-count // 2500))]
     stride = -(-count // MOST_PLACES)
     places = inside[::stride].contiguous()
-    return LiveStyle(
+    return PreparedStyle(
         mean=mean,
         rest=rest,
         largest=levels.max(dim=0).values,

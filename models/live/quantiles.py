@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from .prepared_style import quantile_levels
 
 
-class LiveQuantiles(nn.Module):
+class RunningQuantiles(nn.Module):
     """Running quantiles [B, q] of each of B bins.
 
     Parameters

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..style import MAX_SECONDS
 from . import carrier, style_bank
-from .prepared_style import MOST_PLACES, Layout, LiveStyle, quantile_levels
+from .prepared_style import MOST_PLACES, Layout, PreparedStyle, quantile_levels
 
 Bytes = NDArray[np.uint8]
 
@@ -68,7 +68,7 @@ def most_samples(sample_rate: int) -> int:
     return int(MAX_SECONDS * sample_rate) + 1
 
 
-def pack(style: LiveStyle, layout: Layout, *, most: int) -> Bytes:
+def pack(style: PreparedStyle, layout: Layout, *, most: int) -> Bytes:
     """Pack a style; of a clip that would make it longer than `most` bytes, the end is left out."""
     arrays = {name: getattr(style, name).numpy() for name in (*style_bank.PARTS, *carrier.PARTS)}
     room = most - most_bytes(layout.bins, layout.basis.shape[1], len(layout.lags), 0)

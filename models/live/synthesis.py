@@ -17,7 +17,7 @@ _AT_ONCE = 128
 _RINGING = 1e-5
 
 
-class LiveOutput(nn.Module):
+class Synthesis(nn.Module):
     """The synthesis side of the streaming stylizer; C channels.
 
     Parameters

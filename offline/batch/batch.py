@@ -34,7 +34,7 @@ _TELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class BatchSettings:
     """What all tasks of a batch share.
 
     Attributes
@@ -79,7 +79,7 @@ class Task:
     content_sha256: str
     style_sha256: str
     output: str
-    shared: Settings
+    shared: BatchSettings
 
     @cached_property
     def fingerprint(self) -> str:
@@ -145,7 +145,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Event:
+class TaskEvent:
     """How far a task has come, from 0 to 1; `begins` in the first that tells of a rendering."""
 
     output: str
@@ -154,7 +154,7 @@ class Event:
     begins: bool = False
 
 
-Listener = Callable[[Event], None]
+Listener = Callable[[TaskEvent], None]
 
 
 def this_process() -> tuple[str, int]:
@@ -260,20 +260,25 @@ class _Told:
     def __init__(self, output: str, listener: Listener | None) -> None:
         self._output, self._listener = output, listener
         self._next = 0.0
-        self._tell(0.0, begins=True)
+        self._report(0.0, begins=True)
 
     def __call__(self, progress: Progress) -> None:
         if time.monotonic() >= self._next:
-            self._tell(progress.fraction)
+            self._report(progress.fraction)
 
-    def _tell(self, fraction: float, *, begins: bool = False) -> None:
+    def _report(self, fraction: float, *, begins: bool = False) -> None:
         self._next = time.monotonic() + _TELL_SECONDS
         if self._listener is not None:
-            self._listener(Event(self._output, fraction, this_process(), begins))
+            self._listener(TaskEvent(self._output, fraction, this_process(), begins))
 
 
 def render_file(
-    content: Path, style: Path, made: Path, shared: Settings, *, progress: Callable[[Progress], None] | None
+    content: Path,
+    style: Path,
+    made: Path,
+    shared: BatchSettings,
+    *,
+    progress: Callable[[Progress], None] | None,
 ) -> list[str]:
     """Render one file in the style of another to a third; return what is worth noting, one line each.
 

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...media.errors import InputError
-from .batch import Event, Listener, Outcome, Task, perform
+from .batch import Listener, Outcome, Task, TaskEvent, perform
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -228,9 +228,9 @@ def _submitted(client: Client, waiting: deque[Task]) -> dict[Future, Task]:
     return {client.submit(_perform_there, task, key=key, pure=False): task}
 
 
-def _event(event: tuple[float, Any]) -> Event:
+def _event(event: tuple[float, Any]) -> TaskEvent:
     output, fraction, host, pid, begins = event[1]
-    return Event(str(output), float(fraction), (str(host), int(pid)), bool(begins))
+    return TaskEvent(str(output), float(fraction), (str(host), int(pid)), bool(begins))
 
 
 def _perform_there(task: Task) -> Outcome:
@@ -242,7 +242,7 @@ def _perform_there(task: Task) -> Outcome:
     torch.set_num_threads(1)
     worker = get_worker()
 
-    def tell(event: Event) -> None:
+    def tell(event: TaskEvent) -> None:
         worker.log_event(_TOPIC, [event.output, event.fraction, *event.worker, event.begins])
 
     return perform(task, tell)

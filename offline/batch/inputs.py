@@ -14,7 +14,7 @@ from ...media.errors import InputError
 from ...media.files import shown
 from ...media.formats import EXTENSIONS
 from ...media.inputs import check_regular
-from .batch import Settings, Task
+from .batch import BatchSettings, Task
 from .names import clashing, labels, outputs
 
 # In a folder, these are taken for sounds and styles.
@@ -30,7 +30,7 @@ class Show(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """One content or style: how the user calls it, where to read it, and the SHA-256 of its bytes."""
 
     name: str
@@ -111,7 +111,7 @@ def absolute(name: str) -> str:
     return name if path is None else os.path.abspath(path)  # noqa: PTH100  (keeps symbolic links)
 
 
-def read(names: Sequence[str], *, stack: ExitStack, fetch: bool, show: Show) -> list[Source]:
+def read(names: Sequence[str], *, stack: ExitStack, fetch: bool, show: Show) -> list[InputFile]:
     """Read every input once: for its hash, and so that what is missing is found before any work.
 
     Parameters
@@ -121,7 +121,7 @@ def read(names: Sequence[str], *, stack: ExitStack, fetch: bool, show: Show) -> 
     fetch : whether to copy what lives elsewhere to this machine, until the stack is closed
     show : is told how far this has come
     """
-    sources: list[Source] = []
+    sources: list[InputFile] = []
     for name in names:
         # An address may hold a password; the name of a file is what it is, and only escaped when it is printed.
         called = addresses.shown_address(name) if addresses.is_address(name) else name
@@ -132,15 +132,15 @@ def read(names: Sequence[str], *, stack: ExitStack, fetch: bool, show: Show) -> 
         place = absolute(name)
         if fetch:
             place = str(stack.enter_context(addresses.local_copy(place, meter=meter)))
-        sources.append(Source(called, place, addresses.digest(place, meter=meter)))
+        sources.append(InputFile(called, place, addresses.digest(place, meter=meter)))
     return sources
 
 
 def tasks(
-    contents: Sequence[Source],
-    styles: Sequence[Source],
+    contents: Sequence[InputFile],
+    styles: Sequence[InputFile],
     extension: str,
-    shared: Settings,
+    shared: BatchSettings,
     *,
     warn: Callable[[str], None],
 ) -> list[Task]:

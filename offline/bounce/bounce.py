@@ -37,10 +37,10 @@ from ...takes.reader import PARAMETERS, Take
 from ..recipes.recipe import Recipe
 from ..render.render import check_content, render_track, work_key
 from ..render.strength import HOP, N_FFT
-from ..work.block_pool import blocks, crew
-from ..work.checkpoint import Workplace
+from ..work.block_pool import block_pool, blocks
+from ..work.checkpoint import Checkpoint
 from ..work.progress import Progress
-from .replay import BLOCK, Comparison, Stage, as_on_stage, live_again, play_again
+from .replay import BLOCK, Comparison, ReplayChain, as_on_stage, live_again, play_again
 
 Listener = Callable[[Progress], None]
 Shares = NDArray[np.float64]
@@ -137,7 +137,7 @@ def bounce_full(
             content,
             header.sample_rate,
             style,
-            Workplace(place, key),
+            Checkpoint(place, key),
             recipe=recipe,
             seed=seed,
             device=device,
@@ -152,7 +152,7 @@ def bounce_full(
             chain.set(identity, value)
     chain.prepare(sample_rate=header.sample_rate, block=BLOCK, channels=header.channels)
     last = _part(progress, len(heard), len(heard) + 1, "mix")
-    return Bounced(_played(take, Stage(chain, None), folder, take.wet_frames, last, None), None)
+    return Bounced(_played(take, ReplayChain(chain, None), folder, take.wet_frames, last, None), None)
 
 
 def style_shares(take: Take, automation: Automation, frames: NDArray[np.int64]) -> dict[str, Shares]:
@@ -234,7 +234,7 @@ def _mixed(content: Spool, renderings: list[_Part], folder: Path) -> Spool:
         start, stop = first * HOP, content.length if last == framing.frames else last * HOP
         return start, framing.synthesise(total, low)[:, start - span[0] : stop - span[0]]
 
-    with crew(device) as workers:
+    with block_pool(device) as workers:
         for start, samples in workers.in_order(mix, blocks(framing.frames)):
             out.write(start, samples.numpy())
     return out
@@ -242,7 +242,7 @@ def _mixed(content: Spool, renderings: list[_Part], folder: Path) -> Spool:
 
 def _played(
     take: Take,
-    stage: Stage,
+    stage: ReplayChain,
     folder: Path,
     frames: int,
     progress: Listener | None,

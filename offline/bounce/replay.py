@@ -29,7 +29,7 @@ from ...takes.automation import Event, Move, Restart, StyleChange, between
 from ...takes.header import Span
 from ...takes.reader import PARAMETERS, Take
 from ...takes.sound import interleaved, to_steps
-from .slot_replay import Restyling, Wardrobe
+from .slot_replay import SlotReplay, StyleCache
 
 Sound = NDArray[np.float32]
 
@@ -51,14 +51,14 @@ def as_on_stage() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ReplayChain:
     """A chain, and what brings styles into its slots; None where it has no slots that matter."""
 
     chain: Chain
-    restyling: Restyling | None
+    slot_replay: SlotReplay | None
 
 
-def live_again(take: Take) -> Stage:
+def live_again(take: Take) -> ReplayChain:
     """Return the live chain as it stood at a take's first frame: prepared, and with what it remembered.
 
     To be called, and played, within :func:`as_on_stage`.
@@ -78,21 +78,21 @@ def live_again(take: Take) -> Stage:
     slots = _slots(take)
     chain = live_chain([take.style(name) for name in slots], settings)
     chain.prepare(sample_rate=header.sample_rate, block=BLOCK, channels=header.channels)
-    _turn(chain, header.values)
+    _set_all(chain, header.values)
     own = chain.style_slots
-    restyling = None if own is None else Restyling(own, take, Wardrobe(take, settings))
+    slot_replay = None if own is None else SlotReplay(own, take, StyleCache(take, settings))
     empty = [slot for slot in range(len(slots)) if not (header.styles[slot : slot + 1] or ("",))[0]]
-    if empty and restyling is not None:
+    if empty and slot_replay is not None:
         # Closed like on stage: at weight 0.
-        _turn(chain, {f"style_{slot + 1}": 0.0 for slot in empty})
+        _set_all(chain, {f"style_{slot + 1}": 0.0 for slot in empty})
         chain.reset()
         for slot in empty:
-            restyling.empty(slot)
-        _turn(chain, header.values)
+            slot_replay.empty(slot)
+        _set_all(chain, header.values)
     chain.reset()
     if (state := take.state()) is not None:
         chain.restore(state)
-    return Stage(chain, restyling)
+    return ReplayChain(chain, slot_replay)
 
 
 def _slots(take: Take) -> list[str]:
@@ -104,13 +104,13 @@ def _slots(take: Take) -> list[str]:
     return [name or any_style for name in names] or [any_style]
 
 
-def _turn(chain: Chain, values: Mapping[str, float]) -> None:
+def _set_all(chain: Chain, values: Mapping[str, float]) -> None:
     for identity, value in values.items():
         if identity != MUTE.id:
             chain.set(identity, value)
 
 
-def play_again(take: Take, stage: Stage, *, frames: int) -> Iterator[Sound]:
+def play_again(take: Take, stage: ReplayChain, *, frames: int) -> Iterator[Sound]:
     """Feed a take's dry sound to a chain, with its moves; return what is heard, in time with what went in.
 
     Parameters
@@ -129,7 +129,7 @@ def play_again(take: Take, stage: Stage, *, frames: int) -> Iterator[Sound]:
     position, left = 0, frames
     for sound in _followed_by_silence(take, frames + skip):
         for start, stop, events in _pieces(take.events, position, position + sound.shape[1]):
-            player.turn(start, events)
+            player.apply(start, events)
             heard = player.play(start, sound[:, start - position : stop - position])
             if start < skip:
                 heard = heard[:, skip - start :]
@@ -167,14 +167,14 @@ def _pieces(events: tuple[Event, ...], start: int, stop: int) -> Iterator[tuple[
 class _Player:
     """The chain and the gate behind it, as the engine has them."""
 
-    def __init__(self, take: Take, stage: Stage) -> None:
+    def __init__(self, take: Take, stage: ReplayChain) -> None:
         self._chain = stage.chain
-        self._restyling = stage.restyling
+        self._restyling = stage.slot_replay
         self._length = round(gate.SECONDS * take.header.sample_rate)
         muted = take.header.values.get(MUTE.id, MUTE.default)
         self._gate = Gate(self._length, opened=not muted)
 
-    def turn(self, frame: int, events: list[Event]) -> None:
+    def apply(self, frame: int, events: list[Event]) -> None:
         """Have events take effect before a frame."""
         place = 0
         while place < len(events):
@@ -186,7 +186,7 @@ class _Player:
                 if self._restyling is not None:
                     self._restyling.change(event)
             elif event.id == MUTE.id:
-                self._gate.turn(opened=not event.value, at=frame)
+                self._gate.set(opened=not event.value, at=frame)
             else:
                 self._chain.set(event.id, event.value)
 

@@ -22,7 +22,7 @@ Bytes = NDArray[np.uint8]
 _KEPT = 16
 
 
-class Wardrobe:
+class StyleCache:
     """The styles of a take, packed for slots.
 
     Parameters
@@ -48,7 +48,7 @@ class Wardrobe:
         return pack(live_style(self._take.style(name), layout), layout, most=most)
 
 
-class Restyling:
+class SlotReplay:
     """Does with a chain's slots what was done with them on stage.
 
     There a slot is first closed, while nothing of it is heard, then written in pieces, and opened when all is there. A
@@ -58,13 +58,13 @@ class Restyling:
     ----------
     slots : of the chain
     take : with the changes
-    wardrobe : with the styles
+    cache : with the styles
     """
 
-    def __init__(self, slots: StyleSlots, take: Take, wardrobe: Wardrobe) -> None:
+    def __init__(self, slots: StyleSlots, take: Take, cache: StyleCache) -> None:
         self._slots = slots
         self._take = take
-        self._wardrobe = wardrobe
+        self._cache = cache
         self._changes = [event for event in take.events if isinstance(event, StyleChange)]
         self._place = 0
         self._closed: set[int] = set()
@@ -75,7 +75,7 @@ class Restyling:
         coming = next(later, None)
         # Of a slot that stays closed it does not matter for what.
         name = self._take.style_files()[0] if coming is None else coming.style
-        if not self._slots.begin(slot, self._wardrobe.packed(name)):
+        if not self._slots.begin(slot, self._cache.packed(name)):
             raise InputError(
                 f"{shown(self._take.folder)}: slot {slot + 1} gets another style while it is heard; moves are missing"
             )
@@ -91,7 +91,7 @@ class Restyling:
             while not self._slots.step():
                 pass
         else:
-            self._slots.replace(event.slot, self._wardrobe.packed(event.style))
+            self._slots.replace(event.slot, self._cache.packed(event.style))
 
     def begin_with(self, events: Sequence[Event]) -> None:
         """Have the changes take effect that a chain began with."""

@@ -14,7 +14,7 @@ from .losses import Block, Sums
 BANDS = 32
 
 
-class ContentEnvelopes:
+class ContentLoss:
     """The envelopes of 32 mel-like bands, and the onsets in them.
 
     The loss is 1 - r for the envelopes, each band's mean removed (so that an equaliser costs nothing), plus 1 - r for

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from ...dsp.frames import Framing
-from ..work.block_pool import Crew, blocks
+from ..work.block_pool import BlockPool, blocks
 from .losses import Block, Sums, Weighted, add, carry_back, losses_and_slopes
-from .loudness_normalisation import SteadyLoudness
-from .optimizer_state import Overlapping, Samples, Unknowns
+from .loudness_normalisation import LoudnessNormalisation
+from .optimizer_state import OptimizerState, Overlapping, Samples
 
 _BETAS = 0.9, 0.99
 # Of a whole sound's gradient each frame has its share: what Adam adds to the root of its square shrinks as well.
@@ -40,7 +40,7 @@ class Step:
     turn: float
 
     def take(self, values: Tensor, slopes: Sequence[Tensor], epsilon: float) -> None:
-        """Change `values`, see :class:`offline.optimize.optimizer_state.Unknowns`, by the slopes of gains and turns; in place."""
+        """Change `values`, see :class:`offline.optimize.optimizer_state.OptimizerState`, by the slopes of gains and turns; in place."""
         first, second = (1.0 - beta**self.number for beta in _BETAS)
         for which, (slope, rate) in enumerate(zip(slopes, (self.gain, self.turn), strict=True)):
             value, mean, square = values[which], values[2 + 2 * which], values[3 + 2 * which]
@@ -100,9 +100,9 @@ class Descent:
         self,
         framing: Framing,
         sound: Sound,
-        unknowns: Unknowns,
-        loudness: SteadyLoudness,
-        crew: Crew,
+        unknowns: OptimizerState,
+        loudness: LoudnessNormalisation,
+        crew: BlockPool,
         *,
         block: int,
         held: bool,
@@ -147,7 +147,7 @@ class Descent:
         heard = self._heard
 
         def work(first: int, last: int) -> None:
-            heard[first:last] = self._look(first, last, 0)[2]
+            heard[first:last] = self._measure(first, last, 0)[2]
 
         for _ in self._crew.in_order(work, self.blocks):
             pass
@@ -183,16 +183,16 @@ class Descent:
 
         heard = self._heard
 
-        def look(first: int, last: int) -> list[Sums]:
+        def measure(first: int, last: int) -> list[Sums]:
             with torch.no_grad():
-                spectrum, block, heard[first:last] = self._look(first, last, context)
+                spectrum, block, heard[first:last] = self._measure(first, last, context)
             with torch.set_grad_enabled(self._held):
                 sums = [one.term.sums(block) for one in terms]
             if self._held:
                 seen[first] = _Seen(spectrum, block, sums)
             return sums
 
-        for sums in self._crew.in_order(look, self.blocks):
+        for sums in self._crew.in_order(measure, self.blocks):
             totals = add(totals, sums)
         assert totals is not None
         losses, slopes = losses_and_slopes(terms, totals)
@@ -203,7 +203,7 @@ class Descent:
                 one = seen.pop(first)
             else:
                 with torch.no_grad():
-                    spectrum, block, _ = self._look(first, last, context)
+                    spectrum, block, _ = self._measure(first, last, context)
                 with torch.enable_grad():
                     one = _Seen(spectrum, block, [each.term.sums(block) for each in terms])
             carry_back(one.sums, slopes)
@@ -222,7 +222,7 @@ class Descent:
         self.loudness.update(heard)
         return losses
 
-    def _look(self, first: int, last: int, context: int) -> tuple[Tensor, Block, Tensor]:
+    def _measure(self, first: int, last: int, context: int) -> tuple[Tensor, Block, Tensor]:
         """Spectrum [channels, frames, bins] of a block, its magnitudes, and the power of the core's frames."""
         begin, end = max(first - context, 0), min(last + context, self._framing.frames)
         spectrum = self._framing.analyse(self._sound.present.read(*self._framing.span(begin, end)))

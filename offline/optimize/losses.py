@@ -51,7 +51,7 @@ class Block:
         return slice(first + shift, last + shift)
 
 
-class Term(Protocol):
+class Loss(Protocol):
     """One loss. Of every frame each sum must count exactly once: sums are over the core, the rest is context."""
 
     @property
@@ -73,7 +73,7 @@ class Weighted:
     """A term, by its name, and how much it counts."""
 
     name: str
-    term: Term
+    term: Loss
     weight: float
 
 

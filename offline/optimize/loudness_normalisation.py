@@ -28,7 +28,7 @@ _RELATIVE_GATE = -10.0
 _OFFSET = -0.691
 
 
-class SteadyLoudness:
+class LoudnessNormalisation:
     """The factor that brings magnitudes to the reference level.
 
     Parameters

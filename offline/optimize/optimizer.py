@@ -25,22 +25,22 @@ from torch import Tensor
 from ...dsp.frames import Framing
 from ...dsp.stft import compress
 from ...media.spool import Spool
-from ..work.block_pool import crew
-from .content_loss import ContentEnvelopes
+from ..work.block_pool import block_pool
+from .content_loss import ContentLoss
 from .descent import Descent, Sound, Step, mean_power
 from .losses import Block, Weighted
-from .loudness_normalisation import SteadyLoudness
+from .loudness_normalisation import LoudnessNormalisation
 from .optimizer_state import (
+    OptimizerState,
     Samples,
     SamplesInMemory,
     SamplesOnDisk,
-    Unknowns,
-    UnknownsInMemory,
-    UnknownsOnDisk,
+    StateInMemory,
+    StateOnDisk,
 )
 from .settings import Optimisation
-from .style_loss import StyleTerm
-from .texture_loss import TextureTerm
+from .style_loss import StyleLoss
+from .texture_loss import TextureLoss
 
 OnStep = Callable[[int, float], None]
 
@@ -85,14 +85,14 @@ def optimise_sound(
     framing = Framing(settings.n_fft, settings.hop, start.length, device=device)
     in_memory = framing.frames <= held
     terms = loss_terms(content, style, settings, framing, block=block)
-    loudness = SteadyLoudness(settings.n_fft, settings.hop, settings.sample_rate, device=device)
+    loudness = LoudnessNormalisation(settings.n_fft, settings.hop, settings.sample_rate, device=device)
     with ExitStack() as stack:
-        unknowns: Unknowns
+        unknowns: OptimizerState
         kept: list[Samples]
         if in_memory:
             margin = 2 * settings.n_fft
             kept = [SamplesInMemory(start.channels, start.length, margin, device=device) for _ in range(3)]
-            unknowns = UnknownsInMemory(framing.frames, framing.bins, device=device)
+            unknowns = StateInMemory(framing.frames, framing.bins, device=device)
         else:
             names = "slopes.spool", "level.spool", "unknowns"
             for name in names:
@@ -102,9 +102,9 @@ def optimise_sound(
                 for name in names[:2]
             )
             kept = [SamplesOnDisk(spool, device=device) for spool in (out, *spools)]
-            unknowns = UnknownsOnDisk(folder / names[2], framing.frames, framing.bins, device=device)
+            unknowns = StateOnDisk(folder / names[2], framing.frames, framing.bins, device=device)
         sound = Sound(SamplesOnDisk(start, device=device), *kept)
-        workers = stack.enter_context(crew(device))
+        workers = stack.enter_context(block_pool(device))
         descent = Descent(framing, sound, unknowns, loudness, workers, block=block, held=in_memory)
         descent.synthesise()
         descent.listen()
@@ -155,18 +155,18 @@ def loss_terms(
             around = magnitudes(begin, min(last + context, frames)).mT
             yield Block.of(around, first=first, last=last, before=first - begin, total=frames)
 
-    network = partial(StyleTerm, kernels=settings.kernels, filters=settings.filters, rank=settings.rank)
+    network = partial(StyleLoss, kernels=settings.kernels, filters=settings.filters, rank=settings.rank)
     terms = [
         Weighted("style", network(sampled(), style, frames=frames), 1.0),
         Weighted(
             "content",
-            ContentEnvelopes(consecutive(), frames=frames, bins=framing.bins, highest=highest, device=device),
+            ContentLoss(consecutive(), frames=frames, bins=framing.bins, highest=highest, device=device),
             settings.content_weight,
         ),
     ]
     if settings.texture_weight:
         rate = settings.sample_rate / settings.hop
-        texture = TextureTerm(style, frames=frames, frame_rate=rate, highest=highest)
+        texture = TextureLoss(style, frames=frames, frame_rate=rate, highest=highest)
         terms.append(
             Weighted("texture", texture.start_from(surrounded(texture.context)), settings.texture_weight)
         )

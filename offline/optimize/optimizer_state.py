@@ -28,7 +28,7 @@ QUANTITIES = 6
 _STORED = (torch.float16, torch.float16, torch.bfloat16, torch.bfloat16, torch.bfloat16, torch.bfloat16)
 
 
-class Unknowns(Protocol):
+class OptimizerState(Protocol):
     """Gains, turns and moments of blocks of frames, zero at first."""
 
     def load(self, first: int, last: int) -> Tensor:
@@ -38,7 +38,7 @@ class Unknowns(Protocol):
         """Keep what :meth:`load` gave for the frames from `first` on."""
 
 
-class UnknownsInMemory:
+class StateInMemory:
     """All of them, float32."""
 
     def __init__(self, frames: int, bins: int, *, device: torch.device) -> None:
@@ -52,7 +52,7 @@ class UnknownsInMemory:
         """They have been changed in place."""
 
 
-class UnknownsOnDisk:
+class StateOnDisk:
     """In a file, two bytes each, one block of frames after the other: blocks must always begin at the same frames."""
 
     def __init__(self, path: Path, frames: int, bins: int, *, device: torch.device) -> None:

@@ -91,7 +91,7 @@ def relative_distance(ours: Sums, content: Sums, style: Sums) -> Tensor:
     return torch.stack(terms).mean()
 
 
-class StyleTerm:
+class StyleLoss:
     """Style distance on a network that is drawn afresh at every step; see :func:`relative_distance`.
 
     Parameters

@@ -39,7 +39,7 @@ _SCALES = (0.29, 1.05, 0.89, 0.45, 0.14, 0.39)
 _ALIKE = 0.3
 
 
-class TextureTerm:
+class TextureLoss:
     """Mean over six kinds of statistics of ‖s - s_style‖ / ‖s_content - s_style‖.
 
     Parameters
@@ -72,7 +72,7 @@ class TextureTerm:
             for scale, values in zip(_SCALES, self._style, strict=True)
         ]
 
-    def start_from(self, content: Iterable[Block]) -> TextureTerm:
+    def start_from(self, content: Iterable[Block]) -> TextureLoss:
         """Take a content's own distance from the style, given by all its blocks, as 1; returns this term."""
         totals: list[Sums] | None = None
         with torch.no_grad():

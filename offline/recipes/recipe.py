@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ...media.spool import Spool
     from ...models.style import Style
-    from ..work.checkpoint import Workplace
-    from ..work.progress import Journal
+    from ..work.checkpoint import Checkpoint
+    from ..work.progress import ProgressLog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +40,11 @@ class Job:
     sample_rate: int
     loudness: Callable[[], float]
     style: Style
-    work: Workplace
+    work: Checkpoint
     generator: torch.Generator
     device: torch.device
     local: float | None
-    journal: Journal
+    journal: ProgressLog
 
 
 class RecipeSettings(Settings):

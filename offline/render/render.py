@@ -26,14 +26,14 @@ from ...models.style import Style
 from ..recipes.recipe import Job, Recipe
 from ..recipes.registry import get_recipe
 from ..transport.tracks import PIECE
-from ..work.checkpoint import Workplace
-from ..work.progress import Journal, LossPoint, Progress
+from ..work.checkpoint import Checkpoint
+from ..work.progress import LossPoint, Progress, ProgressLog
 from .strength import Mastered, strengthened
 
 __all__ = [
-    "Journal",
     "LossPoint",
     "Progress",
+    "ProgressLog",
     "Rendering",
     "TrackRendering",
     "check_content",
@@ -177,7 +177,7 @@ def render(
             content.copy(), sample_rate, recipe, strength, seed, str(choose_device(device)), [], {}
         )
     with tempfile.TemporaryDirectory(prefix="gramophone-") as name:
-        work = Workplace(Path(name), {})
+        work = Checkpoint(Path(name), {})
         track = Spool.create(work.folder / "source.spool", channels=content.shape[0], length=content.shape[1])
         track.write(0, content)
         return render_track(
@@ -198,7 +198,7 @@ def render_track(
     content: Spool,
     sample_rate: int,
     style: Style,
-    work: Workplace,
+    work: Checkpoint,
     *,
     recipe: Recipe,
     strength: float = 1.0,
@@ -230,7 +230,7 @@ def render_track(
     """
     _check(recipe, strength, local)
     where = choose_device(device)
-    journal = Journal(recipe.values.stages, progress)
+    journal = ProgressLog(recipe.values.stages, progress)
     resumed = work.stages
     ours = cache(partial(loudness_of, content, sample_rate))
     if strength == 0.0:
@@ -293,7 +293,7 @@ def render_track(
 def work_key(
     content: str, style: Style, recipe: Recipe, *, seed: int, device: str, local: float | None
 ) -> dict[str, object]:
-    """What decides about the stages of a render, for its :class:`offline.work.checkpoint.Workplace`.
+    """What decides about the stages of a render, for its :class:`offline.work.checkpoint.Checkpoint`.
 
     Strength and loudness are not in it: they come after all stages that are kept.
 

@@ -17,7 +17,7 @@ from ...media.tags import Tags
 from ...media.text import shortened
 from ...models.style import Style
 from ..recipes.recipe import Recipe
-from ..work.checkpoint import Workplace
+from ..work.checkpoint import Checkpoint
 from ..work.progress import Progress
 from .render import TrackRendering, check_content, render_track, work_key
 
@@ -108,7 +108,7 @@ def _rendered(
         sound_hash(job.content), job.style, job.recipe, seed=job.seed, device=job.device, local=job.local
     )
     folder = work_folder(job.output)
-    work = Workplace(folder, key, resume=resume)
+    work = Checkpoint(folder, key, resume=resume)
     finished = False
     try:
         if work.stale:

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...dsp.frames import Framing, power
 from ...dsp.mastering import TRACK_CEILING_DB, loudness_of, master, measure
 from ...media.spool import Sink, Spool
-from ..work.block_pool import blocks, crew
+from ..work.block_pool import block_pool, blocks
 
 N_FFT = 2048
 HOP = 512
@@ -117,7 +117,7 @@ def _blend(content: Spool, stylised: Spool, gain: float, way: float, path: Path)
         start, stop = first * HOP, content.length if last == framing.frames else last * HOP
         return start, framing.synthesise(mixed, low)[:, start - span[0] : stop - span[0]]
 
-    with crew(device) as workers:
+    with block_pool(device) as workers:
         for start, samples in workers.in_order(mix, blocks(framing.frames)):
             out.write(start, samples.numpy())
     return out

@@ -37,7 +37,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageBand:
     """One stage of a loss curve, with its own steps: positions in percent, ``path`` as SVG path data."""
 
     name: str
@@ -54,7 +54,7 @@ class Stage:
 class Curve:
     """A loss curve in a picture of 1000 × 1000 units, y downwards."""
 
-    stages: Sequence[Stage]
+    stages: Sequence[StageBand]
     step_ticks: Sequence[Tick]
     loss_ticks: Sequence[Tick]
 
@@ -243,7 +243,7 @@ def loss_curve(losses: Sequence[tuple[str, int, float]]) -> Curve | None:
     return Curve(stages, step_ticks, _loss_ticks(low, high))
 
 
-def _stages(grouped: dict[str, list[tuple[int, float]]], low: float, high: float) -> Iterator[Stage]:
+def _stages(grouped: dict[str, list[tuple[int, float]]], low: float, high: float) -> Iterator[StageBand]:
     lengths = {name: max(max(step for step, _ in points), 1) for name, points in grouped.items()}
     # A few steps on the waveform after thousands on the magnitudes must still be seen.
     least = sum(lengths.values()) * min(_NARROWEST_STAGE, 1 / len(lengths))
@@ -259,11 +259,11 @@ def _stages(grouped: dict[str, list[tuple[int, float]]], low: float, high: float
         coordinates = _points(x, y)
         # A single point has no length: a line to itself is drawn as a dot by round caps.
         path = "M" + "L".join(coordinates if len(coordinates) > 1 else coordinates * 2)
-        yield Stage(name, len(points), lengths[name], points[0][1], points[-1][1], start, width, path)
+        yield StageBand(name, len(points), lengths[name], points[0][1], points[-1][1], start, width, path)
         start += width
 
 
-def _step_ticks(stage: Stage) -> list[Tick]:
+def _step_ticks(stage: StageBand) -> list[Tick]:
     """Round steps of one stage, as many as fit; the 0 only where the picture begins."""
     spacing = max(_round_step(stage.steps / max(stage.width / 16, 1.0), (1, 2, 5, 10)), 1.0)
     if spacing > stage.steps:

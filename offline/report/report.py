@@ -39,7 +39,7 @@ _PARTS = ("onset", "energy", "mel", "pitch")
 
 
 @dataclass(frozen=True)
-class Sound:
+class ReportSound:
     """A sound of the report: `samples` [channels, samples], full scale ±1."""
 
     name: str
@@ -74,9 +74,9 @@ class Report:
     `seconds` the time of each stage, `facts` whatever else belongs to it (seed, strength, version).
     """
 
-    content: Sound
-    style: Sound
-    output: Sound
+    content: ReportSound
+    style: ReportSound
+    output: ReportSound
     recipe_name: str
     recipe_summary: str
     settings: Sequence[tuple[str, object, str]] = ()
@@ -152,7 +152,7 @@ def _page(report: Report) -> dict[str, object]:
 # Sounds
 
 
-def _checked(sound: Sound) -> npt.NDArray[np.float64]:
+def _checked(sound: ReportSound) -> npt.NDArray[np.float64]:
     samples = np.atleast_2d(np.asarray(sound.samples, dtype=np.float64))
     if samples.size == 0 or not np.all(np.isfinite(samples)):
         wrong = "is empty" if samples.size == 0 else "has samples that are not finite numbers"

@@ -34,8 +34,8 @@ from ...dsp.phase import block_context, griffin_lim_block
 from ...dsp.stft import compress, expand
 from ...media.audiofile import resample_track
 from ...media.spool import Spool
-from ..work.block_pool import BLOCK_FRAMES, Crew, blocks, crew
-from ..work.checkpoint import Workplace
+from ..work.block_pool import BLOCK_FRAMES, BlockPool, block_pool, blocks
+from ..work.checkpoint import Checkpoint
 from .closed_form import Curves, FrameSums, StyleSide, sounding
 from .settings import ClosedForm
 from .windows import Window, windows
@@ -58,7 +58,7 @@ PIECE = 1 << 18
 
 
 @dataclass(frozen=True)
-class Track:
+class TransportRounds:
     """A track at the recipe's rate and the reference level, and the round that works on it.
 
     Attributes
@@ -68,7 +68,7 @@ class Track:
     style : the style's side of the closed form
     folder : for what lies between the passes
     device : where blocks are computed
-    crew : who computes them
+    block_pool : who computes them
     size : frames in a block
     on_block : called after each block of each pass
     """
@@ -78,7 +78,7 @@ class Track:
     style: StyleSide
     folder: Path
     device: torch.device
-    crew: Crew
+    block_pool: BlockPool
     size: int
     on_block: Callable[[], None]
 
@@ -131,7 +131,7 @@ class Track:
             return FrameSums.of(frames, None if shares is None else shares[some], self.style.around)
 
         total = reduce(add, self._go(sums, fixed))
-        with self.crew.together():
+        with self.block_pool.together():
             mapping = self.style.solve(total, coupled=coupled)
 
         def move(first: int, last: int) -> Tensor:
@@ -141,7 +141,7 @@ class Track:
             return mapping.count(frames[some], None if shares is None else shares[some])
 
         counts = reduce(add, self._go(move, fixed))
-        with self.crew.together():
+        with self.block_pool.together():
             curves = Curves(mapping, counts, self.style, amount=self.settings.distribution)
 
         def shape(first: int, last: int) -> None:
@@ -209,7 +209,7 @@ class Track:
         return out
 
     def _go(self, work: Callable[[int, int], T], ranges: list[tuple[int, int]]) -> Iterator[T]:
-        for found in self.crew.in_order(work, ranges):
+        for found in self.block_pool.in_order(work, ranges):
             self.on_block()
             yield found
 
@@ -245,7 +245,7 @@ def transport_track(
     content: Spool,
     style: Tensor,
     settings: ClosedForm,
-    work: Workplace,
+    work: Checkpoint,
     *,
     local: float | None = None,
     on_step: OnStep = lambda _, __: None,
@@ -288,8 +288,8 @@ def transport_track(
 
     sound = content
     theirs = StyleSide(style, settings)
-    with crew(device) as workers:
-        track = Track(framing, settings, theirs, work.folder, device, workers, size, count_block)
+    with block_pool(device) as workers:
+        track = TransportRounds(framing, settings, theirs, work.folder, device, workers, size, count_block)
         for turn in range(settings.rounds):
             stage = f"round {turn + 1}"
             if (found := work.find(stage)) is None:
@@ -310,7 +310,7 @@ def transport_track(
 
 
 def reference_track(
-    content: Spool, sample_rate: int, to_rate: int, work: Workplace, *, loudness: Callable[[], float]
+    content: Spool, sample_rate: int, to_rate: int, work: Checkpoint, *, loudness: Callable[[], float]
 ) -> Spool:
     """A content at another rate and the reference level, as a file of the work.
 

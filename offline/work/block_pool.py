@@ -36,7 +36,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class Crew:
+class BlockPool:
     """Workers that share out the blocks of a track.
 
     A block is worked on by one core from its start to its end, and different blocks by different cores: each operation
@@ -85,16 +85,16 @@ class Crew:
 
 
 @contextmanager
-def crew(device: torch.device) -> Iterator[Crew]:
+def block_pool(device: torch.device) -> Iterator[BlockPool]:
     """Workers for the cores there are, while the block lasts; none but the caller where a GPU computes."""
     workers = min(cores(), torch.get_num_threads(), MOST_WORKERS)
     if device.type != "cpu" or workers < 2:
-        yield Crew(None, torch.get_num_threads())
+        yield BlockPool(None, torch.get_num_threads())
         return
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(workers, thread_name_prefix="gramophone") as pool:
         torch.set_num_threads(1)
         try:
-            yield Crew(pool, workers)
+            yield BlockPool(pool, workers)
         finally:
             torch.set_num_threads(threads)

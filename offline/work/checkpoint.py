@@ -20,7 +20,7 @@ _LARGEST = 2**20
 PREPARATION = frozenset({"content", "sounding"})
 
 
-class Workplace:
+class Checkpoint:
     """A folder of spools, and a manifest of the stages that are finished.
 
     A stage is noted once its sound lies complete in the folder under the stage's name, so that whatever interrupts the

@@ -28,7 +28,7 @@ class LossPoint:
 
 
 @dataclass
-class Journal:
+class ProgressLog:
     """Keeps the losses and the time of each stage, and tells a listener how far the work has come.
 
     `shares` are the stages in order with the share of the whole time that each is expected to take.

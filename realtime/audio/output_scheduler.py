@@ -40,7 +40,7 @@ def rising(count: int) -> Frames:
     return (0.5 - 0.5 * np.cos(math.pi * np.arange(1, count + 1) / count)).astype(np.float32)
 
 
-class WriteAhead:
+class OutputScheduler:
     """Writes the output ring.
 
     Parameters
@@ -107,7 +107,7 @@ class WriteAhead:
 
     def open_gate(self, *, opened: bool) -> None:
         """Let the output through, or silence it, from where it can still be changed; takes 10 ms."""
-        self._gate.turn(opened=opened, at=max(self.frontier, self._clock()))
+        self._gate.set(opened=opened, at=max(self.frontier, self._clock()))
 
     @property
     def silenced_from(self) -> int | None:

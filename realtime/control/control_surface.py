@@ -1,6 +1,6 @@
 """The control surface: everything a performer can do, whichever hand does it.
 
-MIDI, OSC, the desk and the keys all act through one `Surface`: parameters, which it hands on to the engine at once,
+MIDI, OSC, the desk and the keys all act through one `ControlSurface`: parameters, which it hands on to the engine at once,
 and triggers, which may take a while and are done one after the other in a thread of their own, so that whoever
 pressed never waits.
 """
@@ -67,7 +67,7 @@ TRIGGERS = (
 )
 
 
-class Engine(Protocol):
+class Knobs(Protocol):
     """What the surface needs of the host."""
 
     @property
@@ -91,7 +91,7 @@ class Mixture(Protocol):
         """Go over to these weights."""
 
 
-class Surface:
+class ControlSurface:
     """Parameters and triggers of one host. Safe to call from any thread.
 
     Parameters
@@ -109,7 +109,7 @@ class Surface:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Knobs,
         *,
         presets: PresetFolder,
         actions: Mapping[str, Callable[[bool], object]] | None = None,
@@ -221,15 +221,15 @@ class Surface:
         self.preset = preset.name
         if self._mixture is not None and named:
             self._mixture.blend(preset.styles)
-        self.tell(f"preset {preset.name}")
+        self.notify(f"preset {preset.name}")
         if preset.faults:
-            self.tell(f"error: preset {preset.name}: {summary(preset.faults)}; save it again")
+            self.notify(f"error: preset {preset.name}: {summary(preset.faults)}; save it again")
 
     def later(self, job: Callable[[], object]) -> None:
         """Do something after what was asked for before, in this object's thread."""
         self._jobs.put(job)
 
-    def tell(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         """Say something to whoever looks at `news`."""
         self._said += 1
         self._lines.append((self._said, " ".join(line.split())))
@@ -249,9 +249,9 @@ class Surface:
             try:
                 job()
             except InputError as error:
-                self.tell(f"error: {error}")
+                self.notify(f"error: {error}")
             except Exception as error:
                 # Whatever was asked for, what is asked for next is still to be done.
-                self.tell(f"error: {type(error).__name__}: {error}")
+                self.notify(f"error: {type(error).__name__}: {error}")
             # A burst of presses must not keep the interpreter from those who listen.
             time.sleep(0.0)

@@ -97,7 +97,7 @@ class Learner:
             self.target = target
             return self._bind()
 
-    def hear(self, message: Sequence[int]) -> Assignment | Pad | None:
+    def handle_midi(self, message: Sequence[int]) -> Assignment | Pad | None:
         """Take in a message of a controller; return what was learnt by it."""
         with self._lock:
             control = self._control(message) if self.active else None

@@ -142,7 +142,7 @@ class MidiInput:
                     if self._end is not None and not polls % ends:
                         self._end.send()
                     if not polls % looks:
-                        self._look()
+                        self._poll()
             except Exception as error:
                 _log.warning("MIDI: %s: %s", type(error).__name__, error)
                 self._stop.wait(_LOOK)
@@ -162,7 +162,7 @@ class MidiInput:
                     except Exception as error:
                         _log.warning("MIDI message %s: %s: %s", message[:8], type(error).__name__, error)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Notice that the port has gone, or that it is back."""
         if self._port is None or self._client is None:
             return
@@ -197,7 +197,7 @@ class MidiInput:
             if self._virtual is not None:
                 self._listen(lambda client: client.open_virtual_port(PORT_NAME))
             else:
-                self._look()
+                self._poll()
 
     def _take(self, place: int) -> None:
         # Gone again, or taken by another program: the next look tries once more.

@@ -36,7 +36,7 @@ _FINE = 32
 
 
 class Hand(Protocol):
-    """What a controller acts on; `realtime.control.control_surface.Surface` is one."""
+    """What a controller acts on; `realtime.control.control_surface.ControlSurface` is one."""
 
     def get(self, id: str) -> float:
         """Return where a parameter stands."""

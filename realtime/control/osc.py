@@ -26,7 +26,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from ...media.errors import InputError
 from ...plugins.parameter import whole_number
-from .control_surface import PRESET, Surface
+from .control_surface import PRESET, ControlSurface
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class OscControl:
         the address cannot be taken, or `feedback` does not exist
     """
 
-    def __init__(self, surface: Surface, address: Address, *, feedback: Address | None = None) -> None:
+    def __init__(self, surface: ControlSurface, address: Address, *, feedback: Address | None = None) -> None:
         self._surface = surface
         self._fixed = _resolved(feedback) if feedback is not None else None
         self._peer: Address | None = self._fixed
@@ -145,7 +145,7 @@ class OscControl:
         self.address: Address = (name[0], name[1])
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
-            for run, name in ((self._listen, "osc"), (self._tell, "osc-feedback"))
+            for run, name in ((self._listen, "osc"), (self._send_feedback, "osc-feedback"))
         ]
         for thread in self._threads:
             thread.start()
@@ -176,7 +176,7 @@ class OscControl:
             except ValueError:
                 self.damaged += 1
                 if self.damaged == 1:
-                    self._surface.tell("OSC: packets come in that are damaged, or no OSC; they are ignored")
+                    self._surface.notify("OSC: packets come in that are damaged, or no OSC; they are ignored")
                 continue
             if not found:
                 continue
@@ -184,7 +184,7 @@ class OscControl:
                 self._greet((sender[0], sender[1]))
             for message in found:
                 try:
-                    self.obey(message.address, list(message.params), told=self._fixed in (None, sender[:2]))
+                    self.handle(message.address, list(message.params), told=self._fixed in (None, sender[:2]))
                 except Exception as error:
                     _log.warning("OSC %s: %s: %s", message.address[:80], type(error).__name__, error)
 
@@ -194,7 +194,7 @@ class OscControl:
                 self._peer = sender
                 self._known = {}
 
-    def obey(self, address: str, arguments: list[Any], *, told: bool = True) -> None:
+    def handle(self, address: str, arguments: list[Any], *, told: bool = True) -> None:
         """Do what one message asks for; what is not understood is left alone.
 
         `told` says that the sender is the one who gets the feedback, and knows what it sent.
@@ -221,7 +221,7 @@ class OscControl:
         elif not name.startswith(PRESET) and self._surface.can(name):
             self._surface.press(name, number is None or number >= 0.5)
 
-    def _tell(self) -> None:
+    def _send_feedback(self) -> None:
         while not self._stop.wait(_LOOK):
             try:
                 self._tell_changes()

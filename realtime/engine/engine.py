@@ -15,12 +15,12 @@ import numpy as np
 from ...media.errors import InputError
 from ...plugins.ramp import Ramp
 from ..audio.contracts import POLL, ChainLike, DeviceLostError, Stream
-from ..audio.output_scheduler import FADE, WriteAhead, rising
+from ..audio.output_scheduler import FADE, OutputScheduler, rising
 from ..audio.rings import Frames, History
-from ..link.changes import LAYOUT, Event
+from ..link.changes import LAYOUT, ChangeKind
 from ..link.settings import MUTE, EngineSettings
 from ..link.shared_memory import Cell, Link, Order
-from .engine_trace import Witness
+from .engine_trace import EngineTrace
 from .meters import Meters
 
 # The most samples that the chain gets at once.
@@ -87,7 +87,7 @@ class Engine:
         self._begun = 0
         self._housekeeping_at = self._connections_at = 0.0
         self._stop_at: int | None = None
-        self._witness = Witness(link.board, chain, stream, fast=settings.fast)
+        self._trace = EngineTrace(link.board, chain, stream, fast=settings.fast)
 
     def run(self, running: Callable[[], None]) -> None:
         """Play until the host says stop or is gone, or the stream ends.
@@ -108,12 +108,12 @@ class Engine:
             self._buffer = stream.start(latency=latency, algorithmic=self._algorithmic)
         except (DeviceLostError, InputError):
             # Whoever opens it next shall find what was connected to it meanwhile.
-            self._tell("connections", stream.last_connections)
+            self._publish("connections", stream.last_connections)
             raise
         self._begin(amid_sound=stream.running_start)
         hop = self._chain.hop or 0
         granted = (self._rate, hop, self._algorithmic, self._buffer, stream.device_latency)
-        self._witness.begin(self._fed, self._values.tolist(), dict(zip(LAYOUT, granted, strict=True)))
+        self._trace.begin(self._fed, self._values.tolist(), dict(zip(LAYOUT, granted, strict=True)))
         self._meters = Meters(
             link,
             sample_rate=self._rate,
@@ -136,7 +136,7 @@ class Engine:
                 self._keep_house()
             if not self._take() and self._fed == self._input.position:
                 # Flows that have ended bring nothing more.
-                if self._witness.ahead_of_reader:
+                if self._trace.ahead_of_reader:
                     time.sleep(POLL)
                 elif stream.flowing or stream.finished:
                     stream.wait()
@@ -145,14 +145,14 @@ class Engine:
                 waited = True
                 continue
             self._follow_parameters()
-            self._ahead.lay(self._witness.heard(), waited=waited)
+            self._ahead.lay(self._trace.heard(), waited=waited)
             waited = False
-            self._witness.publish()
+            self._trace.publish()
             count = self._step()
-            self._witness.look(self._fed)
+            self._trace.poll(self._fed)
             self._meters.work(time.perf_counter() - began, count)
-        self._witness.heard()
-        self._witness.publish()
+        self._trace.heard()
+        self._trace.publish()
         self._report()
 
     def _begin(self, *, amid_sound: bool) -> None:
@@ -166,7 +166,7 @@ class Engine:
         self._fed = self._begun = start
         self._input.begin(start)
         self._dry.begin(start)
-        self._ahead = WriteAhead(
+        self._ahead = OutputScheduler(
             stream.output,
             self._dry,
             lambda: stream.input.position,
@@ -195,7 +195,7 @@ class Engine:
             fade = self._fade[self._faded : self._faded + count]
             taken[:, : fade.size] *= fade
             self._faded += fade.size
-        self._witness.took(block, further)
+        self._trace.took(block, further)
         self._input.push(block)
         gain = self._dry_gain.next(self._gain(), count)
         # Where it is lifted, the ceiling is its end; what was louder before passes bit by bit.
@@ -217,7 +217,7 @@ class Engine:
         self._meters.chain(time.perf_counter() - began, count)
         self._fed += count
         heard = self._ahead.place(wet, count)
-        self._witness.missed(self._fed - count, self._ahead.deadlines_missed)
+        self._trace.missed(self._fed - count, self._ahead.deadlines_missed)
         self._meters.sound(block, heard)
         if getattr(self._chain, "limiter_active", False):
             self._meters.limiter(count)
@@ -236,7 +236,7 @@ class Engine:
             self._chain.reset()
         except Exception as error:
             self._note(f"a plugin failed ({type(error).__name__}: {error}); the dry signal stands in")
-        self._witness.event(self._fed + block.shape[1], Event.RESET)
+        self._trace.event(self._fed + block.shape[1], ChangeKind.RESET)
         # What the chain had in hand is lost: for as long as it is late, it gives nothing.
         self._ahead.settle(block.shape[1] + self._algorithmic)
         return None
@@ -246,7 +246,7 @@ class Engine:
         size = self._fade.size
         start = self._input.position - size
         self._ahead.skip(start - self._fed)
-        self._witness.event(start, Event.SKIP, start - self._fed)
+        self._trace.event(start, ChangeKind.SKIP, start - self._fed)
         old = self._input.get(self._fed, self._fed + size)
         new = self._input.get(start, start + size)
         self._fed = start
@@ -258,7 +258,7 @@ class Engine:
         changed = np.flatnonzero(self._parameters != self._values)
         for place in changed.tolist():
             value = self._values[place] = self._parameters[place]
-            self._witness.changed(self._fed, place, float(value))
+            self._trace.changed(self._fed, place, float(value))
             name = self._ids[place]
             if name == MUTE.id:
                 self._ahead.open_gate(opened=not value and self._stop_at is None)
@@ -296,11 +296,11 @@ class Engine:
         orphan = parent is not None and not parent.is_alive()
         if self._stop_at is None and (orphan or self._link.orders[Order.STOP]):
             self._ahead.open_gate(opened=False)
-            self._witness.changed(self._fed, self._ids.index(MUTE.id), 1.0)
+            self._trace.changed(self._fed, self._ids.index(MUTE.id), 1.0)
             self._stop_at = (self._ahead.silenced_from or 0) + stream.period
         if time.monotonic() >= self._connections_at:
             self._connections_at = time.monotonic() + _CONNECTIONS
-            self._tell("connections", stream.connections())
+            self._publish("connections", stream.connections())
         self._report()
 
     def _start_again(self) -> None:
@@ -309,11 +309,11 @@ class Engine:
         self._missed_before += ahead.deadlines_missed
         self._empty_before += ahead.ring_empty
         self._played_before += self._stream.input.position - self._begun
-        self._witness.heard()
+        self._trace.heard()
         self._stream.realign()
         self._chain.reset()
         self._begin(amid_sound=True)
-        self._witness.begin(self._fed, None)
+        self._trace.begin(self._fed, None)
         self._note("the engine stood still for more than a second")
 
     def _report(self) -> None:
@@ -328,9 +328,9 @@ class Engine:
     def _note(self, text: str) -> None:
         notes = self._link.told().get("notes", [])
         if text not in notes and len(notes) < _MOST_NOTES:
-            self._tell("notes", [*notes, text])
+            self._publish("notes", [*notes, text])
 
-    def _tell(self, key: str, value: object) -> None:
+    def _publish(self, key: str, value: object) -> None:
         told = self._link.told()
         if value is not None and told.get(key) != value:
-            self._link.tell(told | {key: value})
+            self._link.report(told | {key: value})

@@ -10,12 +10,12 @@ import numpy as np
 from ..audio.contracts import ChainLike, Stream
 from ..audio.rings import Frames
 from ..link.chain_state import StateWriter
-from ..link.changes import Event
+from ..link.changes import ChangeKind
 from ..link.slot_mailbox import SlotFeed
-from ..link.trace_board import Board
+from ..link.trace_board import TraceBoard
 
 
-class Witness:
+class EngineTrace:
     """Writes to a board, for one engine.
 
     Parameters
@@ -30,7 +30,7 @@ class Witness:
         whether no time passes but in the stream itself
     """
 
-    def __init__(self, board: Board | None, chain: ChainLike, stream: Stream, *, fast: bool) -> None:
+    def __init__(self, board: TraceBoard | None, chain: ChainLike, stream: Stream, *, fast: bool) -> None:
         self._board = board
         self._stream = stream
         self._chain = chain
@@ -49,7 +49,7 @@ class Witness:
         self._feed = None if board is None else self._slot_feed(board)
 
     def begin(
-        self, start: int, values: Sequence[float] | None, layout: Mapping[Event, float] | None = None
+        self, start: int, values: Sequence[float] | None, layout: Mapping[ChangeKind, float] | None = None
     ) -> None:
         """Begin with frame `start` of the rings, which have just been emptied.
 
@@ -77,17 +77,17 @@ class Witness:
         self._taken, self._heard = start, 0
         self._missed = 0
         if values is None:
-            board.changes.add(self._origin + start, Event.RESET, 0.0)
+            board.changes.add(self._origin + start, ChangeKind.RESET, 0.0)
             return
         for event, value in (layout or {}).items():
             board.changes.add(self._origin + start, event, value)
-        board.changes.add(self._origin + start, Event.BEGIN, 0.0)
+        board.changes.add(self._origin + start, ChangeKind.BEGIN, 0.0)
         for place, value in enumerate(values):
             board.changes.add(self._origin + start, place, value)
         for slot, serial in self._caught_up:
             board.changes.add(self._origin + start, slot, serial)
 
-    def _slot_feed(self, board: Board) -> SlotFeed:
+    def _slot_feed(self, board: TraceBoard) -> SlotFeed:
         slots = getattr(self._chain, "style_slots", None)
         # What the engine before had, this one has before it plays.
         self._caught_up: list[tuple[int, float]] = []
@@ -136,7 +136,7 @@ class Witness:
     def missed(self, frame: int, count: int) -> None:
         """Write down that `count` deadlines have been missed in all, if those are more than before."""
         if count > self._missed:
-            self.event(frame, Event.MISSED, count - self._missed)
+            self.event(frame, ChangeKind.MISSED, count - self._missed)
         self._missed = count
 
     @property
@@ -148,7 +148,7 @@ class Witness:
         tap = board.taps.input
         return tap.position - board.pace[1] > tap.frames // 2
 
-    def look(self, frame: int) -> None:
+    def poll(self, frame: int) -> None:
         """Do what the host asks for, between two blocks; the chain has been fed all frames before `frame`."""
         self._frame = frame
         if self._feed is not None:

@@ -62,7 +62,7 @@ def run_engine(
 def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain: BuildChain) -> None:
     with noted() as notes:
         chain = build_chain(settings)
-    _turn_knobs(chain, link, ids)
+    _set_parameters(chain, link, ids)
     ready_for = int(link.orders[Order.SAMPLE_RATE])
     if ready_for:
         _get_ready(chain, settings, ready_for)
@@ -95,7 +95,7 @@ def _play(
     from .engine import Engine
 
     # Meanwhile knobs may have been turned.
-    _turn_knobs(chain, link, ids)
+    _set_parameters(chain, link, ids)
     if ready:
         chain.reset()
     else:
@@ -108,7 +108,7 @@ def _play(
         link.status[Cell.REALTIME] = float(refused is None)
         if refused is not None:
             notes.append(refused)
-    link.tell({"notes": notes, "input": stream.input_name, "output": stream.output_name})
+    link.report({"notes": notes, "input": stream.input_name, "output": stream.output_name})
     engine = Engine(chain, stream, link, ids, settings)
     try:
         engine.run(lambda: _running(link))
@@ -141,7 +141,7 @@ def _open(settings: EngineSettings, link: Link, stack: ExitStack) -> Stream | No
             if not link.orders[Order.PERSIST]:
                 raise
             # A device that has come back as another one may be refused for as long as it is there.
-            link.tell(link.told() | {"notes": [str(error)]})
+            link.report(link.told() | {"notes": [str(error)]})
         link.status[Cell.HEARTBEAT] = time.monotonic()
         link.enter(EngineState.LOST)
         connect = None
@@ -167,7 +167,7 @@ def _live_chain(settings: EngineSettings) -> ChainLike:
     return live_chain(styles, StylizerSettings(**dict(settings.stylizer)))  # type: ignore[arg-type]
 
 
-def _turn_knobs(chain: ChainLike, link: Link, ids: Sequence[str]) -> None:
+def _set_parameters(chain: ChainLike, link: Link, ids: Sequence[str]) -> None:
     for name in {parameter.id for parameter in chain.parameters}.intersection(ids):
         chain.set(name, link.parameters[ids.index(name)])
 
@@ -200,6 +200,6 @@ def _fail(link: Link, message: str, *, mendable: bool) -> None:
     told = link.told()
     told["error"] = " ".join(message.split())
     told["trace"] = "" if mendable else traceback.format_exc()[-8000:]
-    link.tell(told)
+    link.report(told)
     link.status[Cell.INPUT_ERROR] = float(mendable)
     link.enter(EngineState.FAILED)

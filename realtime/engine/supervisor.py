@@ -19,7 +19,7 @@ from .process import DEVICE_LOST, run_engine
 
 if TYPE_CHECKING:
     from ..link.memory import Doubles
-    from ..link.trace_board import Board
+    from ..link.trace_board import TraceBoard
     from .process import BuildChain
 
 _WATCH_SECONDS = 0.01
@@ -70,7 +70,7 @@ class Supervisor:
         parameters: Doubles,
         ids: Sequence[str],
         build_chain: BuildChain | None,
-        board: Board,
+        board: TraceBoard,
     ) -> None:
         self._context = context
         self._settings = settings
@@ -161,7 +161,7 @@ class Supervisor:
             worker.link.orders[Order.PERSIST] = float(self.has_played)
             worker.link.orders[Order.RESUME] = self._resume_at(last)
             # While it waits it writes nothing itself.
-            worker.link.tell({"connections": last.told().get("connections")})
+            worker.link.report({"connections": last.told().get("connections")})
         self._active = worker
         self._beat = (0.0, time.monotonic())
         self.links.append(worker.link)
@@ -178,7 +178,7 @@ class Supervisor:
     def _watch(self) -> None:
         try:
             self._play(self._spawn(sample_rate=0))
-            while not self._stop.wait(_WATCH_SECONDS) and self._look():
+            while not self._stop.wait(_WATCH_SECONDS) and self._poll():
                 pass
         except Exception as error:
             # What the user can mend is a shortage; anything else is ours.
@@ -189,7 +189,7 @@ class Supervisor:
             self.ended.set()
             self._started.set()
 
-    def _look(self) -> bool:
+    def _poll(self) -> bool:
         """Do what is to be done now; return whether to go on."""
         worker = self._active
         assert worker is not None

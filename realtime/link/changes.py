@@ -22,7 +22,7 @@ _FIELDS = 3
 _MARGIN = 256
 
 
-class Event(IntEnum):
+class ChangeKind(IntEnum):
     """What is logged apart from parameters, as numbers below zero."""
 
     #: an engine process begins to play, the chain knows nothing; its parameters follow, each as a change
@@ -43,8 +43,14 @@ class Event(IntEnum):
     SLOT = -10
 
 
-#: Those that say what the device granted, and what follows from it; see `Event`.
-LAYOUT = (Event.SAMPLE_RATE, Event.HOP, Event.ALGORITHMIC, Event.BUFFER, Event.DEVICE)
+#: Those that say what the device granted, and what follows from it; see `ChangeKind`.
+LAYOUT = (
+    ChangeKind.SAMPLE_RATE,
+    ChangeKind.HOP,
+    ChangeKind.ALGORITHMIC,
+    ChangeKind.BUFFER,
+    ChangeKind.DEVICE,
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Change:
     Attributes
     ----------
     frame : of the input tap; in force for the chain's input from this frame on
-    id : the parameter's, or "slot_1" to "slot_4", or the name of an `Event` in lower case
+    id : the parameter's, or "slot_1" to "slot_4", or the name of an `ChangeKind` in lower case
     value : in the parameter's unit
     """
 
@@ -144,6 +150,6 @@ class ChangeReader:
     def _name(self, index: int) -> str:
         if index >= 0:
             return self._ids[index]
-        if index <= Event.SLOT:
-            return f"slot_{Event.SLOT - index + 1}"
-        return Event(index).name.lower()
+        if index <= ChangeKind.SLOT:
+            return f"slot_{ChangeKind.SLOT - index + 1}"
+        return ChangeKind(index).name.lower()

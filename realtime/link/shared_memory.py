@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .memory import Characters, Doubles
-    from .trace_board import Board
+    from .trace_board import TraceBoard
 
 _TEXT_BYTES = 16_384
 
@@ -114,10 +114,10 @@ class Link:
     orders: Doubles
     status: Doubles
     text: Characters
-    board: Board | None = None
+    board: TraceBoard | None = None
 
     @classmethod
-    def new(cls, context: SpawnContext, parameters: Doubles, board: Board | None = None) -> Link:
+    def new(cls, context: SpawnContext, parameters: Doubles, board: TraceBoard | None = None) -> Link:
         """Return zeroed memory for one more engine process."""
         return cls(
             parameters,
@@ -149,7 +149,7 @@ class Link:
         """Return a cell that holds a whole number."""
         return int(self.status[cell])
 
-    def tell(self, text: dict[str, Any]) -> None:
+    def report(self, text: dict[str, Any]) -> None:
         """Write the text (engine); what does not fit is left out."""
         data = json.dumps(text).encode()
         if len(data) >= _TEXT_BYTES:

@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING
 
 from ...plugins.knobs import MAX_STYLES
-from .changes import Event
+from .changes import ChangeKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ class _Cell(IntEnum):
 
 
 @dataclass(frozen=True)
-class SlotBoard:
+class SlotMailbox:
     """The memory. Travels to engine and loader processes when they are spawned.
 
     Attributes
@@ -57,7 +57,7 @@ class SlotBoard:
     flags: Doubles
 
     @classmethod
-    def new(cls, context: SpawnContext, sample_rate: int) -> SlotBoard:
+    def new(cls, context: SpawnContext, sample_rate: int) -> SlotMailbox:
         """Return empty memory for styles at a rate in Hz."""
         size = _STATISTICS // 8 + round(_CLIP_SECONDS * sample_rate * 4) // 8
         return cls(
@@ -119,12 +119,12 @@ class SlotFeed:
     hop
         samples; one piece is copied in each
     note
-        called with an event and its value, see `realtime.link.changes.Event`
+        called with an event and its value, see `realtime.link.changes.ChangeKind`
     """
 
     def __init__(
         self,
-        board: SlotBoard,
+        board: SlotMailbox,
         slots: StyleSlots | None,
         sample_rate: int,
         hop: int,
@@ -154,7 +154,7 @@ class SlotFeed:
                     self._board.take(slot, -serial)
                     continue
                 self._board.take(slot, serial)
-                self._note(Event.SLOT - slot, serial)
+                self._note(ChangeKind.SLOT - slot, serial)
 
     def step(self, fed: int) -> None:
         """Do a little between two blocks; the chain has been fed `fed` samples."""
@@ -164,7 +164,7 @@ class SlotFeed:
         if self._slot is not None:
             if self._slots.step():
                 self._board.take(self._slot, self._serial)
-                self._note(Event.SLOT - self._slot, self._serial)
+                self._note(ChangeKind.SLOT - self._slot, self._serial)
                 self._slot = None
             return
         for slot in range(MAX_STYLES):
@@ -178,5 +178,5 @@ class SlotFeed:
                 continue
             if begun:
                 self._slot, self._serial = slot, serial
-                self._note(Event.SLOT - slot, 0.0)
+                self._note(ChangeKind.SLOT - slot, 0.0)
                 return

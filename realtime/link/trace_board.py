@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .chain_state import StateBox
 from .changes import ChangeLog
 from .settings import EngineSettings
-from .slot_mailbox import SlotBoard
+from .slot_mailbox import SlotMailbox
 from .taps import USUAL_RATE, Taps
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Board:
+class TraceBoard:
     """Shared memory of a host. Travels to engine processes when they are spawned.
 
     Attributes
@@ -35,16 +35,16 @@ class Board:
     taps: Taps
     changes: ChangeLog
     state: StateBox
-    slots: SlotBoard
+    slots: SlotMailbox
     pace: Doubles
 
     @classmethod
-    def new(cls, context: SpawnContext, settings: EngineSettings) -> Board:
+    def new(cls, context: SpawnContext, settings: EngineSettings) -> TraceBoard:
         """Return an empty board for an engine with these settings."""
         return cls(
             Taps.new(context, settings),
             ChangeLog.new(context),
             StateBox.new(context),
-            SlotBoard.new(context, settings.sample_rate or USUAL_RATE),
+            SlotMailbox.new(context, settings.sample_rate or USUAL_RATE),
             context.RawArray(ctypes.c_double, 2),
         )

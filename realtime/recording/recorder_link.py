@@ -21,7 +21,7 @@ _TEXT_BYTES = 4096
 _TAKES_BYTES = 1 << 17
 
 
-class State(IntEnum):
+class RecorderState(IntEnum):
     """What a recorder's process is doing."""
 
     WAITING = 0
@@ -31,7 +31,7 @@ class State(IntEnum):
     FAILED = auto()
 
 
-class Cell(IntEnum):
+class RecorderCell(IntEnum):
     """Cells between the host and a recorder's process."""
 
     #: 1: end the take (host)
@@ -45,12 +45,12 @@ class Cell(IntEnum):
 
 
 @dataclass(frozen=True)
-class Desk:
+class RecorderLink:
     """The memory between the host and a recorder's process. Travels to the process when that is spawned.
 
     Attributes
     ----------
-    cells : indexed by `Cell`
+    cells : indexed by `RecorderCell`
     text : why it ended, in one line
     folders : of the takes, a line of JSON each; only ever appended to
     """
@@ -60,10 +60,10 @@ class Desk:
     folders: Characters
 
     @classmethod
-    def new(cls, context: SpawnContext) -> Desk:
+    def new(cls, context: SpawnContext) -> RecorderLink:
         """Return zeroed memory."""
         return cls(
-            context.RawArray(ctypes.c_double, len(Cell)),
+            context.RawArray(ctypes.c_double, len(RecorderCell)),
             context.RawArray(ctypes.c_char, _TEXT_BYTES),
             context.RawArray(ctypes.c_char, _TAKES_BYTES),
         )
@@ -71,22 +71,22 @@ class Desk:
     def add_take(self, folder: Path) -> None:
         """Say that a take has been begun (recorder)."""
         self.folders.value += json.dumps(str(folder)).encode() + b"\n"
-        self.cells[Cell.TAKES] += 1.0
+        self.cells[RecorderCell.TAKES] += 1.0
 
     def end(self, failure: str) -> None:
         """Say that nothing more is written, and why, if that was not as it was meant (recorder)."""
         self.text.value = " ".join(failure.split()).encode(errors="backslashreplace")[: _TEXT_BYTES - 1]
-        self.cells[Cell.STATE] = State.FAILED if failure else State.DONE
+        self.cells[RecorderCell.STATE] = RecorderState.FAILED if failure else RecorderState.DONE
 
     @property
     def takes(self) -> tuple[Path, ...]:
         """The folders of all takes that have been begun, the present one last."""
         lines = bytes(self.folders.value).split(b"\n")
-        return tuple(Path(json.loads(line)) for line in lines[: int(self.cells[Cell.TAKES])])
+        return tuple(Path(json.loads(line)) for line in lines[: int(self.cells[RecorderCell.TAKES])])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class RecorderJob:
     """What is to be recorded.
 
     Attributes

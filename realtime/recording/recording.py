@@ -22,8 +22,8 @@ from ...media.errors import InputError
 from ...plugins.knobs import MAX_STYLES
 from ...takes.automation import Event, Move, Restart, StyleChange
 from ..link.changes import LAYOUT, Change, ChangeReader
-from ..link.trace_board import Board
-from .recorder_link import Cell, Desk, Job, State, free_folder
+from ..link.trace_board import TraceBoard
+from .recorder_link import RecorderCell, RecorderJob, RecorderLink, RecorderState, free_folder
 
 if TYPE_CHECKING:
     from ...takes.header import Header
@@ -44,7 +44,7 @@ _SLOT = "slot_"
 _LAYOUT = frozenset(event.name.lower() for event in LAYOUT)
 
 
-def run_recorder(job: Job, board: Board, desk: Desk, questions: Connection) -> None:
+def run_recorder(job: RecorderJob, board: TraceBoard, desk: RecorderLink, questions: Connection) -> None:
     """Be a recorder's process; whatever goes wrong is written to `desk`.
 
     Parameters
@@ -74,7 +74,13 @@ def run_recorder(job: Job, board: Board, desk: Desk, questions: Connection) -> N
 class Recording:
     """A take while it is being recorded, and those that follow it where the device comes back as another one."""
 
-    def __init__(self, job: Job, board: Board, desk: Desk, find: Callable[[int], Path | Clip | None]) -> None:
+    def __init__(
+        self,
+        job: RecorderJob,
+        board: TraceBoard,
+        desk: RecorderLink,
+        find: Callable[[int], Path | Clip | None],
+    ) -> None:
         self._job = job
         self._wanted = job.folder
         self._find = find
@@ -101,7 +107,7 @@ class Recording:
     def run(self) -> str:
         """Record until told to stop; return why nothing more could be written, "" if it could."""
         while True:
-            stopping = bool(self._desk.cells[Cell.STOP]) or _orphan()
+            stopping = bool(self._desk.cells[RecorderCell.STOP]) or _orphan()
             if stopping:
                 self._await_the_last()
             # Before the log is read: so what another stream plays is not taken for what this one did.
@@ -129,7 +135,7 @@ class Recording:
             self._log.lost = 0
         writer.close(note=writer.failure or "; ".join(self._notes))
         self._notes.clear()
-        self._desk.cells[Cell.SECONDS] = writer.frames / writer.header.sample_rate
+        self._desk.cells[RecorderCell.SECONDS] = writer.frames / writer.header.sample_rate
         return writer.failure
 
     def _await_the_last(self) -> None:
@@ -243,9 +249,9 @@ class Recording:
         self._first = self._in = first
         # In time with what comes in: later by all that the sound takes from the one tap to the other.
         self._out = first + header.algorithmic + header.buffer
-        self._desk.cells[Cell.SECONDS] = self._desk.cells[Cell.LOST] = 0.0
+        self._desk.cells[RecorderCell.SECONDS] = self._desk.cells[RecorderCell.LOST] = 0.0
         self._desk.add_take(writer.folder)
-        self._desk.cells[Cell.STATE] = State.RECORDING
+        self._desk.cells[RecorderCell.STATE] = RecorderState.RECORDING
 
     def _note(self, writer: TakeWriter, change: Change) -> None:
         frame = max(0, change.frame - self._first)
@@ -288,7 +294,7 @@ class Recording:
                 self._in = self._copy(taps.input, self._in, end, writer.dry, lose=writer.lose)
                 self._out = self._copy(taps.output, self._out, heard, writer.wet)
                 self._board.pace[1] = self._in
-                self._desk.cells[Cell.SECONDS] = writer.frames / writer.header.sample_rate
+                self._desk.cells[RecorderCell.SECONDS] = writer.frames / writer.header.sample_rate
             if not stopping and time.monotonic() >= self._checkpoint_at:
                 self._checkpoint_at = time.monotonic() + _CHECKPOINT
                 writer.checkpoint()
@@ -309,7 +315,7 @@ class Recording:
             count = min(end, error.oldest + round(_HEADWAY * tap.sample_rate)) - start
             if lose is not None:
                 lose(count)
-                self._desk.cells[Cell.LOST] += count / tap.sample_rate
+                self._desk.cells[RecorderCell.LOST] += count / tap.sample_rate
             stop = start + count
             # In time with the rest, silence stands for what is lost.
             for place in range(start, stop, _PIECE):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ...media.errors import InputError, noted
 from ...media.files import shown
-from ..link.slot_mailbox import SlotBoard
+from ..link.slot_mailbox import SlotMailbox
 from ..link.taps import USUAL_RATE, Taps
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _KEPT_BYTES = 192 * 2**20
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LoadRequest:
     """A style to be written to a slot's memory.
 
     Attributes
@@ -60,7 +60,7 @@ class Captured:
 
     Attributes
     ----------
-    job, slot, sample_rate : as in `Wanted`
+    job, slot, sample_rate : as in `LoadRequest`
     path : of the file to be written; there is none yet
     recorded_rate : Hz, of the piece; the engine's may be another one by now
     start, stop : frames of the tap
@@ -78,7 +78,7 @@ class Captured:
 
 
 @dataclass(frozen=True)
-class Ahead:
+class Prefetch:
     """Files that may be asked for, to be made ready when there is nothing else to do; takes the place of the last such.
 
     Attributes
@@ -92,8 +92,8 @@ class Ahead:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What became of a `Wanted` or a `Captured`.
+class LoadResult:
+    """What became of a `LoadRequest` or a `Captured`.
 
     Attributes
     ----------
@@ -125,13 +125,13 @@ class Saved:
     problem: str
 
 
-def run_loader(requests: Connection, slots: SlotBoard, taps: Taps, stylizer: dict[str, object]) -> None:
+def run_loader(requests: Connection, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
     """Be the loader process, until the other end of `requests` is closed.
 
     Parameters
     ----------
     requests
-        gives `Wanted`, `Captured` and `Ahead`; takes an `Answer` to each of the first two, and then, for a capture, a
+        gives `LoadRequest`, `Captured` and `Prefetch`; takes an `LoadResult` to each of the first two, and then, for a capture, a
         `Saved`
     stylizer
         fields of `models.live.stylizer.StylizerSettings`
@@ -151,7 +151,7 @@ def run_loader(requests: Connection, slots: SlotBoard, taps: Taps, stylizer: dic
                 loader.make_ahead(ahead.pop(0), rate)
                 continue
             wanted = requests.recv()
-            if isinstance(wanted, Ahead):
+            if isinstance(wanted, Prefetch):
                 ahead, rate = list(wanted.sources), wanted.sample_rate
             else:
                 _be_nice(usual)
@@ -177,7 +177,7 @@ def _be_nice(value: int) -> None:
 class _Loader:
     """Makes packed styles, and keeps those of files as long as there is room."""
 
-    def __init__(self, slots: SlotBoard, taps: Taps, stylizer: dict[str, object]) -> None:
+    def __init__(self, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
         import torch
 
         from ...models.live.settings import StylizerSettings
@@ -190,7 +190,7 @@ class _Loader:
         self._notes: dict[Path, str] = {}
         self._kept: OrderedDict[tuple[Path, int, int, int], tuple[str, Bytes]] = OrderedDict()
 
-    def answer(self, wanted: Wanted | Captured) -> Answer:
+    def answer(self, wanted: LoadRequest | Captured) -> LoadResult:
         """Do what is asked, whatever happens."""
         note = ""
         try:
@@ -202,11 +202,11 @@ class _Loader:
             else:
                 name, packed = wanted.source.name, self._pack(wanted.source, wanted.sample_rate)
             self._slots.bytes(wanted.slot)[: packed.size] = packed
-            return Answer(wanted.job, packed.size, name, note=note)
+            return LoadResult(wanted.job, packed.size, name, note=note)
         except InputError as error:
-            return Answer(wanted.job, 0, "", str(error))
+            return LoadResult(wanted.job, 0, "", str(error))
         except Exception as error:
-            return Answer(
+            return LoadResult(
                 wanted.job, 0, "", f"the style cannot be made ready ({type(error).__name__}: {error})"
             )
 

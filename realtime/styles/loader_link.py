@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from ..link.descriptors import reason, reserve
 from ..link.spawning import start_process
-from .loader import Ahead, Answer, Captured, Saved, Wanted, run_loader
+from .loader import Captured, LoadRequest, LoadResult, Prefetch, Saved, run_loader
 
 if TYPE_CHECKING:
-    from ..link.trace_board import Board
+    from ..link.trace_board import TraceBoard
 
 _END_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
@@ -33,7 +33,7 @@ class LoaderLink:
         fields of `models.live.stylizer.StylizerSettings`
     """
 
-    def __init__(self, context: SpawnContext, board: Board, stylizer: Mapping[str, object]) -> None:
+    def __init__(self, context: SpawnContext, board: TraceBoard, stylizer: Mapping[str, object]) -> None:
         self._context = context
         self._board = board
         self._stylizer = dict(stylizer)
@@ -83,7 +83,7 @@ class LoaderLink:
                 raise
         self._pipe, self._process = ours, process
 
-    def send(self, request: Wanted | Captured | Ahead) -> bool:
+    def send(self, request: LoadRequest | Captured | Prefetch) -> bool:
         """Send a request, and start the loader for it; return False if it cannot be started now."""
         if not self.start():
             return False
@@ -94,9 +94,9 @@ class LoaderLink:
             self._saving += isinstance(request, Captured)
         return True
 
-    def answers(self) -> list[Answer | Saved] | None:
+    def answers(self) -> list[LoadResult | Saved] | None:
         """Return what has come back; None if the loader has died, and with it all that it was asked for."""
-        found: list[Answer | Saved] = []
+        found: list[LoadResult | Saved] = []
         try:
             while self._pipe is not None and self._pipe.poll():
                 found.append(self._pipe.recv())

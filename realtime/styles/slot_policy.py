@@ -45,7 +45,7 @@ def _slots(keys: Sequence[str], count: int) -> list[Slot]:
     return [Slot(key, READY) for key in keys] + [Slot() for _ in range(count - len(keys))]
 
 
-class Mixer:
+class SlotPolicy:
     """Decides; see the module.
 
     Parameters

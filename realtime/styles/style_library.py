@@ -26,7 +26,7 @@ _LONGEST_NAME = 240
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 
-class Catalog:
+class StyleLibrary:
     """Sources by key and keys by name; not safe for several threads at once."""
 
     def __init__(self) -> None:

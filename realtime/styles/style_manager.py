@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from ...media.errors import InputError
 from ...plugins.knobs import MAX_STYLES
 from ..link.settings import EngineSettings
-from ..link.trace_board import Board
+from ..link.trace_board import TraceBoard
 from .loader import Captured
 from .loader_link import LoaderLink
-from .slot_policy import LOADING, READY, Mixer
-from .style_library import Catalog
-from .style_tasks import StageEvent, StageWork
+from .slot_policy import LOADING, READY, SlotPolicy
+from .style_library import StyleLibrary
+from .style_tasks import StyleEvent, StyleTasks
 
 if TYPE_CHECKING:
     from ...models.style import Style
@@ -60,7 +60,7 @@ class SlotInfo:
     serial: int
 
 
-class Stage:
+class StyleManager:
     """What a user of the engine holds to change styles while it plays. Safe to call from any thread; never waits.
 
     Parameters
@@ -79,7 +79,7 @@ class Stage:
         self,
         context: SpawnContext,
         settings: EngineSettings,
-        board: Board,
+        board: TraceBoard,
         *,
         get: Callable[[str], float],
         put: Callable[[str, float], None],
@@ -87,15 +87,15 @@ class Stage:
         self._settings = settings
         self._board = board
         self._loader = LoaderLink(context, board, settings.stylizer)
-        self._catalog = Catalog()
+        self._catalog = StyleLibrary()
         keys = [self._catalog.key(path) for path in settings.styles]
-        self._mixer = Mixer(
+        self._mixer = SlotPolicy(
             keys,
             MAX_STYLES,
             get=lambda place: get(f"style_{place + 1}"),
             put=lambda place, value: put(f"style_{place + 1}", value),
         )
-        self._work = StageWork(board, self._loader, self._mixer, self._catalog)
+        self._work = StyleTasks(board, self._loader, self._mixer, self._catalog)
         # Source and first frame of the capture that is under way.
         self._capture: tuple[str, int] | None = None
         self._lock = threading.RLock()
@@ -147,7 +147,7 @@ class Stage:
     def captures(self, path: Path) -> None:
         self._catalog.captures = path
 
-    def events(self) -> list[StageEvent]:
+    def events(self) -> list[StyleEvent]:
         """Return what has happened since the last call, the oldest first. For one caller."""
         with self._lock:
             found, self._work.events = self._work.events, []

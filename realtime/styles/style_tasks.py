@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...media.files import shown
-from ..link.trace_board import Board
-from .loader import Ahead, Answer, Captured, Saved, Wanted
+from ..link.trace_board import TraceBoard
+from .loader import Captured, LoadRequest, LoadResult, Prefetch, Saved
 from .loader_link import LoaderLink
-from .slot_policy import Mixer
-from .style_library import Catalog
+from .slot_policy import SlotPolicy
+from .style_library import StyleLibrary
 
 _MOST_EVENTS = 200
 
 
 @dataclass(frozen=True)
-class StageEvent:
+class StyleEvent:
     """Something that has happened.
 
     Attributes
@@ -31,7 +31,7 @@ class StageEvent:
     text: str
 
 
-class StageWork:
+class StyleTasks:
     """Everything that is under way. Whoever calls anything here holds the stage's lock.
 
     Parameters
@@ -42,12 +42,14 @@ class StageWork:
         of the stage
     """
 
-    def __init__(self, board: Board, loader: LoaderLink, mixer: Mixer, catalog: Catalog) -> None:
+    def __init__(
+        self, board: TraceBoard, loader: LoaderLink, mixer: SlotPolicy, catalog: StyleLibrary
+    ) -> None:
         self._board = board
         self._loader = loader
         self._mixer = mixer
         self._catalog = catalog
-        self.events: list[StageEvent] = []
+        self.events: list[StyleEvent] = []
         #: captures that have not been sent to the loader, by key
         self.captured: dict[str, Captured] = {}
         #: files to be made ready when there is nothing else to do, and whether that has to wait
@@ -59,7 +61,7 @@ class StageWork:
         # By job: slot and key. By slot: serial number of what the engine is to take.
         self._jobs: dict[int, tuple[int, str]] = {}
         self._offered: dict[int, int] = {}
-        self._requests: deque[Wanted | Captured] = deque()
+        self._requests: deque[LoadRequest | Captured] = deque()
         self._number = 0
         # Hz, for which styles are made ready; and the keys that every engine begins with.
         self._rate = 0
@@ -80,16 +82,16 @@ class StageWork:
         while rate and self._requests and self._send(replace(self._requests[0], sample_rate=rate)):
             self._requests.popleft()
         wanted_ahead = () if self.hold or self.busy else self.ahead
-        if rate and self._ahead_sent != wanted_ahead and self._send(Ahead(wanted_ahead, rate)):
+        if rate and self._ahead_sent != wanted_ahead and self._send(Prefetch(wanted_ahead, rate)):
             self._ahead_sent = wanted_ahead
         answers = self._loader.answers()
         if answers is None:
-            self._tell("error", "the loader of styles has ended; what it was loading is given up")
+            self._notify("error", "the loader of styles has ended; what it was loading is given up")
             for place, _ in self._jobs.values():
                 self._mixer.failed(place)
             self._jobs.clear()
         for answer in answers or ():
-            self._hear(answer)
+            self._handle(answer)
         for place, serial in list(self._offered.items()):
             if abs(self._board.slots.taken(place)) == serial and self._board.slots.sample_rate == rate:
                 self._taken(place, serial)
@@ -98,7 +100,7 @@ class StageWork:
             if wanted is not None:
                 self.begin(*wanted)
         if names := self._mixer.arrived():
-            self._tell("switched", ", ".join(self._catalog.names[key] for key in names))
+            self._notify("switched", ", ".join(self._catalog.names[key] for key in names))
 
     def _begin_again(self, rate: int) -> None:
         """Have everything made ready for another rate: there an engine has only the styles that it starts with."""
@@ -112,13 +114,15 @@ class StageWork:
         self._offered.clear()
         self._mixer.restart(self._first)
 
-    def _send(self, request: Wanted | Captured | Ahead) -> bool:
+    def _send(self, request: LoadRequest | Captured | Prefetch) -> bool:
         """Send a request; return False if it has to wait, which is told once."""
         sent = self._loader.send(request)
         if self._shortage != self._loader.shortage:
             self._shortage = self._loader.shortage
             if self._shortage:
-                self._tell("error", f"styles have to wait, since no process can be started: {self._shortage}")
+                self._notify(
+                    "error", f"styles have to wait, since no process can be started: {self._shortage}"
+                )
         return sent
 
     def begin(self, place: int, key: str) -> None:
@@ -130,25 +134,25 @@ class StageWork:
         if captured is not None:
             self._requests.append(replace(captured, job=self._number, slot=place))
         else:
-            self._requests.append(Wanted(self._number, self._catalog.sources[key], place, 0))
+            self._requests.append(LoadRequest(self._number, self._catalog.sources[key], place, 0))
 
-    def _hear(self, answer: Answer | Saved) -> None:
+    def _handle(self, answer: LoadResult | Saved) -> None:
         if isinstance(answer, Saved):
             if answer.problem:
-                self._tell("error", answer.problem)
+                self._notify("error", answer.problem)
             elif answer.path.exists():
-                self._tell("saved", shown(answer.path))
+                self._notify("saved", shown(answer.path))
             return
         place, key = self._jobs.pop(answer.job, (None, ""))
         if place is None:
             return
         if answer.problem:
-            self._tell("error", answer.problem)
+            self._notify("error", answer.problem)
             self._mixer.failed(place)
             self._catalog.listed.pop(key, None)
         else:
             if answer.note:
-                self._tell("note", answer.note)
+                self._notify("note", answer.note)
             self.played[answer.job] = key
             self._board.slots.offer(place, answer.job, answer.size)
             self._offered[place] = answer.job
@@ -157,18 +161,18 @@ class StageWork:
         """Go on when the engine has what it was offered."""
         del self._offered[place]
         if self._board.slots.taken(place) < 0:
-            self._tell(
+            self._notify(
                 "error",
                 f"{self._catalog.names[self._mixer.slots[place].coming]} does not fit the engine's slot",
             )
             self._mixer.failed(place)
             return
         self._mixer.loaded(place, serial)
-        self._tell("ready", self._catalog.names[self._mixer.slots[place].key])
+        self._notify("ready", self._catalog.names[self._mixer.slots[place].key])
 
     def fail(self, error: Exception) -> None:
         """Tell of a step that could not be done."""
-        self._tell("error", f"styles: {type(error).__name__}: {error}")
+        self._notify("error", f"styles: {type(error).__name__}: {error}")
 
-    def _tell(self, kind: str, text: str) -> None:
-        self.events = [*self.events[1 - _MOST_EVENTS :], StageEvent(kind, text)]
+    def _notify(self, kind: str, text: str) -> None:
+        self.events = [*self.events[1 - _MOST_EVENTS :], StyleEvent(kind, text)]

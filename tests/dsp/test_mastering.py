@@ -7,7 +7,7 @@ import pytest
 
 import gramophone.dsp.mastering
 from gramophone.dsp.level import loudness, true_peak
-from gramophone.dsp.mastering import TRACK_CEILING_DB, Limiter, loudness_of, master, measure
+from gramophone.dsp.mastering import TRACK_CEILING_DB, TrackLimiter, loudness_of, master, measure
 from gramophone.dsp.meters import LoudnessMeter
 from gramophone.media.spool import Held, Spool
 
@@ -34,8 +34,8 @@ def test_loudness_does_not_depend_on_the_pieces(rate: int) -> None:
 
 def test_the_limiter_does_not_depend_on_the_pieces() -> None:
     source = Held(bursts(1.5))
-    whole = Limiter(source, RATE, ceiling=0.5).piece(0, source.length)
-    limiter, rng, pieces, place = Limiter(source, RATE, ceiling=0.5), np.random.default_rng(2), [], 0
+    whole = TrackLimiter(source, RATE, ceiling=0.5).piece(0, source.length)
+    limiter, rng, pieces, place = TrackLimiter(source, RATE, ceiling=0.5), np.random.default_rng(2), [], 0
     while place < source.length:
         stop = min(place + int(rng.integers(1, 9000)), source.length)
         pieces.append(limiter.piece(place, stop))

@@ -11,7 +11,7 @@ import soundfile
 from gramophone.app import demo_sounds
 from gramophone.media.errors import InputError
 from gramophone.offline.batch import inputs as batch_inputs
-from gramophone.offline.batch.batch import Outcome, Settings, Task, finished, perform
+from gramophone.offline.batch.batch import BatchSettings, Outcome, Task, finished, perform
 from gramophone.offline.batch.names import clashing, labels, outputs
 from gramophone.offline.batch.store import open_store
 
@@ -55,7 +55,7 @@ def make_task(sounds: list[Path], folder: str, **shared: object) -> Task:
         read = [
             batch_inputs.read([str(path)], stack=stack, fetch=True, show=lambda *_: None) for path in sounds
         ]
-    return batch_inputs.tasks(read[0], read[1], "wav", Settings(**settings), warn=pytest.fail)[0]
+    return batch_inputs.tasks(read[0], read[1], "wav", BatchSettings(**settings), warn=pytest.fail)[0]
 
 
 @pytest.fixture(params=["local", "memory"])

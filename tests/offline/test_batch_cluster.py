@@ -15,7 +15,7 @@ import soundfile
 from gramophone.app import demo_sounds
 from gramophone.offline.batch import cluster
 from gramophone.offline.batch import inputs as batch_inputs
-from gramophone.offline.batch.batch import Event, Outcome, Settings, Task, finished
+from gramophone.offline.batch.batch import BatchSettings, Outcome, Task, TaskEvent, finished
 from gramophone.offline.batch.store import open_store
 
 pytest.importorskip("distributed")
@@ -41,7 +41,7 @@ def make_tasks(folder: Path) -> list[Task]:
             path = folder / f"{kind}{number}.wav"
             soundfile.write(path, sound[:, number * RATE :][:, :RATE].T, RATE)
             names[kind].append(str(path))
-    shared = Settings(folder=str(folder / "out"), recipe="transport", settings=QUICK)
+    shared = BatchSettings(folder=str(folder / "out"), recipe="transport", settings=QUICK)
 
     def show(name: str, done: float, total: float | None) -> None:
         pass
@@ -55,13 +55,13 @@ class Murderer:
     """Kills the first worker that has made two outputs and begins the next."""
 
     def __init__(self) -> None:
-        self.starts: list[Event] = []
+        self.starts: list[TaskEvent] = []
         self.made: list[Outcome] = []
         self.victim: int | None = None
         self.kept: dict[Path, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: TaskEvent) -> None:
         with self._lock:
             if event.begins:
                 self.starts.append(event)

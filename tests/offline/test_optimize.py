@@ -12,23 +12,23 @@ from gramophone.dsp.level import at_reference, loudness
 from gramophone.dsp.stft import expand, istft, log_spectrogram, power_mean, stft
 from gramophone.media.spool import Spool
 from gramophone.models.gram import gram
-from gramophone.offline.optimize.content_loss import ContentEnvelopes
+from gramophone.offline.optimize.content_loss import ContentLoss
 from gramophone.offline.optimize.descent import Descent, Sound, Step
 from gramophone.offline.optimize.losses import Block
-from gramophone.offline.optimize.loudness_normalisation import SteadyLoudness
+from gramophone.offline.optimize.loudness_normalisation import LoudnessNormalisation
 from gramophone.offline.optimize.optimizer import loss_terms, optimise_sound
 from gramophone.offline.optimize.optimizer_state import (
     QUANTITIES,
     Overlapping,
     SamplesInMemory,
     SamplesOnDisk,
-    UnknownsInMemory,
-    UnknownsOnDisk,
+    StateInMemory,
+    StateOnDisk,
 )
 from gramophone.offline.optimize.settings import Optimisation
 from gramophone.offline.optimize.style_loss import (
     Sketch,
-    StyleTerm,
+    StyleLoss,
     draw_sketch,
     feature_sums,
     relative_distance,
@@ -36,7 +36,7 @@ from gramophone.offline.optimize.style_loss import (
 from gramophone.offline.recipes.fixed_network import FixedNetwork
 from gramophone.offline.transport.closed_form import Curves, FrameSums, StyleSide, sounding
 from gramophone.offline.transport.settings import ClosedForm
-from gramophone.offline.work.block_pool import Crew
+from gramophone.offline.work.block_pool import BlockPool
 
 N_FFT, HOP, RATE = 512, 128, 22050
 LAYOUT: dict[str, Any] = {"n_fft": N_FFT, "hop": HOP, "sample_rate": RATE}
@@ -100,10 +100,10 @@ def style_distance(network: Sketch, current: Tensor, content: Tensor, style: Ten
     return relative_distance(*(feature_sums(network(x)) for x in (current, content, style)))
 
 
-def envelopes(content: Tensor, *, highest: float) -> ContentEnvelopes:
+def envelopes(content: Tensor, *, highest: float) -> ContentLoss:
     bins, frames = content.shape
     runs = [content] if frames < 20 else [content[:, :10], content[:, 9:12], content[:, 11:]]
-    return ContentEnvelopes(map(expand, runs), frames=frames, bins=bins, highest=highest, device=CPU)
+    return ContentLoss(map(expand, runs), frames=frames, bins=bins, highest=highest, device=CPU)
 
 
 def whole(current: Tensor) -> Block:
@@ -161,25 +161,27 @@ def test_the_correlations_are_pearsons() -> None:
 
 
 def test_kernels_longer_than_the_sound_see_all_of_it() -> None:
-    term = StyleTerm([CONTENT[:, :4]], STYLE, frames=4, kernels=(15,), filters=8, rank=8)
+    term = StyleLoss([CONTENT[:, :4]], STYLE, frames=4, kernels=(15,), filters=8, rank=8)
     term.renew(generator())
     total = term.sums(whole(CONTENT[:, :4]))
     assert float(total[-1]) == 1.0
     assert math.isfinite(float(term.loss(tuple(value.double() for value in total))))
 
 
-def descent(
-    folder: Path, start: Tensor, *, block: int, held: bool
-) -> tuple[Descent, Sound, UnknownsInMemory]:
+def descent(folder: Path, start: Tensor, *, block: int, held: bool) -> tuple[Descent, Sound, StateInMemory]:
     framing = Framing(N_FFT, HOP, start.shape[-1], device=CPU)
     if held:
         kept = [SamplesInMemory(2, start.shape[-1], 2 * N_FFT, device=CPU) for _ in range(3)]
     else:
         kept = [SamplesOnDisk(spool(folder, name, torch.zeros_like(start)), device=CPU) for name in "abc"]  # type: ignore[misc]
     sound = Sound(SamplesOnDisk(spool(folder, "start", start), device=CPU), *kept)
-    unknowns = UnknownsInMemory(framing.frames, framing.bins, device=CPU)
-    loudness = SteadyLoudness(N_FFT, HOP, RATE, device=CPU)
-    return Descent(framing, sound, unknowns, loudness, Crew(None, 1), block=block, held=held), sound, unknowns
+    unknowns = StateInMemory(framing.frames, framing.bins, device=CPU)
+    loudness = LoudnessNormalisation(N_FFT, HOP, RATE, device=CPU)
+    return (
+        Descent(framing, sound, unknowns, loudness, BlockPool(None, 1), block=block, held=held),
+        sound,
+        unknowns,
+    )
 
 
 def test_gradients_of_blocks_are_those_of_the_whole(tmp_path: Path) -> None:
@@ -290,7 +292,7 @@ def test_the_stereo_image_stays(tmp_path: Path) -> None:
 
 
 def test_unknowns_come_back_from_disk_to_two_bytes_precision(tmp_path: Path) -> None:
-    store = UnknownsOnDisk(tmp_path / "unknowns", 30, 17, device=CPU)
+    store = StateOnDisk(tmp_path / "unknowns", 30, 17, device=CPU)
     assert float(store.load(0, 30).abs().max()) == 0.0
     written = torch.randn(QUANTITIES, 10, 17, generator=generator())
     written[3:] *= 1e-18

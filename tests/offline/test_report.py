@@ -15,7 +15,7 @@ import soundfile
 
 from gramophone.media.errors import InputError
 from gramophone.offline.report import figures
-from gramophone.offline.report.report import Report, Row, Sound, write_report
+from gramophone.offline.report.report import Report, ReportSound, Row, write_report
 
 RATE = 22_050
 
@@ -27,9 +27,9 @@ def tone(hz, seconds, *, rate=RATE, channels=1):
 
 def a_report(**changes):
     report = Report(
-        content=Sound("content.wav", tone(440, 1.2, channels=2), RATE),
-        style=Sound("style.wav", tone(880, 0.5, rate=48_000), 48_000),
-        output=Sound("output.wav", tone(660, 1.2, channels=2), RATE),
+        content=ReportSound("content.wav", tone(440, 1.2, channels=2), RATE),
+        style=ReportSound("style.wav", tone(880, 0.5, rate=48_000), 48_000),
+        output=ReportSound("output.wav", tone(660, 1.2, channels=2), RATE),
         recipe_name="closed-form",
         recipe_summary="one line about it",
         settings=[
@@ -135,9 +135,9 @@ NASTY = "<b>&\"x'</script><img src=x onerror=alert(1)>"
 
 def test_whatever_comes_from_outside_is_escaped(tmp_path):
     report = a_report(
-        content=Sound(NASTY, tone(440, 0.3), RATE),
-        style=Sound(NASTY, tone(550, 0.3), RATE),
-        output=Sound(NASTY, tone(660, 0.3), RATE),
+        content=ReportSound(NASTY, tone(440, 0.3), RATE),
+        style=ReportSound(NASTY, tone(550, 0.3), RATE),
+        output=ReportSound(NASTY, tone(660, 0.3), RATE),
         recipe_name=NASTY,
         recipe_summary=NASTY,
         settings=[(NASTY, NASTY, NASTY)],
@@ -160,7 +160,7 @@ def test_whatever_comes_from_outside_is_escaped(tmp_path):
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_the_sounds_are_the_sounds(tmp_path, rates, channels):
     given = [
-        Sound(f"sound {n}", tone(300 + 40 * n, 0.7, rate=r, channels=channels), r)
+        ReportSound(f"sound {n}", tone(300 + 40 * n, 0.7, rate=r, channels=channels), r)
         for n, r in enumerate(rates)
     ]
     page = written(tmp_path, a_report(content=given[0], style=given[1], output=given[2]))
@@ -180,7 +180,7 @@ def test_a_long_sound_is_compressed_and_its_picture_stays_small(tmp_path):
     long = np.cumsum(rng.standard_normal((1, 90 * rate)), axis=1)
     long = 0.3 * (long - np.convolve(long[0], np.ones(50) / 50, "same"))
     long /= np.abs(long).max() * 2
-    page = written(tmp_path, a_report(content=Sound("long", long, rate)))
+    page = written(tmp_path, a_report(content=ReportSound("long", long, rate)))
     head, samples, _ = decoded(page.all("audio")[0]["src"])
     assert head == "data:audio/mpeg;base64"
     assert samples.shape[1] / 8_000 == pytest.approx(90, abs=0.3)
@@ -193,7 +193,7 @@ def test_a_long_sound_is_compressed_and_its_picture_stays_small(tmp_path):
 
 
 def test_loud_samples_are_clipped_and_never_wrapped(tmp_path):
-    page = written(tmp_path, a_report(output=Sound("loud", 5 * tone(100, 0.5), RATE)))
+    page = written(tmp_path, a_report(output=ReportSound("loud", 5 * tone(100, 0.5), RATE)))
     _, samples, _ = decoded(page.all("audio")[2]["src"])
     assert np.abs(samples).max() <= 1.0
     assert samples.max() > 0.99
@@ -202,9 +202,9 @@ def test_loud_samples_are_clipped_and_never_wrapped(tmp_path):
 
 def test_with_everything_missing_it_says_so(tmp_path):
     report = Report(
-        content=Sound("", np.zeros((1, 10)), 8_000),
-        style=Sound("s", np.zeros((2, 1)), 44_100),
-        output=Sound("o", np.zeros((1, 100)), 8_000),
+        content=ReportSound("", np.zeros((1, 10)), 8_000),
+        style=ReportSound("s", np.zeros((2, 1)), 44_100),
+        output=ReportSound("o", np.zeros((1, 100)), 8_000),
         recipe_name="r",
         recipe_summary="",
     )
@@ -231,7 +231,7 @@ def test_with_everything_missing_it_says_so(tmp_path):
     [[("one", 1, 0.5)], [("one", 0, 0.0), ("one", 1, math.nan)], [("one", n, 0.5) for n in range(3)]],
 )
 def test_odd_numbers_make_a_page_without_odd_words(tmp_path, rows, losses):
-    short = {role: Sound(role, tone(300, 0.1), RATE) for role in ("content", "style", "output")}
+    short = {role: ReportSound(role, tone(300, 0.1), RATE) for role in ("content", "style", "output")}
     page = written(tmp_path, a_report(**short, rows=rows, losses=losses, seconds={"other": 0.0}))
     assert "nan" not in page.text
     for row in rows:
@@ -253,7 +253,7 @@ def test_an_existing_file_is_kept_unless_told(tmp_path):
 @pytest.mark.parametrize("samples", [np.zeros((1, 0)), np.full((1, 50), np.nan)])
 def test_nothing_is_left_when_it_fails(tmp_path, samples):
     with pytest.raises(InputError, match="broken"):
-        write_report(tmp_path / "report.html", a_report(output=Sound("broken", samples, RATE)))
+        write_report(tmp_path / "report.html", a_report(output=ReportSound("broken", samples, RATE)))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from gramophone.dsp.level import at_reference
 from gramophone.dsp.stft import expand, log_spectrogram
 from gramophone.offline.optimize.losses import Block, add
-from gramophone.offline.optimize.texture_loss import TextureTerm
+from gramophone.offline.optimize.texture_loss import TextureLoss
 
 N_FFT, HOP, RATE = 512, 256, 22050
 LAYOUT = {"frame_rate": RATE / HOP, "highest": RATE / 2}
@@ -41,12 +41,12 @@ def blocks(spectrogram: Tensor, size: int, context: int) -> list[Block]:
     return found
 
 
-def term(style: Tensor = STYLE, content: Tensor = CONTENT) -> TextureTerm:
-    made = TextureTerm(style, frames=content.shape[-1], **LAYOUT)
+def term(style: Tensor = STYLE, content: Tensor = CONTENT) -> TextureLoss:
+    made = TextureLoss(style, frames=content.shape[-1], **LAYOUT)
     return made.start_from(blocks(content, 10_000, 0))
 
 
-def loss(made: TextureTerm, spectrogram: Tensor, size: int = 10_000) -> float:
+def loss(made: TextureLoss, spectrogram: Tensor, size: int = 10_000) -> float:
     totals = None
     for block in blocks(spectrogram, size, made.context):
         totals = add(totals, [made.sums(block)])
@@ -67,7 +67,7 @@ def test_blocks_of_any_length_add_up_to_the_whole() -> None:
     for size in (7, 100, made.context):
         assert loss(made, CONTENT, size) == pytest.approx(whole, rel=1e-5)
     for size in (7, 100):
-        parts = TextureTerm(STYLE, frames=CONTENT.shape[-1], **LAYOUT)
+        parts = TextureLoss(STYLE, frames=CONTENT.shape[-1], **LAYOUT)
         parts.start_from(blocks(CONTENT, size, parts.context))
         assert loss(parts, CONTENT) == pytest.approx(whole, rel=1e-5)
 

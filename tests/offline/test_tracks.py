@@ -21,7 +21,7 @@ from gramophone.offline.transport import tracks
 from gramophone.offline.transport.closed_form import CELLS, Curves, FrameSums, StyleSide
 from gramophone.offline.transport.tracks import transport_track
 from gramophone.offline.transport.windows import windows
-from gramophone.offline.work.checkpoint import Workplace
+from gramophone.offline.work.checkpoint import Checkpoint
 
 RATE = 16000
 SMALL = Transport(sample_rate=RATE, n_fft=512, hop=128)
@@ -43,7 +43,7 @@ STYLE_LOG = log_spectrogram(torch.from_numpy(STYLE.at(RATE)).float(), SMALL.n_ff
 
 
 def transported(folder: Path, size: int, local: float | None = None) -> np.ndarray:
-    work = Workplace(folder / f"{size}-{local}", {})
+    work = Checkpoint(folder / f"{size}-{local}", {})
     content = Spool.gather(work.folder / "source.spool", [CONTENT])
     steps: list[tuple[int, int]] = []
     out = transport_track(

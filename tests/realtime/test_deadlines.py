@@ -13,7 +13,7 @@ from gramophone.realtime.audio.virtual import VirtualStream
 from gramophone.realtime.engine.engine import Engine
 from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
 from gramophone.realtime.link.shared_memory import Cell, Link
-from gramophone.realtime.link.trace_board import Board
+from gramophone.realtime.link.trace_board import TraceBoard
 from gramophone.takes.wavfile import seal
 from tests.realtime import trial_chains
 
@@ -54,7 +54,7 @@ def play(folder, sound, chain, *, period=128, latency="low", meddle=lambda _stre
         input=folder / "in.wav", output=folder / "out.wav", as_fast_as_possible=True, overwrite=True
     )
     chosen = EngineSettings(device=device, channels=sound.shape[0], blocksize=period, latency=latency)
-    link = Link.new(CONTEXT, CONTEXT.RawArray("d", len(IDS)), Board.new(CONTEXT, chosen))
+    link = Link.new(CONTEXT, CONTEXT.RawArray("d", len(IDS)), TraceBoard.new(CONTEXT, chosen))
     link.parameters[IDS.index("level")] = 1.0
     chain.prepare(sample_rate=RATE, block=1024, channels=sound.shape[0])
     stream = VirtualStream(chosen)

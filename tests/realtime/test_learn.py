@@ -36,68 +36,68 @@ def knob(made: object) -> tuple[int, int | None, str]:
 def test_knob_first_or_control_first(learner: Learner, clock: Clock) -> None:
     assert learner.touch("strength") is None
     clock.now = 1.0
-    assert knob(learner.hear([0xB0, 21, 5])) == (21, None, "strength")
+    assert knob(learner.handle_midi([0xB0, 21, 5])) == (21, None, "strength")
     clock.now = 2.0
-    assert learner.hear([0xB3, 22, 5]) is None
+    assert learner.handle_midi([0xB3, 22, 5]) is None
     assert knob(learner.touch("mix")) == (22, None, "mix")
     assert learner.active
 
 
 def test_the_rest_of_a_movement_does_not_reach_the_next_knob(learner: Learner, clock: Clock) -> None:
     learner.touch("strength")
-    assert learner.hear([0xB0, 21, 5]) is not None
+    assert learner.handle_midi([0xB0, 21, 5]) is not None
     for step in range(20):
         clock.now += 0.02
-        assert learner.hear([0xB0, 21, 6 + step]) is None
+        assert learner.handle_midi([0xB0, 21, 6 + step]) is None
     assert learner.touch("mix") is None
     clock.now += 0.02
-    assert learner.hear([0xB0, 21, 30]) is None
-    assert knob(learner.hear([0xB0, 22, 30])) == (22, None, "mix")
+    assert learner.handle_midi([0xB0, 21, 30]) is None
+    assert knob(learner.handle_midi([0xB0, 22, 30])) == (22, None, "mix")
     # After a rest the same control may be learnt once more.
     learner.touch("detail")
     clock.now += 2.0
-    assert knob(learner.hear([0xB0, 22, 30])) == (22, None, "detail")
+    assert knob(learner.handle_midi([0xB0, 22, 30])) == (22, None, "detail")
 
 
 def test_both_halves_of_fourteen_bits_are_one_control(learner: Learner, clock: Clock) -> None:
     learner.touch("strength")
-    assert knob(learner.hear([0xB0, 1, 5])) == (1, None, "strength")
+    assert knob(learner.handle_midi([0xB0, 1, 5])) == (1, None, "strength")
     clock.now += 0.001
-    assert knob(learner.hear([0xB0, 33, 5])) == (1, 33, "strength")
+    assert knob(learner.handle_midi([0xB0, 33, 5])) == (1, 33, "strength")
     clock.now += 0.01
-    assert learner.hear([0xB0, 1, 6]) is None
+    assert learner.handle_midi([0xB0, 1, 6]) is None
     # Moved first, touched afterwards.
     clock.now += 2.0
     for number in (2, 34, 2, 34):
         clock.now += 0.001
-        learner.hear([0xB0, number, 7])
+        learner.handle_midi([0xB0, number, 7])
     assert knob(learner.touch("mix")) == (2, 34, "mix")
 
 
 def test_two_controls_32_apart_are_two_if_they_do_not_come_together(learner: Learner, clock: Clock) -> None:
     learner.touch("strength")
-    learner.hear([0xB0, 1, 5])
+    learner.handle_midi([0xB0, 1, 5])
     clock.now += 1.0
-    assert learner.hear([0xB0, 33, 5]) is None
+    assert learner.handle_midi([0xB0, 33, 5]) is None
     assert knob(learner.touch("mix")) == (33, None, "mix")
 
 
 def test_notes_press_and_do_not_turn(learner: Learner, clock: Clock) -> None:
     learner.touch("capture")
-    assert learner.hear([0x99, 36, 100]) == Pad(note=36, target="capture")
+    assert learner.handle_midi([0x99, 36, 100]) == Pad(note=36, target="capture")
     learner.touch("bypass")
     clock.now += 1.0
-    assert learner.hear([0x90, 37, 1]) == Pad(note=37, target="bypass")
+    assert learner.handle_midi([0x90, 37, 1]) == Pad(note=37, target="bypass")
     learner.touch("strength")
     clock.now += 1.0
-    assert learner.hear([0x90, 38, 100]) is None
+    assert learner.handle_midi([0x90, 38, 100]) is None
     assert learner.target == "strength"
-    assert learner.hear([0x80, 38, 100]) is None
-    assert knob(learner.hear([0xB0, 9, 100])) == (9, None, "strength")
+    assert learner.handle_midi([0x80, 38, 100]) is None
+    assert knob(learner.handle_midi([0xB0, 9, 100])) == (9, None, "strength")
     # A controller on what is only pressed is a pad.
     learner.touch("next_style")
     clock.now += 1.0
-    assert learner.hear([0xB0, 10, 127]) == Pad(controller=10, target="next_style")
+    assert learner.handle_midi([0xB0, 10, 127]) == Pad(controller=10, target="next_style")
 
 
 def test_touched_again_it_waits_no_longer_and_left_it_learns_nothing(learner: Learner) -> None:
@@ -106,7 +106,7 @@ def test_touched_again_it_waits_no_longer_and_left_it_learns_nothing(learner: Le
     assert learner.target is None
     learner.touch("mix")
     learner.leave()
-    assert learner.hear([0xB0, 21, 1]) is None
+    assert learner.handle_midi([0xB0, 21, 1]) is None
     assert learner.touch("mix") is None
 
 
@@ -115,7 +115,7 @@ def test_reserved_controllers_are_never_learnt(number: int, data: int, channel: 
     learner = Learner(LIVE_PARAMETERS)
     learner.start()
     learner.touch("strength")
-    assert learner.hear([0xB0 | channel, number, data]) is None
+    assert learner.handle_midi([0xB0 | channel, number, data]) is None
     assert learner.target == "strength"
 
 
@@ -125,7 +125,7 @@ def test_no_bytes_upset_it(messages: list[list[int]]) -> None:
     learner.start()
     for message in messages:
         learner.touch("strength")
-        made = learner.hear(message)
+        made = learner.handle_midi(message)
         if made is not None:
             assert isinstance(made, Assignment)
             assert 0 <= made.controller < 120

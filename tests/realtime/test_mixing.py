@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gramophone.realtime.styles.slot_policy import EMPTY, LOADING, READY, Mixer
+from gramophone.realtime.styles.slot_policy import EMPTY, LOADING, READY, SlotPolicy
 
 SLOTS = 4
 TICK = 0.005
@@ -15,7 +15,9 @@ class Trial:
 
     def __init__(self, first: str, patience: int = 3) -> None:
         self.weights = [1.0] * SLOTS
-        self.mixer = Mixer(list(first), SLOTS, get=self.weights.__getitem__, put=self.weights.__setitem__)
+        self.mixer = SlotPolicy(
+            list(first), SLOTS, get=self.weights.__getitem__, put=self.weights.__setitem__
+        )
         self.patience = patience
         self.loads: dict[int, int] = {}
         self.now = 0.0

@@ -16,7 +16,7 @@ from gramophone.media.errors import InputError
 from gramophone.plugins.live import LIVE_PARAMETERS
 from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.preset import PresetFolder
-from gramophone.realtime.control.control_surface import Surface
+from gramophone.realtime.control.control_surface import ControlSurface
 from gramophone.realtime.control.osc import OscControl, messages, parse_address
 
 PATIENCE = 10.0
@@ -85,14 +85,14 @@ class Remote:
 
 
 @pytest.fixture
-def surface(tmp_path: Path) -> Iterator[Surface]:
-    made = Surface(Knobs(), presets=PresetFolder(tmp_path, LIVE_PARAMETERS))
+def surface(tmp_path: Path) -> Iterator[ControlSurface]:
+    made = ControlSurface(Knobs(), presets=PresetFolder(tmp_path, LIVE_PARAMETERS))
     yield made
     made.close()
 
 
 @contextmanager
-def control(surface: Surface, **options: object) -> Iterator[tuple[OscControl, Remote]]:
+def control(surface: ControlSurface, **options: object) -> Iterator[tuple[OscControl, Remote]]:
     osc = OscControl(surface, HERE, **options)  # type: ignore[arg-type]
     remote = Remote(osc.address)
     try:
@@ -109,7 +109,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_every_parameter_has_an_address_and_goes_its_whole_way(surface: Surface) -> None:
+def test_every_parameter_has_an_address_and_goes_its_whole_way(surface: ControlSurface) -> None:
     with control(surface) as (_, remote):
         for position, end in ((1.0, "high"), (0.0, "low")):
             for parameter in LIVE_PARAMETERS:
@@ -117,7 +117,7 @@ def test_every_parameter_has_an_address_and_goes_its_whole_way(surface: Surface)
             until(lambda end=end: all(surface.get(one.id) == getattr(one, end) for one in LIVE_PARAMETERS))
 
 
-def test_a_newcomer_is_told_of_everything_and_then_of_what_others_turn(surface: Surface) -> None:
+def test_a_newcomer_is_told_of_everything_and_then_of_what_others_turn(surface: ControlSurface) -> None:
     with control(surface) as (_, remote):
         remote.send("/gramophone/strength")
         remote.listen(lambda: len(remote.heard) == len(LIVE_PARAMETERS))
@@ -127,7 +127,7 @@ def test_a_newcomer_is_told_of_everything_and_then_of_what_others_turn(surface: 
         assert remote.quiet()
 
 
-def test_who_turns_is_not_told_what_it_knows_but_what_became_of_it(surface: Surface) -> None:
+def test_who_turns_is_not_told_what_it_knows_but_what_became_of_it(surface: ControlSurface) -> None:
     with control(surface) as (_, remote):
         remote.send("/gramophone/mix", 0.5)
         remote.listen(lambda: len(remote.heard) == len(LIVE_PARAMETERS) - 1)
@@ -140,7 +140,7 @@ def test_who_turns_is_not_told_what_it_knows_but_what_became_of_it(surface: Surf
         remote.listen(lambda: remote.heard.get("mix") == 0.5)
 
 
-def test_feedback_goes_to_whom_it_was_promised_only(surface: Surface) -> None:
+def test_feedback_goes_to_whom_it_was_promised_only(surface: ControlSurface) -> None:
     listener = Remote(HERE)
     with control(surface, feedback=listener.address) as (_, remote):
         remote.send("/gramophone/mix", 0.5)
@@ -149,7 +149,7 @@ def test_feedback_goes_to_whom_it_was_promised_only(surface: Surface) -> None:
     listener.socket.close()
 
 
-def test_triggers_switches_and_presets(surface: Surface) -> None:
+def test_triggers_switches_and_presets(surface: ControlSurface) -> None:
     surface.set("mix", 0.125)
     surface.store("thin")
     surface.set("mix", 1.0)
@@ -161,7 +161,7 @@ def test_triggers_switches_and_presets(surface: Surface) -> None:
         assert surface.get("bypass") == 1.0
 
 
-def test_a_bundle_counts_when_it_arrives(surface: Surface) -> None:
+def test_a_bundle_counts_when_it_arrives(surface: ControlSurface) -> None:
     inner = OscBundleBuilder(IMMEDIATELY)
     builder = OscMessageBuilder(address="/gramophone/mix")
     builder.add_arg(0.25)
@@ -199,7 +199,7 @@ def test_bundles_within_bundles_without_end_are_survived() -> None:
         messages(packet)
 
 
-def test_damaged_packets_are_counted_and_told_of_once(surface: Surface) -> None:
+def test_damaged_packets_are_counted_and_told_of_once(surface: ControlSurface) -> None:
     unknown_tag = b"/gramophone/panic\0\0\0,q\0\0"
     unknown_element = b"#bundle\0" + bytes(8) + b"\0\0\0\x04abcd"
     with control(surface) as (osc, remote):
@@ -225,21 +225,21 @@ def test_no_message_takes_a_parameter_out_of_its_range(
     tmp_path_factory: pytest.TempPathFactory, address: str, arguments: list[object]
 ) -> None:
     knobs = Knobs()
-    surface = Surface(knobs, presets=PresetFolder(tmp_path_factory.getbasetemp(), LIVE_PARAMETERS))
+    surface = ControlSurface(knobs, presets=PresetFolder(tmp_path_factory.getbasetemp(), LIVE_PARAMETERS))
     osc = OscControl.__new__(OscControl)
     osc._surface, osc._known = surface, {}
     import threading
 
     osc._lock = threading.Lock()
     try:
-        osc.obey(address, arguments)
+        osc.handle(address, arguments)
         assert all(one.clamp(knobs.values[one.id]) == knobs.values[one.id] for one in LIVE_PARAMETERS)
     finally:
         surface.close()
 
 
 def test_what_a_message_breaks_is_logged_and_the_next_one_counts(
-    surface: Surface, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    surface: ControlSurface, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise KeyError("no such thing")
@@ -252,7 +252,7 @@ def test_what_a_message_breaks_is_logged_and_the_next_one_counts(
     assert "no such thing" in caplog.text
 
 
-def test_after_a_storm_of_rubbish_it_still_listens(surface: Surface) -> None:
+def test_after_a_storm_of_rubbish_it_still_listens(surface: ControlSurface) -> None:
     with control(surface) as (_, remote):
         for length in range(200):
             remote.socket.sendto(bytes((7 * length + n) % 256 for n in range(length)), remote.to)
@@ -272,7 +272,7 @@ def test_what_is_no_address_is_refused(written: str) -> None:
         parse_address(written)
 
 
-def test_addresses_are_on_loopback_unless_told_otherwise(surface: Surface) -> None:
+def test_addresses_are_on_loopback_unless_told_otherwise(surface: ControlSurface) -> None:
     assert parse_address("9000") == ("127.0.0.1", 9000)
     assert parse_address("[::1]:9000") == ("::1", 9000)
     with control(surface) as (osc, _), pytest.raises(InputError, match="another port"):

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from gramophone.media.errors import InputError
 from gramophone.plugins.live import LIVE_PARAMETERS
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.changes import LAYOUT, Event
+from gramophone.realtime.link.changes import LAYOUT, ChangeKind
 from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
-from gramophone.realtime.link.trace_board import Board
+from gramophone.realtime.link.trace_board import TraceBoard
 from gramophone.realtime.recorder import Recorder, take_folder
-from gramophone.realtime.recording.recorder_link import Cell, Desk, Job
+from gramophone.realtime.recording.recorder_link import RecorderCell, RecorderJob, RecorderLink
 from gramophone.realtime.recording.recording import Recording
 from gramophone.takes.automation import Move
 from gramophone.takes.header import Header
@@ -130,7 +130,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_sound(tmp_path: Path) -> Non
 
 def test_what_was_overwritten_before_it_was_read_is_silence_and_told(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    board = Board.new(context, EngineSettings(device=VirtualSettings(input=tmp_path, output=tmp_path)))
+    board = TraceBoard.new(context, EngineSettings(device=VirtualSettings(input=tmp_path, output=tmp_path)))
     sound = np.tile(noisy_tune(5.0), (1, 10))
     board.taps.input.begin(0, RATE)
     board.taps.output.begin(0, RATE)
@@ -141,15 +141,15 @@ def test_what_was_overwritten_before_it_was_read_is_silence_and_told(tmp_path: P
     for start in range(0, sound.shape[1], 1000):
         for tap in (board.taps.input, board.taps.output):
             tap.publish(tap.write(start, sound[:, start : start + 1000]), 0.0)
-    desk = Desk.new(context)
-    desk.cells[Cell.STOP] = 1.0
+    desk = RecorderLink.new(context)
+    desk.cells[RecorderCell.STOP] = 1.0
     header = Header(sample_rate=RATE, channels=2, values={"strength": 0.5})
-    job = Job(folder=tmp_path / "take", header=header, sources=(), ids=ids, start=None, state=None)
+    job = RecorderJob(folder=tmp_path / "take", header=header, sources=(), ids=ids, start=None, state=None)
     assert Recording(job, board, desk, lambda _: None).run() == ""
     take = open_take(tmp_path / "take")
     ((start, stop),) = take.header.gaps
     assert start == 0
-    assert desk.cells[Cell.LOST] == stop / RATE
+    assert desk.cells[RecorderCell.LOST] == stop / RATE
     assert 9 * RATE < stop < 14 * RATE
     dry = whole(take.dry())
     assert dry.shape == sound.shape
@@ -183,7 +183,7 @@ def test_a_device_that_comes_back_as_another_one_begins_another_take(
     rng = np.random.default_rng(0)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        board = Board.new(CONTEXT, EngineSettings(device=VirtualSettings(input=folder, output=folder)))
+        board = TraceBoard.new(CONTEXT, EngineSettings(device=VirtualSettings(input=folder, output=folder)))
         wanted: list[tuple[tuple[int, int, int, int], np.ndarray]] = []
         position = 0
         for (rate, algorithmic, buffer, device), frames in sessions:
@@ -191,7 +191,7 @@ def test_a_device_that_comes_back_as_another_one_begins_another_take(
                 tap.begin(position, rate)
             for event, number in zip(LAYOUT, (rate, 256, algorithmic, buffer, device), strict=True):
                 board.changes.add(position, event, number)
-            board.changes.add(position, Event.BEGIN, 0.0)
+            board.changes.add(position, ChangeKind.BEGIN, 0.0)
             for place, parameter in enumerate((*LIVE_PARAMETERS, MUTE)):
                 board.changes.add(position, place, parameter.default)
             sound = rng.uniform(-1.0, 1.0, (2, frames)).astype(np.float32)
@@ -202,11 +202,11 @@ def test_a_device_that_comes_back_as_another_one_begins_another_take(
             if wanted and wanted[-1][0] == layout:
                 sound = np.concatenate([wanted.pop()[1], sound], axis=1)
             wanted.append((layout, sound))
-        desk = Desk.new(CONTEXT)
-        desk.cells[Cell.STOP] = 1.0
+        desk = RecorderLink.new(CONTEXT)
+        desk.cells[RecorderCell.STOP] = 1.0
         ids = tuple(parameter.id for parameter in (*LIVE_PARAMETERS, MUTE))
         header = Header(sample_rate=RATE, channels=2, values={"strength": 0.5})
-        job = Job(folder=folder / "take", header=header, sources=(), ids=ids, start=None, state=None)
+        job = RecorderJob(folder=folder / "take", header=header, sources=(), ids=ids, start=None, state=None)
         assert Recording(job, board, desk, lambda _: None).run() == ""
         assert len(desk.takes) == len(wanted)
         for number, (path, ((rate, algorithmic, buffer, _), sound)) in enumerate(

@@ -61,16 +61,16 @@ def playing(folder: Path, *names: str, channels: int = 1, seconds: float = 120.0
 
 
 def contents(host: Host) -> dict[str, float]:
-    return {slot.name: slot.weight for slot in host.stage.slots if slot.weight}
+    return {slot.name: slot.weight for slot in host.styles.slots if slot.weight}
 
 
 def kinds(host: Host) -> list[str]:
-    return [event.kind for event in host.stage.events()]
+    return [event.kind for event in host.styles.events()]
 
 
 def test_a_set_of_styles_is_switched_mixed_and_captured(tmp_path: Path, styles: Path) -> None:
     with playing(tmp_path, "s0.style", capture_channels=(2,)) as host:
-        stage = host.stage
+        stage = host.styles
         stage.capture_begin("second")
         assert stage.capturing == "second"
         began = host.taps.input.position
@@ -120,7 +120,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_the_sound_goes_on(tmp_path:
     (styles / "broken.style").write_bytes(b"\xff" * 100)
     soundfile.write(styles / "silent.wav", np.zeros(RATE), RATE)
     with playing(tmp_path, "s0.style") as host:
-        stage = host.stage
+        stage = host.styles
         stage.folder(styles)
         for wrong in ("nothing", tmp_path / "nothing.wav", "../s0.style", "a\0b"):
             with pytest.raises(InputError, match="there is no style"):
@@ -171,9 +171,9 @@ def test_what_cannot_be_done_is_said_in_one_line_and_the_sound_goes_on(tmp_path:
 
 def test_an_engine_that_takes_over_has_the_same_styles_in_its_slots(tmp_path: Path, styles: Path) -> None:
     with playing(tmp_path, "s0.style") as host:
-        host.stage.folder(styles)
-        host.stage.switch("s3")
-        assert host.stage.wait(PATIENCE)
+        host.styles.folder(styles)
+        host.styles.switch("s3")
+        assert host.styles.wait(PATIENCE)
         supervisor = host._supervisor
         assert supervisor is not None
         while supervisor._standby is None or supervisor._standby.link.state != 1:
@@ -188,9 +188,9 @@ def test_an_engine_that_takes_over_has_the_same_styles_in_its_slots(tmp_path: Pa
             assert time.monotonic() < end
             log += host.changes()
             time.sleep(0.01)
-        slot = next(number for number, slot in enumerate(host.stage.slots) if slot.name == "s3")
+        slot = next(number for number, slot in enumerate(host.styles.slots) if slot.name == "s3")
         assert [(change.id, change.value) for change in log if change.id.startswith("slot")] == [
-            (f"slot_{slot + 1}", host.stage.slots[slot].serial)
+            (f"slot_{slot + 1}", host.styles.slots[slot].serial)
         ]
         after = None
         while after is None:
@@ -199,8 +199,8 @@ def test_an_engine_that_takes_over_has_the_same_styles_in_its_slots(tmp_path: Pa
         assert after.frame > before.frame
         assert host.taps.input.position >= after.frame
         assert contents(host) == {"s3": 1.0}
-        host.stage.switch("s1")
-        assert host.stage.wait(PATIENCE)
+        host.styles.switch("s1")
+        assert host.styles.wait(PATIENCE)
         assert contents(host) == {"s1": 1.0}
 
 
@@ -210,7 +210,7 @@ def test_styles_and_takes_wait_until_the_system_has_room_for_their_processes(
 ) -> None:
     with playing(tmp_path, "s0.style") as host:
         recorder = Recorder(host, tmp_path)
-        stage = host.stage
+        stage = host.styles
         stage.folder(styles)
         assert stage.wait(PATIENCE)
         process = stage._loader._process

@@ -57,31 +57,31 @@ def test_switching_and_capturing_do_not_click_and_the_taps_hold_what_jack_got(
     )
     with Host(settings) as host:
         jack.connect("player:out_0", "gramophone:in_0")
-        host.stage.folder(styles)
-        host.stage.capture_begin()
+        host.styles.folder(styles)
+        host.styles.capture_begin()
         names = [f"s{number}" for number in range(5)]
         # Each for a while: what they are like when nothing is switched, and so that all are ready.
         calm = 0.0
         for name in names:
-            host.stage.switch(name)
-            assert host.stage.wait(PATIENCE)
+            host.styles.switch(name)
+            assert host.styles.wait(PATIENCE)
             time.sleep(1.0)
             stop = host.taps.output.position
             calm = max(calm, steepest(host.taps.output.read(stop - RATE // 2, stop)).max())
         began = host.taps.output.position
         for number in range(10):
-            host.stage.switch(names[3 * number % 5])
+            host.styles.switch(names[3 * number % 5])
             time.sleep(0.3)
-        assert host.stage.wait(PATIENCE)
+        assert host.styles.wait(PATIENCE)
         busy = host.taps.output.read(began, host.taps.output.position)
         seen = host.snapshot()
         if not seen.deadlines_missed and not seen.ring_empty:
             # Noise has outliers of its own; a click of a tenth of full scale would be ten times as steep.
             assert steepest(busy).max() < 2.0 * calm
         assert np.abs(busy).max() > 0.01
-        path = host.stage.capture_end("room")
-        assert host.stage.wait(PATIENCE)
-        assert [slot.name for slot in host.stage.slots if slot.weight] == ["room"]
+        path = host.styles.capture_end("room")
+        assert host.styles.wait(PATIENCE)
+        assert [slot.name for slot in host.styles.slots if slot.weight] == ["room"]
         began = host.taps.output.position
         recorded = jack.record("gramophone:out_0", seconds=1)[0]
         tapped = host.taps.output.read(began, host.taps.output.position)[0]

@@ -8,7 +8,7 @@ from gramophone.media.errors import InputError
 from gramophone.plugins.live import LIVE_PARAMETERS
 from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.preset import PresetFolder
-from gramophone.realtime.control.control_surface import Surface
+from gramophone.realtime.control.control_surface import ControlSurface
 
 
 class Knobs:
@@ -47,9 +47,9 @@ def pressed() -> list[bool]:
 
 
 @pytest.fixture
-def surface(tmp_path: Path, mixture: Mixture, pressed: list[bool]) -> Iterator[Surface]:
+def surface(tmp_path: Path, mixture: Mixture, pressed: list[bool]) -> Iterator[ControlSurface]:
     folder = PresetFolder(tmp_path, LIVE_PARAMETERS)
-    made = Surface(Knobs(), presets=folder, actions={"capture": pressed.append}, mixture=mixture)
+    made = ControlSurface(Knobs(), presets=folder, actions={"capture": pressed.append}, mixture=mixture)
     yield made
     made.close()
 
@@ -61,7 +61,7 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.002)
 
 
-def test_switches_turn_over_or_are_held(surface: Surface) -> None:
+def test_switches_turn_over_or_are_held(surface: ControlSurface) -> None:
     for down in (True, False, True, True, False):
         surface.press("freeze", down)
     assert surface.get("freeze") == 1.0
@@ -74,17 +74,17 @@ def test_switches_turn_over_or_are_held(surface: Surface) -> None:
 @pytest.mark.parametrize(
     "error", [InputError("no"), OSError(28, "full"), ValueError("\udce9"), KeyError("x")], ids=repr
 )
-def test_what_fails_is_told_and_what_follows_is_done(surface: Surface, error: Exception) -> None:
+def test_what_fails_is_told_and_what_follows_is_done(surface: ControlSurface, error: Exception) -> None:
     def fail() -> None:
         raise error
 
     surface.later(fail)
-    surface.later(lambda: surface.tell("done"))
+    surface.later(lambda: surface.notify("done"))
     until(lambda: surface.news() and surface.news()[-1][1] == "done")
     assert surface.news()[0][1].startswith("error: ")
 
 
-def test_panic_does_not_wait_for_anything(surface: Surface) -> None:
+def test_panic_does_not_wait_for_anything(surface: ControlSurface) -> None:
     surface.later(lambda: time.sleep(0.5))
     surface.press("panic", True)
     assert surface.get("bypass") == 1.0
@@ -93,7 +93,9 @@ def test_panic_does_not_wait_for_anything(surface: Surface) -> None:
     assert surface.get("bypass") == 0.0
 
 
-def test_triggers_come_in_order_and_only_those_that_are_there(surface: Surface, pressed: list[bool]) -> None:
+def test_triggers_come_in_order_and_only_those_that_are_there(
+    surface: ControlSurface, pressed: list[bool]
+) -> None:
     for down in (True, False, True, False):
         surface.press("capture", down)
     until(lambda: pressed == [True, False, True, False])
@@ -104,7 +106,7 @@ def test_triggers_come_in_order_and_only_those_that_are_there(surface: Surface, 
             surface.press(target, True)
 
 
-def test_presets_bring_back_knobs_and_styles_by_name(surface: Surface, mixture: Mixture) -> None:
+def test_presets_bring_back_knobs_and_styles_by_name(surface: ControlSurface, mixture: Mixture) -> None:
     surface.set("mix", 0.25)
     surface.set("style_1", 0.5)
     surface.store("calm")
@@ -120,7 +122,7 @@ def test_presets_bring_back_knobs_and_styles_by_name(surface: Surface, mixture: 
 
 
 def test_what_goes_wrong_is_told_and_the_next_is_done(
-    surface: Surface, pressed: list[bool], mixture: Mixture
+    surface: ControlSurface, pressed: list[bool], mixture: Mixture
 ) -> None:
     mixture.heard = {"gone": 1.0}
     surface.store("old")

@@ -54,13 +54,13 @@ def test_a_take_from_jack_is_what_was_heard(jack: Any, tmp_path: Path) -> None:
         for channel in (0, 1):
             jack.connect(f"player:out_{channel}", f"gramophone:in_{channel}")
         # What is to be recorded begins amid the sound, with a style that the engine was not started with.
-        host.stage.load(second)
-        assert host.stage.wait(2 * _PATIENCE), host.stage.slots
+        host.styles.load(second)
+        assert host.styles.wait(2 * _PATIENCE), host.styles.slots
         folder = recorder.start()
-        host.stage.switch(third)
+        host.styles.switch(third)
         end = time.monotonic() + _PATIENCE
-        while recorder.status.seconds < 2.0 or host.stage.current != "rumble":
-            assert time.monotonic() < end, host.stage.slots
+        while recorder.status.seconds < 2.0 or host.styles.current != "rumble":
+            assert time.monotonic() < end, host.styles.slots
             host.set("strength", rng.uniform(0.3, 1.0))
             host.set("gain", rng.uniform(-6.0, 6.0))
             time.sleep(0.02)
@@ -86,10 +86,10 @@ def test_a_server_that_comes_back_at_another_rate_begins_another_take(jack: Any,
     recorder = Recorder(host, tmp_path, take=tmp_path / "take", whole=True)
     with host:
         recorder.start()
-        host.stage.switch(second)
-        assert host.stage.wait(_PATIENCE), host.stage.slots
-        host.stage.captures = tmp_path
-        host.stage.capture_begin()
+        host.styles.switch(second)
+        assert host.styles.wait(_PATIENCE), host.styles.slots
+        host.styles.captures = tmp_path
+        host.styles.capture_begin()
         jack.stop()
         jack.sample_rate = 96_000
         jack.start()
@@ -101,11 +101,11 @@ def test_a_server_that_comes_back_at_another_rate_begins_another_take(jack: Any,
             assert time.monotonic() < end, recorder.status
             time.sleep(0.05)
         # The style that was loaded on stage is made ready for the new rate, and heard again.
-        assert host.stage.wait(_PATIENCE), host.stage.slots
-        assert host.stage.current == "hum"
-        captured = host.stage.capture_end("captured")
-        assert host.stage.wait(_PATIENCE), host.stage.slots
-        assert host.stage.current == "captured"
+        assert host.styles.wait(_PATIENCE), host.styles.slots
+        assert host.styles.current == "hum"
+        captured = host.styles.capture_end("captured")
+        assert host.styles.wait(_PATIENCE), host.styles.slots
+        assert host.styles.current == "captured"
         status = recorder.stop()
         assert status.error == ""
     before, after = (open_take(folder) for folder in status.takes)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.changes import LAYOUT, Change, ChangeLog, ChangeReader, Event
+from gramophone.realtime.link.changes import LAYOUT, Change, ChangeKind, ChangeLog, ChangeReader
 from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
 from gramophone.realtime.link.taps import OverwrittenError, Tap
 from tests.realtime import trial_chains
@@ -63,9 +63,9 @@ def test_readers_of_the_log_have_places_of_their_own_and_know_what_they_missed()
     log = ChangeLog.new(CONTEXT)
     early = ChangeReader(log, ["gain", "mix"])
     log.add(10, 1, 0.25)
-    log.add(20, Event.SLOT - 2, 7.0)
+    log.add(20, ChangeKind.SLOT - 2, 7.0)
     late = ChangeReader(log, ["gain", "mix"])
-    log.add(30, Event.BEGIN, 0.0)
+    log.add(30, ChangeKind.BEGIN, 0.0)
     assert early.read() == [Change(10, "mix", 0.25), Change(20, "slot_3", 7.0), Change(30, "begin", 0.0)]
     assert late.read() == [Change(30, "begin", 0.0)]
     assert early.read() == []

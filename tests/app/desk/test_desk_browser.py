@@ -18,7 +18,7 @@ import soundfile
 
 from gramophone.app import demo_sounds
 from gramophone.app.desk.server import DeskSettings
-from gramophone.app.live.controls import Controls, Hands
+from gramophone.app.live.controls import ControlOptions, LiveControls
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
 
@@ -62,7 +62,7 @@ def knobs(jack: Any) -> Iterator[Any]:  # noqa: ARG001 - the server first
 
 
 class Session:
-    def __init__(self, host: Host, hands: Hands, folder: Path) -> None:
+    def __init__(self, host: Host, hands: LiveControls, folder: Path) -> None:
         self.host, self.hands, self.folder = host, hands, folder
 
     @property
@@ -77,11 +77,11 @@ def session(jack: Any, knobs: Any, styles: Path, tmp_path: Path) -> Iterator[Ses
     jack.play(sound)
     device = DeviceSettings(input="system, JACK", output="system, JACK")
     host = Host(EngineSettings(device=device, styles=(styles / "water.wav",), latency="high"))
-    controls = Controls(
+    controls = ControlOptions(
         port="knobs", midi_api="jack", map_path=tmp_path / "map.json", desk=DeskSettings(port=0),
         folder=styles, takes=tmp_path / "takes",
     )  # fmt: skip
-    with Hands(host, host.settings, controls) as hands, host:
+    with LiveControls(host, host.settings, controls) as hands, host:
         for channel in range(2):
             jack.connect(f"player:out_{channel}", f"gramophone:in_{channel}")
         yield Session(host, hands, tmp_path)
@@ -245,7 +245,7 @@ def learning(browser: Any, session: Session, knobs: Any) -> None:
 
 def capturing(browser: Any, session: Session) -> float:
     """Capture what is playing; return the seconds from the release to the style that is heard."""
-    stage = session.host.stage
+    stage = session.host.styles
     listed = set(stage.names)
     browser.press("#capture")
     browser.wait("document.querySelector('#capture').classList.contains('down')")

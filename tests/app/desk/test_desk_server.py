@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gramophone.app.desk.commands import Commands
 from gramophone.app.desk.server import Desk, DeskSettings
-from gramophone.app.performance.control_router import Performance, starting_map
+from gramophone.app.performance.control_router import ControlRouter, starting_map
 from gramophone.media.errors import InputError
 from gramophone.plugins.live import LIVE_PARAMETERS
 from gramophone.realtime.host import Host
@@ -26,11 +26,11 @@ SETTINGS = EngineSettings(device=VirtualSettings(input=Path("none.wav"), output=
 
 
 @pytest.fixture
-def performance(tmp_path: Path) -> Iterator[Performance]:
+def performance(tmp_path: Path) -> Iterator[ControlRouter]:
     # A host that is never started has all of its parameters, and no engine.
     host = Host(SETTINGS)
     midi, _ = starting_map(host.parameters, (), None)
-    made = Performance(host, midi=midi, map_path=tmp_path / "map.json", presets=tmp_path / "presets")
+    made = ControlRouter(host, midi=midi, map_path=tmp_path / "map.json", presets=tmp_path / "presets")
     yield made
     made.close()
 
@@ -41,7 +41,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("guarded")
     host = Host(SETTINGS)
     midi, _ = starting_map(host.parameters, (), None)
-    made = Performance(host, midi=midi, map_path=None, presets=folder / "presets")
+    made = ControlRouter(host, midi=midi, map_path=None, presets=folder / "presets")
     desk = Desk(made, host, DeskSettings(port=0, token="secret"), Commands(made))
     yield desk
     desk.close()
@@ -49,7 +49,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def serve(performance: Performance) -> Iterator[Callable[..., Desk]]:
+def serve(performance: ControlRouter) -> Iterator[Callable[..., Desk]]:
     opened: list[Desk] = []
 
     def start(**options: Any) -> Desk:
@@ -119,7 +119,7 @@ def test_the_page_and_its_parts_are_served_and_nothing_else(serve: Callable[...,
 
 
 def test_a_page_learns_of_every_parameter_and_turns_each(
-    serve: Callable[..., Desk], performance: Performance
+    serve: Callable[..., Desk], performance: ControlRouter
 ) -> None:
     async def talk(page: Page) -> None:
         hello = await page.hear("hello")
@@ -136,13 +136,13 @@ def test_a_page_learns_of_every_parameter_and_turns_each(
     visit(serve(), talk)
 
 
-def test_what_others_turn_is_seen(serve: Callable[..., Desk], performance: Performance) -> None:
+def test_what_others_turn_is_seen(serve: Callable[..., Desk], performance: ControlRouter) -> None:
     async def talk(page: Page) -> None:
         await page.hear("hello")
         performance.surface.set("mix", 0.25)
         found = await page.hear("values", lambda now: now["v"].get("mix", [1.0])[0] == 0.25)
         assert found["v"]["mix"] == [0.25, "25 %"]
-        performance.hear([0xB0, 64, 127])
+        performance.handle_midi([0xB0, 64, 127])
         found = await page.hear("values", lambda now: now["v"].get("freeze", [0])[0] == 1.0)
         assert found["v"]["freeze"] == [1.0, "on"]
 
@@ -150,13 +150,13 @@ def test_what_others_turn_is_seen(serve: Callable[..., Desk], performance: Perfo
 
 
 def test_learning_editing_and_forgetting(
-    serve: Callable[..., Desk], performance: Performance, tmp_path: Path
+    serve: Callable[..., Desk], performance: ControlRouter, tmp_path: Path
 ) -> None:
     async def talk(page: Page) -> None:
         await page.say(do="learn", on=True)
         await page.say(do="touch", target="strength")
         await page.hear("learning", lambda now: now["target"] == "strength")
-        performance.hear([0xB0, 21, 64])
+        performance.handle_midi([0xB0, 21, 64])
         learnt = await page.hear("map", lambda now: any(one["control"] == "CC 21" for one in now["items"]))
         place = next(n for n, one in enumerate(learnt["items"]) if one["control"] == "CC 21")
         entry = {
@@ -170,7 +170,7 @@ def test_learning_editing_and_forgetting(
         await page.hear("map", lambda now: any(one["entry"] == entry for one in now["items"]))
         await page.say(do="learn", on=False)
         await page.hear("learning", lambda now: not now["on"])
-        performance.hear([0xB0, 21, 127])
+        performance.handle_midi([0xB0, 21, 127])
         assert performance.surface.get("strength") == 0.5
         await page.say(do="forget", place=place)
         await page.hear("map", lambda now: all(one["control"] != "CC 21" for one in now["items"]))
@@ -200,7 +200,7 @@ def test_presets_are_saved_recalled_and_deleted(serve: Callable[..., Desk]) -> N
 def test_what_a_page_holds_is_let_go_when_it_leaves(tmp_path: Path) -> None:
     host, held = Host(SETTINGS), []
     midi, _ = starting_map(host.parameters, (), None)
-    performance = Performance(
+    performance = ControlRouter(
         host, midi=midi, map_path=None, presets=tmp_path, actions={"capture": held.append}
     )
     desk = Desk(performance, host, DeskSettings(port=0), Commands(performance))
@@ -235,22 +235,24 @@ ASKED = st.builds(
 
 
 @pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performance]:
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlRouter]:
     host = Host(SETTINGS)
     midi, _ = starting_map(host.parameters, (), None)
-    made = Performance(host, midi=midi, map_path=None, presets=tmp_path_factory.mktemp("fuzz"))
+    made = ControlRouter(host, midi=midi, map_path=None, presets=tmp_path_factory.mktemp("fuzz"))
     yield made
     made.close()
 
 
 @given(asked=st.lists(ASKED | JSON, max_size=4))
-def test_no_message_upsets_it_or_takes_a_knob_out_of_its_range(fuzzed: Performance, asked: list[Any]) -> None:
+def test_no_message_upsets_it_or_takes_a_knob_out_of_its_range(
+    fuzzed: ControlRouter, asked: list[Any]
+) -> None:
     commands = Commands(fuzzed)
     for message in asked:
         if not isinstance(message, dict):
             continue
         try:
-            slow = commands.obey(message, set())
+            slow = commands.handle(message, set())
             if slow is not None:
                 slow()
         except InputError as error:
@@ -367,7 +369,7 @@ def test_pages_from_elsewhere_reach_nothing(serve: Callable[..., Desk]) -> None:
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(
-    serve: Callable[..., Desk], performance: Performance
+    serve: Callable[..., Desk], performance: ControlRouter
 ) -> None:
     port = int(serve().address.rpartition(":")[2])
     with pytest.raises(InputError, match="--desk-port") as refusal:
