@@ -6,7 +6,7 @@
 >>> output = gramophone.stylize(content.T, rate, rain, recipe="transport", strength=0.8)
 
 Samples are NumPy arrays, [samples] or [channels, samples], full scale -1 to 1; rates are in Hz. What the user
-can mend is raised as :class:`InputError`, a ``ValueError`` with a one-line message.
+can mend is raised as `InputError`, a `ValueError` with a one-line message.
 
 Whatever the caller has set in PyTorch and NumPy (gradients, inference mode, default dtype and device, ...) changes
 nothing, and is left as it was. In a process that was forked, PyTorch computes in one thread from the first call on,

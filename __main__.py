@@ -1,4 +1,4 @@
-"""The command ``gramophone``, also as ``python -m gramophone``. Ctrl-C ends it from the first moment on."""
+"""The command `gramophone`, also as `python -m gramophone`. Ctrl-C ends it from the first moment on."""
 
 import signal
 

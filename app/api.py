@@ -1,4 +1,4 @@
-"""The functions of the public API. Users import them from ``gramophone``."""
+"""The functions of the public API. Users import them from `gramophone`."""
 
 from __future__ import annotations
 
@@ -39,39 +39,29 @@ def stylize(
 ) -> Samples:
     """Play a sound in a style.
 
-    Parameters
-    ----------
-    content : array [samples] or [channels, samples]
-        Full scale -1 to 1, finite, not silent, longer than one STFT frame.
-    sample_rate : int
-        Of the content, in Hz. The style may have another one.
-    style : Style or path
-        What :func:`load_style` returns, or the name of a sound file or of a ``.style`` file.
-    recipe : str
-        A name in :func:`recipes`. "gramophone" is the best, "transport" the fastest.
-    strength : float, 0 to 1
-        How far to go: 0 gives the content back, 1 goes all the way.
-    steps : int, optional
-        Optimiser steps, in place of the recipe's own number.
-    seed : int
-        Of everything random. The same seed on the same machine gives the same samples.
-    device : "auto", "cpu" or "cuda"
-    settings : mapping, optional
-        Settings of the recipe to replace, by key: ``recipes()[name].describe()`` lists them.
-    local : float, optional
-        Seconds over which the content's statistics are taken, so that they move with the music, 0.5 to 3600; by
-        default the sound is taken as a whole, and what is quiet in it stays quiet. For "gramophone" and "transport".
-    progress : callable, optional
-        Called now and then with a ``Progress``: stage, step, steps, loss, fraction of the whole job (0 to 1).
+    Args:
+        content: array [samples] or [channels, samples]. Full scale -1 to 1, finite, not silent, longer than one STFT
+            frame.
+        sample_rate: int. Of the content, in Hz. The style may have another one.
+        style: Style or path. What `load_style` returns, or the name of a sound file or of a `.style` file.
+        recipe: str. A name in `recipes`. "gramophone" is the best, "transport" the fastest.
+        strength: float, 0 to 1. How far to go: 0 gives the content back, 1 goes all the way.
+        steps: int, optional. Optimiser steps, in place of the recipe's own number.
+        seed: int. Of everything random. The same seed on the same machine gives the same samples.
+        device: "auto", "cpu" or "cuda"
+        settings: mapping, optional. Settings of the recipe to replace, by key: `recipes()[name].describe()` lists
+            them.
+        local: float, optional. Seconds over which the content's statistics are taken, so that they move with the
+            music, 0.5 to 3600; by default the sound is taken as a whole, and what is quiet in it stays quiet. For
+            "gramophone" and "transport".
+        progress: callable, optional. Called now and then with a `Progress`: stage, step, steps, loss, fraction of the
+            whole job (0 to 1).
 
-    Returns
-    -------
-    float64 array of the content's shape, at the content's rate and loudness, true peak at most -1 dBFS.
+    Returns:
+        float64 array of the content's shape, at the content's rate and loudness, true peak at most -1 dBFS.
 
-    Raises
-    ------
-    InputError
-        Anything above that is not so.
+    Raises:
+        InputError: Anything above that is not so.
     """
     from ..models.style import Style, load_style
     from ..offline.render.render import LONGEST_LOCAL, SHORTEST_LOCAL, render
@@ -110,22 +100,17 @@ def style_distance(
     The statistics (Gram matrices) of the audio are compared on random networks that no recipe optimises
     against.
 
-    Parameters
-    ----------
-    content, output : array [samples] or [channels, samples]
-    style : Style, or an array at the same rate as the others
-    sample_rate : int
-        In Hz.
+    Args:
+        content, output: array [samples] or [channels, samples]
+        style: Style, or an array at the same rate as the others
+        sample_rate: int. In Hz.
 
-    Returns
-    -------
-    StyleDistance with ``raw`` and ``centred``: 0 means the style's own statistics, 1 that nothing happened.
-    An equaliser alone lowers raw a long way, but not centred.
+    Returns:
+        StyleDistance with `raw` and `centred`: 0 means the style's own statistics, 1 that nothing happened. An
+        equaliser alone lowers raw a long way, but not centred.
 
-    Raises
-    ------
-    InputError
-        One of the three is silent, empty or not finite.
+    Raises:
+        InputError: One of the three is silent, empty or not finite.
     """
     from ..models.measures import style_distance as distance
     from ..models.style import Style
@@ -148,23 +133,17 @@ def style_distance(
 def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> ContentKept:
     """Measure how much of what happens in the content still happens in an output.
 
-    Parameters
-    ----------
-    content, output : array [samples] or [channels, samples]
-        Aligned in time; the longer one is cut.
-    sample_rate : int
-        In Hz.
+    Args:
+        content, output: array [samples] or [channels, samples]. Aligned in time; the longer one is cut.
+        sample_rate: int. In Hz.
 
-    Returns
-    -------
-    ContentKept with ``onset`` (attacks), ``energy`` (loudness over time), ``mel`` (spectrum over time, after the
-    best equaliser), each a correlation from -1 to 1; ``pitch``, the share of notes kept, or None where the
-    content has no pitch; and ``overall``, the mean of the first three. 1 means kept, 0 unrelated.
+    Returns:
+        ContentKept with `onset` (attacks), `energy` (loudness over time), `mel` (spectrum over time, after the best
+        equaliser), each a correlation from -1 to 1; `pitch`, the share of notes kept, or None where the content has
+        no pitch; and `overall`, the mean of the first three. 1 means kept, 0 unrelated.
 
-    Raises
-    ------
-    InputError
-        One of the two is empty or not finite.
+    Raises:
+        InputError: One of the two is empty or not finite.
     """
     from ..models.measures import content_kept as measure
 
@@ -174,7 +153,7 @@ def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> Con
 
 
 def recipes() -> dict[str, Recipe]:
-    """Return the recipes by name. A recipe has ``summary``, ``paper``, ``settings()`` and ``describe()``."""
+    """Return the recipes by name. A recipe has `summary`, `paper`, `settings()` and `describe()`."""
     from ..offline.recipes.registry import RECIPES
 
     return dict(RECIPES)

@@ -32,10 +32,8 @@ class Result:
 def find_take(folder: Path) -> Path:
     """Return the folder of a take, where `folder` is one or holds exactly one.
 
-    Raises
-    ------
-    InputError
-        It holds several, and which they are; or none.
+    Raises:
+        InputError: It holds several, and which they are; or none.
     """
     if (folder / HEADER).exists() or not folder.is_dir():
         return folder
@@ -60,19 +58,17 @@ def bounce_file(
 ) -> Result:
     """Bounce a take to a sound file.
 
-    Parameters
-    ----------
-    folder : of the take, or one that holds a single take
-    output : the extension says the format; WAV, FLAC and AIFF get 24 bits
-    quality : "full" renders offline with the same moves, "live" plays the live chain again
-    recipe, seed, device : of full quality; see ``gramophone render``
-    overwrite : whether `output` may be replaced
-    progress : called now and then
+    Args:
+        folder: of the take, or one that holds a single take
+        output: the extension says the format; WAV, FLAC and AIFF get 24 bits
+        quality: "full" renders offline with the same moves, "live" plays the live chain again
+        recipe, seed, device: of full quality; see `gramophone render`
+        overwrite: whether `output` may be replaced
+        progress: called now and then
 
-    Raises
-    ------
-    InputError
-        The take is damaged, the output cannot be written, another run is making it, or an option is unknown.
+    Raises:
+        InputError: The take is damaged, the output cannot be written, another run is making it, or an option is
+            unknown.
     """
     from ..media.audiofile import check_encodable, write_audio
     from ..media.claims import claimed

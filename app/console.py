@@ -104,12 +104,9 @@ def show_trace(trace: str) -> None:
 class Faults:
     """Says one line a second at most, and with the next line how many there were in between; for any thread.
 
-    Parameters
-    ----------
-    tell
-        prints a line
-    seconds
-        from one line to the next
+    Args:
+        tell: prints a line
+        seconds: from one line to the next
     """
 
     def __init__(self, tell: Callable[[str], object], *, seconds: float = _FAULT_SECONDS) -> None:

@@ -30,16 +30,12 @@ _TUNE = (
 def plucked_strings(sample_rate: int = SAMPLE_RATE, *, seed: int = 0) -> Samples:
     """Return the demo's content: a plucked tune over bass, chords and a soft tap, 8 s.
 
-    Parameters
-    ----------
-    sample_rate : int
-        In Hz, 8000 or more.
-    seed : int
-        Of the strings' excitation, of the timing and of the touch.
+    Args:
+        sample_rate: int. In Hz, 8000 or more.
+        seed: int. Of the strings' excitation, of the timing and of the touch.
 
-    Returns
-    -------
-    samples [2, 8 * sample_rate], peak 0.7
+    Returns:
+        samples [2, 8 * sample_rate], peak 0.7
     """
     rng = np.random.default_rng(seed)
     out = np.zeros((2, round(SECONDS * sample_rate)))
@@ -69,16 +65,12 @@ def bubbling_water(sample_rate: int = SAMPLE_RATE, *, seed: int = 1) -> Samples:
     A bubble of radius r metres rings at 3 / r Hz and dies away at 0.13 / r + 0.0072 r^(-3/2) per second
     (Minnaert 1933; van den Doel 2005); its pitch rises as it nears the surface.
 
-    Parameters
-    ----------
-    sample_rate : int
-        In Hz, 8000 or more.
-    seed : int
-        Of when, where, how large and how loud the bubbles are.
+    Args:
+        sample_rate: int. In Hz, 8000 or more.
+        seed: int. Of when, where, how large and how loud the bubbles are.
 
-    Returns
-    -------
-    samples [2, 8 * sample_rate], peak 0.7
+    Returns:
+        samples [2, 8 * sample_rate], peak 0.7
     """
     rng = np.random.default_rng(seed)
     length = round(SECONDS * sample_rate)

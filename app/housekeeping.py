@@ -17,12 +17,9 @@ _FIRST_REST, _LONGEST_REST = 1.0, 60.0
 class Task(Generic[P, T]):
     """A job that fails alone: that is told, once until the job has worked again, and it is tried again a while later.
 
-    Parameters
-    ----------
-    name
-        what it is, for the message: "the display"
-    job
-        what is to be done; whatever it raises is told
+    Args:
+        name: what it is, for the message: "the display"
+        job: what is to be done; whatever it raises is told
     """
 
     def __init__(self, name: str, job: Callable[P, T]) -> None:

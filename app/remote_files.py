@@ -21,11 +21,9 @@ def local_files(
 
     The output is brought to its address when the block ends without an exception; a path is only yielded.
 
-    Raises
-    ------
-    InputError
-        If an input cannot be fetched, or the output not delivered (it is kept on this machine then), or its place is
-        taken (without `overwrite`). Where it can be known, before anything is fetched.
+    Raises:
+        InputError: If an input cannot be fetched, or the output not delivered (it is kept on this machine then), or
+            its place is taken (without `overwrite`). Where it can be known, before anything is fetched.
     """
     path = addresses.as_local(output)
     if path is None:

@@ -36,16 +36,13 @@ def write(
 ) -> None:
     """Write the report of a rendering.
 
-    Parameters
-    ----------
-    content : [channels, samples] at the rendering's rate
-    rows : the scores to show
-    names : of content and output
+    Args:
+        content: [channels, samples] at the rendering's rate
+        rows: the scores to show
+        names: of content and output
 
-    Raises
-    ------
-    InputError
-        `path` exists (without overwrite) or cannot be written.
+    Raises:
+        InputError: `path` exists (without overwrite) or cannot be written.
     """
     from ..offline.report.report import Report, ReportSound, write_report
 

@@ -37,20 +37,16 @@ def measure(
 ) -> "list[Row]":
     """Measure outputs, then (if asked) what any user can do without this program, then the floor.
 
-    Parameters
-    ----------
-    content, style, outputs : [channels, samples]
-        Content and outputs at `sample_rate` Hz, the style at `style_rate` Hz.
-    stage : called with what is being done now
+    Args:
+        content, style, outputs: [channels, samples]. Content and outputs at `sample_rate` Hz, the style at
+            `style_rate` Hz.
+        stage: called with what is being done now
 
-    Returns
-    -------
-    One row each; the rows of `outputs` are highlighted.
+    Returns:
+        One row each; the rows of `outputs` are highlighted.
 
-    Raises
-    ------
-    InputError
-        One of the sounds is silent.
+    Raises:
+        InputError: One of the sounds is silent.
     """
     stage("loading")
     from ..media.audiofile import resample

@@ -27,10 +27,9 @@ def find_chromium() -> str | None:
 class Browser:
     """One page. Coordinates are CSS pixels.
 
-    Parameters
-    ----------
-    program : of the browser, see :func:`find_chromium`
-    folder : for its profile; empty
+    Args:
+        program: of the browser, see `find_chromium`
+        folder: for its profile; empty
     """
 
     def __init__(self, program: str, folder: Path) -> None:

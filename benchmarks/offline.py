@@ -110,10 +110,9 @@ Ratios = dict[tuple[str, str, bool], float | None]
 def measure(name: str) -> Ratios:
     """Print one pair's table.
 
-    Returns
-    -------
-    By recipe, rival and whether it is at the recipe's own settings, how many times sooner; None where no setting, or
-    not its own, comes as far.
+    Returns:
+        By recipe, rival and whether it is at the recipe's own settings, how many times sooner; None where no setting,
+        or not its own, comes as far.
     """
     pair = load_pair(name)
     track = Track(pair)

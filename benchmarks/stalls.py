@@ -26,10 +26,9 @@ _LATE = 0.001
 class Stalls:
     """What was seen; complete when the watch is over.
 
-    Attributes
-    ----------
-    watched : whether anything was
-    seen : when (as ``time.monotonic`` tells it) and for how many seconds a core stood still
+    Attributes:
+        watched: whether anything was
+        seen: when (as `time.monotonic` tells it) and for how many seconds a core stood still
     """
 
     watched: bool = False

@@ -41,7 +41,7 @@ def mean(rows: Sequence[Row], columns: Sequence[str]) -> Row:
 
 
 def save(name: str, results: Mapping[str, Mapping[str, Row]], columns: Sequence[str]) -> None:
-    """Keep rows by pair and output in ``docs/measurements/NAME.csv``, and draw the page anew."""
+    """Keep rows by pair and output in `docs/measurements/NAME.csv`, and draw the page anew."""
     with (FOLDER / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["pair", "output", *columns])
@@ -52,7 +52,7 @@ def save(name: str, results: Mapping[str, Mapping[str, Row]], columns: Sequence[
 
 
 def drawn(page: str) -> str:
-    """The page with each of its tables taken from its file: ``<!-- FILE.csv: PAIR -->`` to ``<!-- end -->``."""
+    """The page with each of its tables taken from its file: `<!-- FILE.csv: PAIR -->` to `<!-- end -->`."""
 
     def fill(found: re.Match[str]) -> str:
         head, name, pair, end = found.groups()

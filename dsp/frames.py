@@ -1,12 +1,12 @@
 """Frames of sound, block by block: the STFT, its inverse, and the gradients of both, in memory that can be bounded.
 
-:func:`dsp.stft.stft` and :func:`dsp.stft.istft` take a whole sound. Here the same transforms are taken of any run of
+`dsp.stft.stft` and `dsp.stft.istft` take a whole sound. Here the same transforms are taken of any run of
 frames, with time before frequency in memory, as the FFT writes it, and their adjoints (the transposes of the linear
 maps, which carry gradients backwards) are spelt out: an inverse transform followed by a forward one costs four FFTs
 per frame and step, and nothing else has to be kept.
 
-Sample positions are counted in the sound: frame t is centred on sample ``t * hop`` and covers the ``n_fft`` samples
-from ``t * hop - n_fft // 2`` on.
+Sample positions are counted in the sound: frame t is centred on sample `t * hop` and covers the `n_fft` samples
+from `t * hop - n_fft // 2` on.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ Change = Callable[[int, int, int, Tensor], Tensor]
 class Framing:
     """The frames of a sound of a given length.
 
-    Parameters
-    ----------
-    n_fft, hop : as in :func:`dsp.stft.stft`
-    length : samples of the whole sound
-    device : where everything is computed
+    Args:
+        n_fft, hop: as in `dsp.stft.stft`
+        length: samples of the whole sound
+        device: where everything is computed
     """
 
     def __init__(self, n_fft: int, hop: int, length: int, *, device: torch.device) -> None:
@@ -52,13 +51,13 @@ class Framing:
         return first * self.hop - half, (last - 1) * self.hop - half + self.n_fft
 
     def analyse(self, samples: Tensor) -> Tensor:
-        """STFT [channels, frames, bins] of samples [channels, n] that frames cover exactly, see :meth:`span`."""
+        """STFT [channels, frames, bins] of samples [channels, n] that frames cover exactly, see `span`."""
         return self._forward(samples, 4.0 / self.n_fft)
 
     def analyse_adjoint(self, slope: Tensor) -> Tensor:
         """Gradient of samples [channels, n], from that of their STFT [channels, frames, bins]; `slope` is spoilt.
 
-        With the real parts of all bins added up, ``d/dx_j = s w_j Σ_k Re(G_k e^{iω_k j})``, k from 0 to n_fft / 2.
+        With the real parts of all bins added up, `d/dx_j = s w_j Σ_k Re(G_k e^{iω_k j})`, k from 0 to n_fft / 2.
         The inverse real FFT counts the bins between the first and the last twice, for their mirrored twins.
         """
         slope[..., 0] *= 2.0
@@ -74,14 +73,13 @@ class Framing:
         return samples.div_(self._weight(first, spectrum.shape[1]))
 
     def changed(self, samples: Tensor, first: int, change: Change) -> Tensor:
-        """:meth:`synthesise` of what `change` makes of the STFT of samples [channels, n], without keeping any of it.
+        """`synthesise` of what `change` makes of the STFT of samples [channels, n], without keeping any of it.
 
-        Parameters
-        ----------
-        samples : covered exactly by frames from `first` on
-        first : of the whole sound's frames
-        change : called with channel, first and last frame (from 0) and their spectrum, for a few frames at a time, so
-            that what is computed of them stays in the processor's cache
+        Args:
+            samples: covered exactly by frames from `first` on
+            first: of the whole sound's frames
+            change: called with channel, first and last frame (from 0) and their spectrum, for a few frames at a time,
+                so that what is computed of them stays in the processor's cache
         """
         views = samples.unfold(-1, self.n_fft, self.hop)
         channels, frames = views.shape[:2]

@@ -20,12 +20,9 @@ REFERENCE_LUFS = -23.0
 def loudness(samples: Samples, sample_rate: int) -> float:
     """Return the integrated loudness (BS.1770-4) in LUFS; -inf for silence or no samples.
 
-    Parameters
-    ----------
-    samples
-        [channels, samples], see :class:`dsp.meters.LoudnessMeter`.
-    sample_rate
-        Hz.
+    Args:
+        samples: [channels, samples], see `dsp.meters.LoudnessMeter`.
+        sample_rate: Hz.
     """
     meter = LoudnessMeter(samples.shape[0], sample_rate)
     meter.feed(samples)
@@ -77,12 +74,10 @@ def limit(
 ) -> Samples:
     """Return `samples` [channels, samples] with their true peak held at the ceiling; no delay.
 
-    What already fits is returned as it is, the same array. See :class:`dsp.mastering.TrackLimiter` for the times.
+    What already fits is returned as it is, the same array. See `dsp.mastering.TrackLimiter` for the times.
 
-    Parameters
-    ----------
-    ceiling_db
-        Largest true peak, dBFS.
+    Args:
+        ceiling_db: Largest true peak, dBFS.
     """
     ceiling = 10.0 ** (ceiling_db / 20.0)
     if not samples.size or true_peak(samples, sample_rate) <= ceiling:

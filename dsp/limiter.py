@@ -29,18 +29,15 @@ def limiter_state() -> Tensor:
 def limit_block(block: Tensor, state: Tensor, ceiling: Tensor, release: float) -> tuple[Tensor, Tensor, bool]:
     """Hold one block under the ceiling; the same samples in whatever blocks they come.
 
-    Parameters
-    ----------
-    block : Tensor [channels, n], finite, n at least 1
-    state : Tensor [1] float64, from :func:`limiter_state` or the call before
-    ceiling : Tensor [] or [n] of the block's type, linear, above 0; a moving one is followed sample by sample
-    release : samples in which the reduction falls by 8.7 dB; above 0
+    Args:
+        block: Tensor [channels, n], finite, n at least 1
+        state: Tensor [1] float64, from `limiter_state` or the call before
+        ceiling: Tensor [] or [n] of the block's type, linear, above 0; a moving one is followed sample by sample
+        release: samples in which the reduction falls by 8.7 dB; above 0
 
-    Returns
-    -------
-    Tensor [channels, n], the same object as `block` where nothing stood over the ceiling
-    Tensor [1] float64, the state for the next block
-    bool, whether the limiter worked in this block
+    Returns:
+        Tensor [channels, n], the same object as `block` where nothing stood over the ceiling Tensor [1] float64, the
+        state for the next block bool, whether the limiter worked in this block
     """
     peak = block.abs().amax(dim=0)
     if float(state) <= 0.0 and bool((peak <= ceiling).all()):

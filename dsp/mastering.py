@@ -1,6 +1,6 @@
 """A whole sound at its final level: loudness, and a true peak that keeps to a ceiling, piece by piece.
 
-An array and a track on disk are brought to their level by the same lines, see :class:`media.spool.Source`.
+An array and a track on disk are brought to their level by the same lines, see `media.spool.Source`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def measure(source: Source, sample_rate: int) -> Level:
 
 
 def loudness_of(source: Source, sample_rate: int) -> float:
-    """Loudness, as :func:`measure` gives it, without the peak, which takes longer."""
+    """Loudness, as `measure` gives it, without the peak, which takes longer."""
     meter = LoudnessMeter(source.channels, sample_rate)
     sample = 0.0
     for start, stop in _pieces(source.length):
@@ -83,20 +83,14 @@ class TrackLimiter:
 
     One gain serves all channels, so that the stereo image stays. Pieces are asked for in order, from the first sample.
 
-    Parameters
-    ----------
-    source
-        The sound.
-    sample_rate
-        Hz.
-    gain
-        By which it is amplified first, linear.
-    ceiling
-        Largest true peak, linear.
-    lookahead_ms
-        How long before a peak the gain begins to fall, and the least time in which it recovers.
-    release_ms
-        Time constant with which the reduction in decibels decays after a peak; 0 leaves it to the lookahead.
+    Args:
+        source: The sound.
+        sample_rate: Hz.
+        gain: By which it is amplified first, linear.
+        ceiling: Largest true peak, linear.
+        lookahead_ms: How long before a peak the gain begins to fall, and the least time in which it recovers.
+        release_ms: Time constant with which the reduction in decibels decays after a peak; 0 leaves it to the
+            lookahead.
     """
 
     def __init__(
@@ -165,34 +159,24 @@ def master(
 ) -> float:
     """Bring a sound to a loudness, never above a true-peak ceiling.
 
-    Gain, then a :class:`TrackLimiter`; what the limiter takes is given back by more gain, until the target is met within
+    Gain, then a `TrackLimiter`; what the limiter takes is given back by more gain, until the target is met within
     0.05 LU. A sound with high peaks cannot be as loud as a dense one without being flattened: where the
     limiter would have to take more than `most_limiting_db` from the highest peak, the sound stays as much
     quieter as that saves. Silence stays silence.
 
-    Parameters
-    ----------
-    source, sink
-        Where it comes from and goes to; as long as each other, and not the same.
-    sample_rate
-        Hz.
-    target
-        LUFS; -inf gives silence.
-    level
-        Of the source, from :func:`measure`.
-    ceiling_db
-        dBFS, true peak.
-    most_limiting_db
-        dB, at least 0.
+    Args:
+        source, sink: Where it comes from and goes to; as long as each other, and not the same.
+        sample_rate: Hz.
+        target: LUFS; -inf gives silence.
+        level: Of the source, from `measure`.
+        ceiling_db: dBFS, true peak.
+        most_limiting_db: dB, at least 0.
 
-    Returns
-    -------
-    The loudness that was reached, LUFS; -inf for silence.
+    Returns:
+        The loudness that was reached, LUFS; -inf for silence.
 
-    Raises
-    ------
-    InputError
-        If the target is not a number, or +inf.
+    Raises:
+        InputError: If the target is not a number, or +inf.
     """
     if math.isnan(target) or target == math.inf:
         raise InputError(f"a loudness of {target} LUFS is impossible; give a number such as -16")

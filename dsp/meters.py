@@ -61,12 +61,10 @@ def k_weighting(sample_rate: int) -> Samples:
 class LoudnessMeter:
     """Integrated loudness (BS.1770-4) of a sound that is fed piece by piece.
 
-    Parameters
-    ----------
-    channels
-        4, 5 and 6 are taken for quadraphonic, 5.0 and 5.1 in the order of WAV files, all others count alike.
-    sample_rate
-        Hz. Below 8 kHz, where the standard's filter cannot be, the sound is measured at 48 kHz.
+    Args:
+        channels: 4, 5 and 6 are taken for quadraphonic, 5.0 and 5.1 in the order of WAV files, all others count
+            alike.
+        sample_rate: Hz. Below 8 kHz, where the standard's filter cannot be, the sound is measured at 48 kHz.
     """
 
     def __init__(self, channels: int, sample_rate: int) -> None:
@@ -135,17 +133,13 @@ class LoudnessMeter:
 def peaks(samples: Block, *, above: float = 0.0) -> Samples:
     """The largest |x| over all channels around each sample, between the samples included, 4 times oversampled.
 
-    Parameters
-    ----------
-    samples
-        [channels, n]; silence is assumed around them.
-    above
-        Where the peak cannot be higher than this, |x| of the sample itself will do: it saves most of the work.
+    Args:
+        samples: [channels, n]; silence is assumed around them.
+        above: Where the peak cannot be higher than this, |x| of the sample itself will do: it saves most of the work.
 
-    Returns
-    -------
-    [n + 2 REACH], REACH samples more on each side: a wave that starts at full scale also swings before its first
-    sample.
+    Returns:
+        [n + 2 REACH], REACH samples more on each side: a wave that starts at full scale also swings before its first
+        sample.
     """
     padded = np.pad(samples, ((0, 0), (REACH, REACH))).astype(np.float64, copy=False)
     around = np.abs(padded).max(axis=0)

@@ -12,7 +12,7 @@ from .stft import istft, stft
 
 
 def unit_phase(spectrum: Tensor) -> Tensor:
-    """Phase factors ``X / |X|`` of a complex spectrum; 1 where the spectrum is zero."""
+    """Phase factors `X / |X|` of a complex spectrum; 1 where the spectrum is zero."""
     magnitude = spectrum.abs()
     return torch.where(magnitude > 1e-12, spectrum / magnitude.clamp_min(1e-12), torch.ones_like(spectrum))
 
@@ -37,24 +37,22 @@ def griffin_lim(
     """Fast Griffin-Lim.
 
     Alternates between the spectra that have these magnitudes and those that belong to a signal, with a step
-    beyond each new point: ``c_n = P(|S| e^{i arg t_{n-1}})``, ``t_n = c_n + momentum (c_n - c_{n-1})``
+    beyond each new point: `c_n = P(|S| e^{i arg t_{n-1}})`, `t_n = c_n + momentum (c_n - c_{n-1})`
     (Perraudin, Balazs and Søndergaard 2013, algorithm 2; momentum 0 is Griffin and Lim 1984). The c_n are STFTs of
-    signals x_n, and the STFT is linear: t_n is that of ``x_n + momentum (x_n - x_{n-1})``.
+    signals x_n, and the STFT is linear: t_n is that of `x_n + momentum (x_n - x_{n-1})`.
 
-    Parameters
-    ----------
-    magnitude : Tensor [..., bins, frames], in the scale of :func:`dsp.stft.stft`
-    phase : Tensor of the same shape, complex factors of modulus 1 to start from: the content's phase keeps its
-        attacks, :func:`random_phase` owes nothing to any signal
-    n_fft, hop : the layout
-    length : samples to return
-    iterations : 0 gives the plain inverse with the phase as it is
-    momentum : 0 to 1
-    on_step : called after each iteration with its number, from 1
+    Args:
+        magnitude: Tensor [..., bins, frames], in the scale of `dsp.stft.stft`
+        phase: Tensor of the same shape, complex factors of modulus 1 to start from: the content's phase keeps its
+            attacks, `random_phase` owes nothing to any signal
+        n_fft, hop: the layout
+        length: samples to return
+        iterations: 0 gives the plain inverse with the phase as it is
+        momentum: 0 to 1
+        on_step: called after each iteration with its number, from 1
 
-    Returns
-    -------
-    Tensor [..., length]
+    Returns:
+        Tensor [..., length]
     """
     samples = before = istft(magnitude * phase, n_fft, hop, length)
     for step in range(1, iterations + 1):
@@ -69,23 +67,21 @@ def griffin_lim(
 def griffin_lim_block(
     magnitude: Tensor, phase: Tensor, framing: Framing, first: int, *, iterations: int, momentum: float = 0.99
 ) -> Tensor:
-    """:func:`griffin_lim` on a block of the frames of a longer sound.
+    """`griffin_lim` on a block of the frames of a longer sound.
 
     An iteration carries what a frame says no further than to the frames that share samples with it. So what is
     `block_context` frames away from the block's borders, or from the sound's own ends, comes out as if the sound were
     rebuilt as a whole; what is nearer to a border of the block does not.
 
-    Parameters
-    ----------
-    magnitude : Tensor [channels, frames, bins], in the scale of :class:`dsp.frames.Framing`
-    phase : Tensor of the same shape, complex, of any modulus; where it is zero, the sound starts out as zero
-    framing : of the whole sound
-    first : which of its frames is the block's first
-    iterations, momentum : see :func:`griffin_lim`
+    Args:
+        magnitude: Tensor [channels, frames, bins], in the scale of `dsp.frames.Framing`
+        phase: Tensor of the same shape, complex, of any modulus; where it is zero, the sound starts out as zero
+        framing: of the whole sound
+        first: which of its frames is the block's first
+        iterations, momentum: see `griffin_lim`
 
-    Returns
-    -------
-    Tensor [channels, samples of the frames' span]
+    Returns:
+        Tensor [channels, samples of the frames' span]
     """
 
     def towards(channel: int, i: int, j: int, ahead: Tensor) -> Tensor:
@@ -102,7 +98,7 @@ def griffin_lim_block(
 
 
 def block_context(framing: Framing, iterations: int) -> int:
-    """Frames around a block that :func:`griffin_lim_block` needs for its core to come out exactly."""
+    """Frames around a block that `griffin_lim_block` needs for its core to come out exactly."""
     return framing.reach * (iterations + 1)
 
 

@@ -1,11 +1,11 @@
 """The short-time Fourier transform and the one level convention of the house.
 
-A frame is scaled by ``2 / sum(window)``, so that a full-scale sine reads as magnitude 1 whatever the window
-and the hop. Log-magnitudes are ``S = log(1 + |X| / S0)``: linear below the level S0, which therefore decides
+A frame is scaled by `2 / sum(window)`, so that a full-scale sine reads as magnitude 1 whatever the window
+and the hop. Log-magnitudes are `S = log(1 + |X| / S0)`: linear below the level S0, which therefore decides
 what counts as silence, and logarithmic above it.
 
-``S0 = 2 / 1024`` is full scale over 512, -54.2 dB. With a Hann window of 2048 samples, whose sum is 1024, this is
-exactly the ``log(1 + |X|)`` of an unscaled STFT that the published recipes use; unlike theirs it stays at
+`S0 = 2 / 1024` is full scale over 512, -54.2 dB. With a Hann window of 2048 samples, whose sum is 1024, this is
+exactly the `log(1 + |X|)` of an unscaled STFT that the published recipes use; unlike theirs it stays at
 -54.2 dB when window or hop change.
 """
 
@@ -27,16 +27,14 @@ def _window(n_fft: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 def stft(samples: Tensor, n_fft: int, hop: int) -> Tensor:
     """Complex STFT of real samples.
 
-    Parameters
-    ----------
-    samples : Tensor [..., samples]
-    n_fft : window and transform length in samples (periodic Hann)
-    hop : samples from one frame to the next
+    Args:
+        samples: Tensor [..., samples]
+        n_fft: window and transform length in samples (periodic Hann)
+        hop: samples from one frame to the next
 
-    Returns
-    -------
-    Tensor [..., n_fft // 2 + 1 bins, frames], complex; a full-scale sine has magnitude 1. Frame t is centred
-    on sample ``t * hop``; beyond both ends there is silence, so any length from one sample up has a transform.
+    Returns:
+        Tensor [..., n_fft // 2 + 1 bins, frames], complex; a full-scale sine has magnitude 1. Frame t is centred on
+        sample `t * hop`; beyond both ends there is silence, so any length from one sample up has a transform.
     """
     window = _window(n_fft, samples.dtype, samples.device)
     flat = samples.reshape(-1, samples.shape[-1])
@@ -48,17 +46,15 @@ def stft(samples: Tensor, n_fft: int, hop: int) -> Tensor:
 
 
 def istft(spectrum: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
-    """Least-squares inverse of :func:`stft` (Griffin and Lim 1984, eq. 6).
+    """Least-squares inverse of `stft` (Griffin and Lim 1984, eq. 6).
 
-    Parameters
-    ----------
-    spectrum : Tensor [..., bins, frames], complex
-    n_fft, hop : the layout it was made with
-    length : samples to return
+    Args:
+        spectrum: Tensor [..., bins, frames], complex
+        n_fft, hop: the layout it was made with
+        length: samples to return
 
-    Returns
-    -------
-    Tensor [..., length]
+    Returns:
+        Tensor [..., length]
     """
     window = _window(n_fft, spectrum.real.dtype, spectrum.device)
     flat = spectrum.reshape(-1, *spectrum.shape[-2:]).mul(n_fft / 4.0)
@@ -79,12 +75,12 @@ def power_mean(spectrum: Tensor) -> Tensor:
 
 
 def compress(magnitude: Tensor) -> Tensor:
-    """Log-magnitude ``log(1 + magnitude / S0)``, any shape; 0 is silence."""
+    """Log-magnitude `log(1 + magnitude / S0)`, any shape; 0 is silence."""
     return torch.log1p(magnitude / S0)
 
 
 def expand(log_magnitude: Tensor) -> Tensor:
-    """Inverse of :func:`compress`. Values below zero, which no sound has, count as silence."""
+    """Inverse of `compress`. Values below zero, which no sound has, count as silence."""
     return torch.expm1(log_magnitude.clamp_min(0.0)) * S0
 
 
@@ -96,13 +92,11 @@ def log_spectrogram(samples: Tensor, n_fft: int, hop: int) -> Tensor:
 def spread(magnitude: Tensor, spectrum: Tensor) -> Tensor:
     """Give channels a common magnitude without moving the stereo image.
 
-    Parameters
-    ----------
-    magnitude : Tensor [bins, frames], the power mean that the channels shall have
-    spectrum : Tensor [channels, bins, frames], complex, whose balance between channels is kept
+    Args:
+        magnitude: Tensor [bins, frames], the power mean that the channels shall have
+        spectrum: Tensor [channels, bins, frames], complex, whose balance between channels is kept
 
-    Returns
-    -------
-    Tensor [channels, bins, frames], magnitudes; zero where the spectrum is zero in every channel
+    Returns:
+        Tensor [channels, bins, frames], magnitudes; zero where the spectrum is zero in every channel
     """
     return magnitude / power_mean(spectrum) * spectrum.abs()

@@ -38,10 +38,9 @@ class WindowPair:
 def full_pair(n_fft: int, hop: int) -> WindowPair:
     """Symmetric pair: the root of a Hann window, twice; delay `n_fft`.
 
-    Parameters
-    ----------
-    n_fft : frame length in samples
-    hop : divides `n_fft` into two parts or more
+    Args:
+        n_fft: frame length in samples
+        hop: divides `n_fft` into two parts or more
     """
     _check(n_fft, n_fft, hop)
     root = torch.hann_window(n_fft, periodic=True, dtype=torch.float64).sqrt()
@@ -62,12 +61,11 @@ def low_delay_pair(n_fft: int, length: int, hop: int, *, smooth: bool = False) -
     sin²(π/2 sin²(π (n + ½) / length)) (Vorbis I specification, section 1.3.2): its root ends level, and is steeper
     midway.
 
-    Parameters
-    ----------
-    n_fft : frame length in samples
-    length : of the synthesis window in samples, even, at most `n_fft`
-    hop : divides `length` into two parts or more
-    smooth : which p
+    Args:
+        n_fft: frame length in samples
+        length: of the synthesis window in samples, even, at most `n_fft`
+        hop: divides `length` into two parts or more
+        smooth: which p
     """
     _check(n_fft, length, hop)
     half = length // 2

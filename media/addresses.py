@@ -1,4 +1,4 @@
-"""Files that live elsewhere: addresses such as ``s3://bucket/song.flac``, read and written through fsspec.
+"""Files that live elsewhere: addresses such as `s3://bucket/song.flac`, read and written through fsspec.
 
 Whatever is read is copied to a temporary file first, and whatever is written is made in one: sound files are read
 and written with seeks, which few servers are good at. Names of local files pass through everything here untouched.
@@ -42,7 +42,7 @@ _BLOCK = 1 << 20
 
 
 def is_address(text: str | os.PathLike[str]) -> bool:
-    """Return whether `text` is an address, and not the name of a local file. A ``file://`` one is an address."""
+    """Return whether `text` is an address, and not the name of a local file. A `file://` one is an address."""
     return isinstance(text, str) and _ADDRESS.match(text) is not None
 
 
@@ -58,7 +58,7 @@ def shown_address(address: str | os.PathLike[str]) -> str:
 
 
 def name_of(address: str | os.PathLike[str]) -> str:
-    """Return the last part of an address or of a path, such as ``song.flac``."""
+    """Return the last part of an address or of a path, such as `song.flac`."""
     if not is_address(address):
         return Path(address).name
     first = str(address).partition("::")[0]
@@ -74,7 +74,7 @@ def protocol(address: str) -> str:
 
 
 def as_local(address: str | os.PathLike[str]) -> Path | None:
-    """Return the path of a local file, given by name or by a ``file://`` address; None if it lives elsewhere."""
+    """Return the path of a local file, given by name or by a `file://` address; None if it lives elsewhere."""
     if not is_address(address):
         return Path(address)
     if protocol(str(address)) in _LOCAL and "::" not in str(address):
@@ -86,10 +86,8 @@ def as_local(address: str | os.PathLike[str]) -> Path | None:
 def filesystem(address: str) -> tuple[Any, str]:
     """Return fsspec's file system for an address, and the path within it.
 
-    Raises
-    ------
-    InputError
-        If the protocol is unknown, or its driver is not installed (the message names the package).
+    Raises:
+        InputError: If the protocol is unknown, or its driver is not installed (the message names the package).
     """
     from fsspec.core import url_to_fs
 
@@ -156,10 +154,8 @@ def local_copy(address: str | os.PathLike[str], *, meter: Meter | None = None) -
     A copy bears the name of the original and is gone when the block is left. Messages of an InputError raised in the
     block call it by its address.
 
-    Raises
-    ------
-    InputError
-        If there is nothing at the address, or it cannot be read.
+    Raises:
+        InputError: If there is nothing at the address, or it cannot be read.
     """
     path = as_local(address)
     if path is not None:
@@ -189,10 +185,8 @@ def called(path: Path, name: str) -> Iterator[None]:
 def size(address: str) -> int | None:
     """Return how many bytes there are at an address; None if nothing is there.
 
-    Raises
-    ------
-    InputError
-        If that cannot be found out.
+    Raises:
+        InputError: If that cannot be found out.
     """
     place, inner = filesystem(address)
     try:
@@ -216,10 +210,8 @@ def check_writable_address(address: str) -> None:
 def upload(source: Path, address: str, *, overwrite: bool, meter: Meter | None = None) -> None:
     """Copy a local file to an address, where it appears whole or not at all.
 
-    Raises
-    ------
-    InputError
-        If there is something already (without `overwrite`), or the place cannot be written to.
+    Raises:
+        InputError: If there is something already (without `overwrite`), or the place cannot be written to.
     """
     check_writable_address(address)
     place, inner = filesystem(address)
@@ -259,10 +251,8 @@ def _move(place: Any, beside: str, inner: str, *, overwrite: bool) -> None:
 def digest(address: str | os.PathLike[str], *, meter: Meter | None = None) -> str:
     """Return the SHA-256 of what is at an address or in a local file, hexadecimal.
 
-    Raises
-    ------
-    InputError
-        If it cannot be read.
+    Raises:
+        InputError: If it cannot be read.
     """
     path = as_local(address)
     if path is not None:

@@ -93,10 +93,9 @@ def rate(value: object, name: str = "sample_rate") -> int:
 def sound(value: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return samples as float64 [channels, samples]; InputError where they are none.
 
-    Parameters
-    ----------
-    value : array [samples] or [channels, samples], floating point, finite
-    name : what the message calls it
+    Args:
+        value: array [samples] or [channels, samples], floating point, finite
+        name: what the message calls it
     """
     try:
         array = np.asarray(value)

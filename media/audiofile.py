@@ -1,4 +1,4 @@
-"""Audio files: what :mod:`media.decoding` reads comes in as float64, and goes out whole or not at all."""
+"""Audio files: what `media.decoding` reads comes in as float64, and goes out whole or not at all."""
 
 from __future__ import annotations
 
@@ -55,32 +55,23 @@ def write_audio(
 ) -> None:
     """Write a sound file; the extension says which kind.
 
-    Parameters
-    ----------
-    path
-        Ends in wav, flac, ogg, mp3, aif or aiff. A WAV file too large for its 32-bit header is written as
-        RF64, which readers of WAV take as well.
-    samples
-        [channels, samples], or a track on disk, full scale -1 to 1. What goes beyond is clipped, except in the
-        subtypes FLOAT and DOUBLE, which hold it. Integers are rounded, without dither: samples that came from a file of
-        as many bits or fewer are written back exactly.
-    sample_rate
-        Hz.
-    subtype
-        libsndfile's name; by default PCM_24 (wav, flac, aiff), VORBIS (ogg) or MPEG_LAYER_III (mp3).
-    format
-        As for `output_format`, where the extension does not say which kind.
-    tags
-        Of another file, to be written into this one, as far as it can hold them. If writing them fails, the file
-        is written without, and `fault` set.
-    overwrite
-        Whether an existing file may be replaced. Either way it stays as it is until the new one is complete.
+    Args:
+        path: Ends in wav, flac, ogg, mp3, aif or aiff. A WAV file too large for its 32-bit header is written as RF64,
+            which readers of WAV take as well.
+        samples: [channels, samples], or a track on disk, full scale -1 to 1. What goes beyond is clipped, except in
+            the subtypes FLOAT and DOUBLE, which hold it. Integers are rounded, without dither: samples that came from
+            a file of as many bits or fewer are written back exactly.
+        sample_rate: Hz.
+        subtype: libsndfile's name; by default PCM_24 (wav, flac, aiff), VORBIS (ogg) or MPEG_LAYER_III (mp3).
+        format: As for `output_format`, where the extension does not say which kind.
+        tags: Of another file, to be written into this one, as far as it can hold them. If writing them fails, the
+            file is written without, and `fault` set.
+        overwrite: Whether an existing file may be replaced. Either way it stays as it is until the new one is
+            complete.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be written (also when the disk becomes full on the way; nothing is left behind),
-        the format does not take the subtype, rate or channels, or samples are missing or not finite.
+    Raises:
+        InputError: If the file cannot be written (also when the disk becomes full on the way; nothing is left
+            behind), the format does not take the subtype, rate or channels, or samples are missing or not finite.
     """
     kind, default = output_format(path, format=format)
     name = shown(path)
@@ -131,10 +122,9 @@ def check_encodable(
 def encode_flac(samples: Samples, sample_rate: int) -> bytes:
     """Return `samples` [channels, samples] as a 24-bit FLAC file; clipped and rounded as by `write_audio`.
 
-    Raises
-    ------
-    InputError
-        If there are more than 8 channels, no samples, values that are not finite, or a rate above 655350 Hz.
+    Raises:
+        InputError: If there are more than 8 channels, no samples, values that are not finite, or a rate above 655350
+            Hz.
     """
     source = _source(samples, sample_rate, "FLAC")
     check_limits("FLAC", "PCM_24", source.channels, sample_rate, "FLAC")
@@ -219,7 +209,7 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
 
 
 def resample_track(source: Spool, from_rate: int, to_rate: int, path: str | os.PathLike[str]) -> Spool:
-    """As :func:`resample`, of a track of any length onto a new spool at `path`; the track itself at the same rate."""
+    """As `resample`, of a track of any length onto a new spool at `path`; the track itself at the same rate."""
     if from_rate == to_rate:
         return source
     length = -(-source.length * to_rate // from_rate)

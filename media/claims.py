@@ -20,17 +20,14 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.
 
 @contextmanager
 def claimed(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[None]:
-    """Keep other runs from making an output in the meantime; see :func:`alone_at`.
+    """Keep other runs from making an output in the meantime; see `alone_at`.
 
-    Parameters
-    ----------
-    path : the output
-    overwrite : whether a file there may be replaced
+    Args:
+        path: the output
+        overwrite: whether a file there may be replaced
 
-    Raises
-    ------
-    InputError
-        Another run is making it; it exists (without `overwrite`), or cannot be written.
+    Raises:
+        InputError: Another run is making it; it exists (without `overwrite`), or cannot be written.
     """
     check_writable(path, overwrite=overwrite)
     with alone_at(path):
@@ -47,10 +44,8 @@ def alone_at(path: str | os.PathLike[str]) -> Iterator[None]:
     beside `path`, which may be a symbolic link: what counts is where it leads. Where a file system has no locks,
     nobody is kept away.
 
-    Raises
-    ------
-    InputError
-        Somebody else has it, or nothing can be written beside it.
+    Raises:
+        InputError: Somebody else has it, or nothing can be written beside it.
     """
     from filelock import FileLock, Timeout
 

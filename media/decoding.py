@@ -46,14 +46,10 @@ _MOST_IN_CLIP = 2**24
 class Audio:
     """A decoded file.
 
-    Attributes
-    ----------
-    samples
-        float64 [channels, samples]; full scale is -1 to 1, float files may go beyond.
-    sample_rate
-        Hz.
-    format, subtype
-        libsndfile's names, such as "WAV" and "PCM_24".
+    Attributes:
+        samples: float64 [channels, samples]; full scale is -1 to 1, float files may go beyond.
+        sample_rate: Hz.
+        format, subtype: libsndfile's names, such as "WAV" and "PCM_24".
     """
 
     samples: Samples
@@ -64,7 +60,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class Track:
-    """A decoded file of any length, on disk: its sound, Hz, and the rest as in :class:`Audio`."""
+    """A decoded file of any length, on disk: its sound, Hz, and the rest as in `Audio`."""
 
     sound: Spool
     sample_rate: int
@@ -73,7 +69,7 @@ class Track:
 
 
 class _Excerpt:
-    """A file as :func:`media.lengths.measure` wants it read."""
+    """A file as `media.lengths.measure` wants it read."""
 
     def __init__(self, file: BufferedIOBase, extent: Extent) -> None:
         self._file, self._extent = file, extent
@@ -121,31 +117,21 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
 class SoundReader:
     """The samples of an open sound file, in order; a context manager.
 
-    Parameters
-    ----------
-    file
-        Binary and seekable; stays open.
-    name
-        What messages call it.
+    Args:
+        file: Binary and seekable; stays open.
+        name: What messages call it.
 
-    Attributes
-    ----------
-    sample_rate
-        Hz.
-    channels
-        1 to 16.
-    frames
-        Samples of each channel, as far as the file says; None where it does not.
-    format, subtype
-        libsndfile's names.
-    faults
-        What the user should know of how much is there and how much should be, one line each; complete once all has
-        been read.
+    Attributes:
+        sample_rate: Hz.
+        channels: 1 to 16.
+        frames: Samples of each channel, as far as the file says; None where it does not.
+        format, subtype: libsndfile's names.
+        faults: What the user should know of how much is there and how much should be, one line each; complete once
+            all has been read.
 
-    Raises
-    ------
-    InputError
-        It is no sound file, damaged, or of more channels or another rate than :func:`media.limits.check_sound` allows.
+    Raises:
+        InputError: It is no sound file, damaged, or of more channels or another rate than `media.limits.check_sound`
+            allows.
     """
 
     def __init__(self, file: BufferedIOBase, name: str) -> None:
@@ -196,10 +182,8 @@ class SoundReader:
     def read(self, count: int, dtype: str = "float64") -> NDArray[Any]:
         """Return the next `count` frames [n, channels]; fewer than `count` only at the end.
 
-        Raises
-        ------
-        InputError
-            The file is damaged, or holds values that are not finite.
+        Raises:
+            InputError: The file is damaged, or holds values that are not finite.
         """
         out = np.empty((count, self.channels), dtype=dtype)
         filled = 0
@@ -215,15 +199,12 @@ class SoundReader:
     def blocks(self, seconds: float | None = None, *, size: int = _BLOCK) -> Iterator[Samples]:
         """Yield what has not been read, [channels, n] with n up to `size`, one block at least.
 
-        Parameters
-        ----------
-        seconds
-            Stop after so much of it, or where that has more than 2^24 samples in all, after these; a fault tells.
+        Args:
+            seconds: Stop after so much of it, or where that has more than 2^24 samples in all, after these; a fault
+                tells.
 
-        Raises
-        ------
-        InputError
-            As `read`; or there is nothing.
+        Raises:
+            InputError: As `read`; or there is nothing.
         """
         left = None
         if seconds is not None:
@@ -331,18 +312,14 @@ def read_audio(path: str | os.PathLike[str], *, seconds: float | None = None) ->
 
     An InputWarning tells where the file holds more or less than it says, and where it is longer than wanted.
 
-    Parameters
-    ----------
-    path
-        Of the file.
-    seconds
-        Stop after so much of it, or where that has more than 2^24 samples in all, after these.
+    Args:
+        path: Of the file.
+        seconds: Stop after so much of it, or where that has more than 2^24 samples in all, after these.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, a folder, a pipe or device, unreadable, not audio, damaged, without samples, of other
-        rates or channels than :func:`media.limits.check_sound` allows, or holds values that are not finite.
+    Raises:
+        InputError: If the file is missing, a folder, a pipe or device, unreadable, not audio, damaged, without
+            samples, of other rates or channels than `media.limits.check_sound` allows, or holds values that are not
+            finite.
     """
     with opened(path) as file:
         return _read(file, shown(path), seconds)

@@ -106,25 +106,18 @@ def publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
 def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     """Write a file under a temporary name and give it its own name once it is complete.
 
-    Parameters
-    ----------
-    path
-        The file to write. A symbolic link is followed; its target is what is replaced.
-    overwrite
-        Whether an existing file may be replaced; it keeps its permissions, and stays as it is until the
-        new one is complete. Without it, a file that appears at `path` meanwhile is not touched either.
+    Args:
+        path: The file to write. A symbolic link is followed; its target is what is replaced.
+        overwrite: Whether an existing file may be replaced; it keeps its permissions, and stays as it is until the
+            new one is complete. Without it, a file that appears at `path` meanwhile is not touched either.
 
-    Yields
-    ------
-    Path
-        An empty hidden file in the same folder, with the same suffix, for the caller to fill. It is gone
-        when the block is left by any exception, KeyboardInterrupt included.
+    Yields:
+        Path An empty hidden file in the same folder, with the same suffix, for the caller to fill. It is gone when
+        the block is left by any exception, KeyboardInterrupt included.
 
-    Raises
-    ------
-    InputError
-        If `path` exists (without overwrite), is a folder or cannot be written, now or at the end; also in
-        place of an OSError from inside the block, unless that one names some other file.
+    Raises:
+        InputError: If `path` exists (without overwrite), is a folder or cannot be written, now or at the end; also in
+            place of an OSError from inside the block, unless that one names some other file.
     """
     path = Path(path)
     temporary: Path | None = None

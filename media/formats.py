@@ -44,18 +44,13 @@ _NO_LIMITS = (1024, [range(1, 2**31)], "a sound file takes up to 1024 channels a
 def output_format(path: str | os.PathLike[str], *, format: str | None = None) -> tuple[str, str]:
     """Return libsndfile's format and the default subtype for the extension of `path`.
 
-    Parameters
-    ----------
-    path
-        Where the output goes.
-    format
-        An extension without its dot that takes the place of the path's own, which must then be unknown or say the
-        same.
+    Args:
+        path: Where the output goes.
+        format: An extension without its dot that takes the place of the path's own, which must then be unknown or say
+            the same.
 
-    Raises
-    ------
-    InputError
-        If the extension is none of wav, flac, ogg, mp3, aif, aiff, or this libsndfile lacks the format.
+    Raises:
+        InputError: If the extension is none of wav, flac, ogg, mp3, aif, aiff, or this libsndfile lacks the format.
     """
     own = Path(path).suffix.lower()
     suffix = own if format is None else f".{format.lower().lstrip('.')}"

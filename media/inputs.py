@@ -27,15 +27,13 @@ _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 def opened(path: str | os.PathLike[str], *, what: str = "sound file") -> Iterator[BufferedReader]:
     """Open a file to be read.
 
-    Parameters
-    ----------
-    path : of the file; links are followed
-    what : what messages ask for
+    Args:
+        path: of the file; links are followed
+        what: what messages ask for
 
-    Raises
-    ------
-    InputError
-        It is missing, a folder, a pipe or device, or cannot be read; also in place of an OSError in the block.
+    Raises:
+        InputError: It is missing, a folder, a pipe or device, or cannot be read; also in place of an OSError in the
+            block.
     """
     try:
         check_regular(path, what=what)
@@ -81,14 +79,11 @@ def parse_json(data: str | bytes) -> Any:
     Integers beyond 64 bits come back as floats, infinite ones where they are longer than any: as whole numbers they
     would fail wherever they become floats.
 
-    Parameters
-    ----------
-    data : UTF-8; how long it may be is up to the caller
+    Args:
+        data: UTF-8; how long it may be is up to the caller
 
-    Raises
-    ------
-    ValueError
-        It is no JSON (NaN and infinities are none), or is nested deeper than 64 levels.
+    Raises:
+        ValueError: It is no JSON (NaN and infinities are none), or is nested deeper than 64 levels.
     """
     text = data if isinstance(data, str) else data.decode("utf-8")
     if text.count("[") + text.count("{") > _DEEPEST:

@@ -26,14 +26,13 @@ _PAGE = 27
 class Extent:
     """Where the sound is in a file.
 
-    Attributes
-    ----------
-    begin : bytes before it, such as a tag
-    prefix : bytes that it lacks at its beginning
-    patch : a place, counted from `begin`, and bytes to be read there in place of what the file has
-    said, held : bytes of sound that its header says, and that there are; equal where the header does not know
-    open_ended : it ends in the middle of a stream
-    tagged : what stands behind the sound is a tag
+    Attributes:
+        begin: bytes before it, such as a tag
+        prefix: bytes that it lacks at its beginning
+        patch: a place, counted from `begin`, and bytes to be read there in place of what the file has
+        said, held: bytes of sound that its header says, and that there are; equal where the header does not know
+        open_ended: it ends in the middle of a stream
+        tagged: what stands behind the sound is a tag
     """
 
     begin: int

@@ -84,11 +84,10 @@ def read_chunks(path: Path) -> list[Chunk]:
 def walk(file: BinaryIO, order: str, *, begin: int = 0) -> Iterator[tuple[bytes, int]]:
     """Yield name and size of each chunk, with the file at the beginning of its data; of very many, the first.
 
-    Parameters
-    ----------
-    file : seekable
-    order : of bytes, as for `struct`
-    begin : where the WAV or AIFF file begins in it
+    Args:
+        file: seekable
+        order: of bytes, as for `struct`
+        begin: where the WAV or AIFF file begins in it
     """
     end = file.seek(0, os.SEEK_END)
     place, long_data = begin + 12, 0
@@ -110,10 +109,8 @@ def walk(file: BinaryIO, order: str, *, begin: int = 0) -> Iterator[tuple[bytes,
 def append_chunks(path: Path, chunks: list[Chunk]) -> None:
     """Write chunks behind those of a WAV or AIFF file, in place.
 
-    Raises
-    ------
-    ValueError
-        If the file is neither, or would grow beyond what its header can say.
+    Raises:
+        ValueError: If the file is neither, or would grow beyond what its header can say.
     """
     kind = container(path)
     if not kind:

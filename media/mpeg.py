@@ -38,10 +38,9 @@ def _size(header: int) -> int:
 def length_frame(file: BinaryIO, begin: int) -> bytes:
     """Return a frame that tells decoders the length, to stand before the first; b"" if there is one, or it is no MP3.
 
-    Parameters
-    ----------
-    file : seekable
-    begin : where the first frame is
+    Args:
+        file: seekable
+        begin: where the first frame is
     """
     file.seek(begin)
     head = file.read(192)

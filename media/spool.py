@@ -24,7 +24,7 @@ Block = NDArray[np.float64] | NDArray[np.float32]
 
 
 class Source(Protocol):
-    """A sound that can be read from any place: a :class:`Spool`, or an array that is :class:`Held`."""
+    """A sound that can be read from any place: a `Spool`, or an array that is `Held`."""
 
     @property
     def channels(self) -> int:
@@ -57,7 +57,7 @@ class Held:
         self.channels, self.length = samples.shape
 
     def read(self, start: int, stop: int) -> NDArray[np.float64]:
-        """See :meth:`Spool.read`."""
+        """See `Spool.read`."""
         first, last = max(start, 0), min(stop, self.length)
         inside = self.samples[:, first : max(first, last)]
         if first == start and last == stop:
@@ -67,7 +67,7 @@ class Held:
         return out
 
     def write(self, start: int, samples: Block) -> None:
-        """See :meth:`Spool.write`; all of `samples` must lie within."""
+        """See `Spool.write`; all of `samples` must lie within."""
         self.samples[:, start : start + samples.shape[1]] = samples
 
 
@@ -79,10 +79,9 @@ class Spool:
     be closed, and no page of the file counts as this process's memory, as pages of a mapped file would. A new spool
     is silent, and takes up only as much of the disk as was written.
 
-    Attributes
-    ----------
-    path : the file
-    channels, length : of the sound; `length` in samples per channel
+    Attributes:
+        path: the file
+        channels, length: of the sound; `length` in samples per channel
     """
 
     path: Path
@@ -140,9 +139,8 @@ class Spool:
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Samples [channels, stop - start], a view of [samples, channels]; silence before 0 and after the end.
 
-        Parameters
-        ----------
-        start, stop : in samples, `stop` not before `start`; either may lie outside the sound
+        Args:
+            start, stop: in samples, `stop` not before `start`; either may lie outside the sound
         """
         if stop < start:
             raise ValueError(f"cannot read backwards, from {start} to {stop}")

@@ -1,7 +1,7 @@
 """Tags: title, artist, cover and all the rest, taken from one sound file and written into another.
 
 Between files of one kind everything goes over as it is. Between kinds, text and pictures are translated (see
-:mod:`media.tag_names`); what the other kind has no place for can be asked for. What is true of the old file only (its
+`media.tag_names`); what the other kind has no place for can be asked for. What is true of the old file only (its
 encoder, its replay gain) is left behind.
 """
 
@@ -38,22 +38,14 @@ _PICTURE = "metadata_block_picture"
 class Tags:
     """What was read of a file, in a form that does for any other.
 
-    Attributes
-    ----------
-    kind
-        libsndfile's name of the format it was read from, or "".
-    fields
-        Name in small letters to values.
-    pictures
-        mutagen's ``flac.Picture``.
-    id3
-        mutagen's ``ID3``, if the file had such a tag.
-    chunks
-        Of a WAV or AIFF file, apart from ID3.
-    blocks
-        Of a FLAC file, apart from comments and pictures: mutagen's blocks.
-    fault
-        Why tags could not be read; else "".
+    Attributes:
+        kind: libsndfile's name of the format it was read from, or "".
+        fields: Name in small letters to values.
+        pictures: mutagen's `flac.Picture`.
+        id3: mutagen's `ID3`, if the file had such a tag.
+        chunks: Of a WAV or AIFF file, apart from ID3.
+        blocks: Of a FLAC file, apart from comments and pictures: mutagen's blocks.
+        fault: Why tags could not be read; else "".
     """
 
     kind: str = ""
@@ -203,19 +195,13 @@ def _text(data: bytes) -> str:
 def write_tags(path: str | os.PathLike[str], tags: Tags, *, kind: str) -> None:
     """Write tags into a sound file that has none yet, in place.
 
-    Parameters
-    ----------
-    path
-        A file that is complete but for its tags.
-    tags
-        As `read_tags` returned them.
-    kind
-        libsndfile's name of its format: WAV (also for RF64), AIFF, FLAC, OGG or MP3.
+    Args:
+        path: A file that is complete but for its tags.
+        tags: As `read_tags` returned them.
+        kind: libsndfile's name of its format: WAV (also for RF64), AIFF, FLAC, OGG or MP3.
 
-    Raises
-    ------
-    ValueError
-        If the tags do not fit into the file, or it is of another format.
+    Raises:
+        ValueError: If the tags do not fit into the file, or it is of another format.
     """
     path = Path(path)
     kind = "WAV" if kind == "RF64" else kind

@@ -10,7 +10,7 @@ _JOINERS = frozenset("\u200c\u200d")
 
 
 def escaped(text: str, *, keep: str = "") -> str:
-    r"""Return `text` with all that could steer a terminal, or lead a reader astray, as escapes such as ``\x1b``.
+    r"""Return `text` with all that could steer a terminal, or lead a reader astray, as escapes such as `\x1b`.
 
     Characters in `keep` stay as they are.
     """

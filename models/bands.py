@@ -16,11 +16,10 @@ def band_basis(bins: int, bands: int, *, highest: float) -> Tensor:
     Neighbouring triangles overlap, so they are orthonormalised symmetrically, U = V (Vᵀ V)^{-1/2} (Löwdin 1950): of all
     orthonormal bases of the same space the one nearest to the triangles themselves.
 
-    Parameters
-    ----------
-    bins : bins from 0 Hz to `highest`
-    bands : bands asked for; those narrower than a bin are dropped
-    highest : Hz, of the last bin
+    Args:
+        bins: bins from 0 Hz to `highest`
+        bands: bands asked for; those narrower than a bin are dropped
+        highest: Hz, of the last bin
     """
     edges = mel_edges(bins, bands + 1, highest=highest)
     places = torch.arange(bins, dtype=torch.float64)
@@ -82,13 +81,12 @@ def matrix_in_bands(
         diag(P C P) = diag(C) - 2 Σ_b U ∘ c + Σ_b U ∘ (U C_b),
         P G P = G - U h - hᵀ Uᵀ + U (h U) Uᵀ,    h = Uᵀ G.
 
-    Parameters
-    ----------
-    content : Tensor [bins, bins], covariance, float64
-    style : the style's statistics, in the same basis
-    basis : Tensor [bins, bands], from :func:`band_basis`
-    coupling : Tensor [bins, bins], between bins; see :func:`models.transport.transport_matrix`
-    regularisation : as there
+    Args:
+        content: Tensor [bins, bins], covariance, float64
+        style: the style's statistics, in the same basis
+        basis: Tensor [bins, bands], from `band_basis`
+        coupling: Tensor [bins, bins], between bins; see `models.transport.transport_matrix`
+        regularisation: as there
     """
     across = content @ basis
     inside = basis.mT @ across

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def gram(features: Tensor) -> Tensor:
-    """Gram matrix ``G = F Fᵀ / T`` of features [filters, frames], [filters, filters].
+    """Gram matrix `G = F Fᵀ / T` of features [filters, frames], [filters, filters].
 
     The mean over time rather than the sum, so that sounds of different length can be compared
     (Ulyanov and Lebedev 2016).
@@ -74,9 +74,8 @@ def squared_gram_difference(features: Tensor, style: Tensor) -> Tensor:
     products of frames with frames. Where there are fewer frames than filters, as in the published recipes, this is
     the same number several times sooner.
 
-    Parameters
-    ----------
-    features, style : Tensor [filters, frames of each]
+    Args:
+        features, style: Tensor [filters, frames of each]
     """
     filters, frames = features.shape
     theirs = style.shape[-1]
@@ -92,9 +91,8 @@ def gatys_style_loss(features: Tensor, style: Tensor) -> Tensor:
 
     The paper has one size M for both images and divides by 4 N² M²; with M = M_s this is the same number.
 
-    Parameters
-    ----------
-    features, style : Tensor [N filters, M frames of each]
+    Args:
+        features, style: Tensor [N filters, M frames of each]
     """
     return squared_gram_difference(features, style) / (4.0 * features.shape[0] ** 2)
 
@@ -102,11 +100,10 @@ def gatys_style_loss(features: Tensor, style: Tensor) -> Tensor:
 def ulyanov_loss(features: Tensor, content: Tensor, style: Tensor, *, alpha: float = 1e-2) -> Tensor:
     """α Σ (ΔF)² + Σ (ΔG)² with G = F Fᵀ / T (Ulyanov and Lebedev 2016, their published code).
 
-    Parameters
-    ----------
-    features, content : Tensor [filters, frames]
-    style : Tensor [filters, frames of its own], the style's features
-    alpha : weight of the content term
+    Args:
+        features, content: Tensor [filters, frames]
+        style: Tensor [filters, frames of its own], the style's features
+        alpha: weight of the content term
     """
     return alpha * (features - content).square().sum() + squared_gram_difference(features, style)
 
@@ -114,10 +111,9 @@ def ulyanov_loss(features: Tensor, content: Tensor, style: Tensor, *, alpha: flo
 def dipani_loss(features: Tensor, style: Tensor, *, weight: float = 2500.0) -> Tensor:
     """Mean of (w G - w A)² over the matrix, G = F Fᵀ / (N T): the weight stands on the Gram matrices (Dipani 2018).
 
-    Parameters
-    ----------
-    features, style : Tensor [N filters, frames of each]
-    weight : w
+    Args:
+        features, style: Tensor [N filters, frames of each]
+        weight: w
     """
     # N² entries, and a further 1 / N in each Gram matrix.
     filters = features.shape[0]

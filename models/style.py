@@ -51,15 +51,14 @@ _FLAC_CHANNELS = 8
 class Style:
     """A style, ready to be played.
 
-    Attributes
-    ----------
-    name : how it is called
-    samples : array [channels, samples], the clip at its own level, at most 30 s
-    sample_rate : Hz, of the clip
-    loudness : LUFS, of what can be heard of the clip
-    bands : statistics of the clip at the reference level, 44.1 kHz, window 2048, hop 512, in 96 mel-like bands
-    source_hash : SHA-256 of the clip's samples as they came, hexadecimal
-    author, licence : optional, as given
+    Attributes:
+        name: how it is called
+        samples: array [channels, samples], the clip at its own level, at most 30 s
+        sample_rate: Hz, of the clip
+        loudness: LUFS, of what can be heard of the clip
+        bands: statistics of the clip at the reference level, 44.1 kHz, window 2048, hop 512, in 96 mel-like bands
+        source_hash: SHA-256 of the clip's samples as they came, hexadecimal
+        author, licence: optional, as given
     """
 
     name: str
@@ -78,11 +77,9 @@ class Style:
     ) -> Style:
         """Make a style of a clip [channels, samples] or [samples]; of a longer one, of its first 30 s.
 
-        Raises
-        ------
-        InputError
-            The clip is shorter than one frame (46 ms), silent, not finite, or of other rates or channels than
-            :func:`media.limits.check_sound` allows.
+        Raises:
+            InputError: The clip is shorter than one frame (46 ms), silent, not finite, or of other rates or channels
+                than `media.limits.check_sound` allows.
         """
         name, author, licence = (
             arguments.text(value, role)
@@ -125,19 +122,17 @@ class Style:
         }
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write a ``.style`` file; see docs/style-file.md. The clip is kept with 24 bits."""
+        """Write a `.style` file; see docs/style-file.md. The clip is kept with 24 bits."""
         data = self.encode()
         with replacing(arguments.file(path, "path"), overwrite=overwrite) as beside:
             beside.write_bytes(data)
 
     @own_torch_state()
     def encode(self) -> bytes:
-        """Return what a ``.style`` file of this style holds; :func:`decode_style` reads it.
+        """Return what a `.style` file of this style holds; `decode_style` reads it.
 
-        Raises
-        ------
-        InputError
-            Name, author or licence are longer than `MAX_TEXT`.
+        Raises:
+            InputError: Name, author or licence are longer than `MAX_TEXT`.
         """
         for what, text in (("name", self.name), ("author", self.author), ("licence", self.licence)):
             if len(text) > MAX_TEXT:
@@ -171,10 +166,8 @@ def clip_at(
 
     Its offset, and what lies below 20 Hz and above 20 kHz, stay behind: see dsp.audible and dsp.level.
 
-    Raises
-    ------
-    InputError
-        Nothing of it can be heard; the message calls it `name`.
+    Raises:
+        InputError: Nothing of it can be heard; the message calls it `name`.
     """
     return at_reference(_heard(resample(samples, own_rate, sample_rate), sample_rate, name=name), sample_rate)
 
@@ -209,10 +202,8 @@ def _decode_clip(parts: Sequence[bytes], *, name: str) -> Audio:
 def kept_clip(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> NDArray[np.float64]:
     """Return a clip [channels, samples] as it will be in a file: what sounds now, sounds the same when it is loaded.
 
-    Raises
-    ------
-    InputError
-        It is silent or not finite.
+    Raises:
+        InputError: It is silent or not finite.
     """
     if not np.isfinite(samples).all() or is_silent(samples):
         raise InputError(f"{name} is silent: it has no style to take")
@@ -230,13 +221,11 @@ def _bands(samples: NDArray[np.float64], sample_rate: int) -> BandStatistics:
 
 @own_torch_state()
 def load_style(path: str | os.PathLike[str]) -> Style:
-    """Load a style from a ``.style`` file, or make one of a sound file.
+    """Load a style from a `.style` file, or make one of a sound file.
 
-    Raises
-    ------
-    InputError
-        No such file, neither a style nor a sound, truncated, from a newer version, too short or silent. An
-        InputWarning tells of a sound file that is longer than a style takes, or than it says.
+    Raises:
+        InputError: No such file, neither a style nor a sound, truncated, from a newer version, too short or silent.
+            An InputWarning tells of a sound file that is longer than a style takes, or than it says.
     """
     path = arguments.file(path, "path")
     if path.suffix.lower() != ".style":
@@ -248,7 +237,7 @@ def load_style(path: str | os.PathLike[str]) -> Style:
 
 
 def decode_style(data: bytes, *, name: str) -> Style:
-    """Return what the bytes of a ``.style`` file hold; InputError, which calls it `name`, if it is no style."""
+    """Return what the bytes of a `.style` file hold; InputError, which calls it `name`, if it is no style."""
     foreign = InputError(f"{name} is not a Gramophone style, or is damaged: make it again from its clip")
     try:
         # Eight bytes of length, then the header as JSON: the safetensors format.

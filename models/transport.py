@@ -14,7 +14,7 @@ is the orthogonal polar factor of (C_c^{1/2} K C_s^{1/2})ᵀ (orthogonal Procrus
 - K = I is the optimal transport between two Gaussians, the map that moves the frames least in mean square,
   A = C_c^{-1/2} (C_c^{1/2} C_s C_c^{1/2})^{1/2} C_c^{-1/2} (Knott and Smith 1984; Peyré and Cuturi 2019, remark 2.31).
 - It counts every bin alike, though a sound's energy sits in few of them: where content and style have theirs in
-  different bins, the loudness of the output may have nothing to do with the content's. :func:`energy_coupling`
+  different bins, the loudness of the output may have nothing to do with the content's. `energy_coupling`
   adds to K what ties the movement of the content's energy to the movement of the style's, in all and in bands.
   Mean and covariance are met as exactly; only the choice among the maps that meet them changes.
 
@@ -57,16 +57,14 @@ def transport_matrix(
     for each orthogonal Q, and tr(K A C_c) = tr(K L Q Mᵀ) is largest where Q is the polar factor of Lᵀ Kᵀ M. Which
     factors they are makes no difference to A. Triangular ones (Cholesky) cost a tenth of a symmetric root.
 
-    Parameters
-    ----------
-    content, style : Tensor [n, n], covariances
-    coupling : Tensor [n, n], K of the module's text; None is the identity, the map that moves least
-    regularisation : how much of the content's mean variance is added to both diagonals, so that directions in which
-        the content has nothing (it may have fewer frames than bins) are not blown up
+    Args:
+        content, style: Tensor [n, n], covariances
+        coupling: Tensor [n, n], K of the module's text; None is the identity, the map that moves least
+        regularisation: how much of the content's mean variance is added to both diagonals, so that directions in
+            which the content has nothing (it may have fewer frames than bins) are not blown up
 
-    Returns
-    -------
-    Tensor [n, n]; ``A C_c Aᵀ = C_s`` up to the regularisation. Symmetric and positive where K is the identity.
+    Returns:
+        Tensor [n, n]; `A C_c Aᵀ = C_s` up to the regularisation. Symmetric and positive where K is the identity.
     """
     extra = regularisation * float(content.diagonal().mean().clamp_min(1e-12))
     eye = torch.eye(content.shape[0], dtype=content.dtype, device=content.device)
@@ -95,11 +93,10 @@ def _triangular(matrix: Tensor, floor: float) -> Tensor:
 def mel_edges(bins: int, bands: int, *, highest: float) -> Tensor:
     """Edges [bands + 1] in bins, float64, of bands evenly spaced on a mel-like scale log(1 + f / 700 Hz).
 
-    Parameters
-    ----------
-    bins : bins from 0 Hz to `highest`
-    bands : how many
-    highest : Hz, of the last bin
+    Args:
+        bins: bins from 0 Hz to `highest`
+        bands: how many
+        highest: Hz, of the last bin
     """
     top = torch.log1p(torch.tensor(highest / 700.0, dtype=torch.float64))
     frequencies = 700.0 * torch.expm1(torch.linspace(0.0, 1.0, bands + 1, dtype=torch.float64) * top)
@@ -114,12 +111,11 @@ def energy_coupling(
     d is the direction in which log-magnitudes move when all the sound grows: each bin weighed by its mean power,
     of unit length; d_b the same within band b.
 
-    Parameters
-    ----------
-    content, style : Tensor [bins], mean power of each bin, see :func:`bin_power`
-    energy, bands : weights; 0 leaves the term out
-    count : bands
-    highest : Hz, of the last bin
+    Args:
+        content, style: Tensor [bins], mean power of each bin, see `bin_power`
+        energy, bands: weights; 0 leaves the term out
+        count: bands
+        highest: Hz, of the last bin
     """
     size = content.shape[0]
     edges = mel_edges(size, count, highest=highest)

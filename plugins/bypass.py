@@ -38,7 +38,7 @@ class Delay:
         self._end = self._samples
 
     def state(self) -> State:
-        """Return what is under way, [channels, samples]; see :mod:`plugins.state`."""
+        """Return what is under way, [channels, samples]; see `plugins.state`."""
         return {"line": self._line[:, self._end - self._samples : self._end].copy()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -97,7 +97,7 @@ class Bypass:
         self._last[:] = 0.0
 
     def state(self) -> State:
-        """Return the switch and all that is under way; see :mod:`plugins.state`."""
+        """Return the switch and all that is under way; see `plugins.state`."""
         return {
             "switch": numbers(self.bypassed, self._joined, self._wait),
             "last": self._last.copy(),
@@ -120,11 +120,10 @@ class Bypass:
     def process(self, block: Block, wet: Block | None) -> Block:
         """Return the next samples [channels, n]; a loan until the next call.
 
-        Parameters
-        ----------
-        block : [channels, n], what went into the effect
-        wet : [channels, n], what came out of it. None says that it failed and starts anew: the dry sound takes over
-            within this very block, and the wet fades in again once what it was fed since has come through.
+        Args:
+            block: [channels, n], what went into the effect
+            wet: [channels, n], what came out of it. None says that it failed and starts anew: the dry sound takes
+                over within this very block, and the wet fades in again once what it was fed since has come through.
         """
         count = block.shape[1]
         dry = self._delay.process(block)

@@ -27,22 +27,17 @@ _LOUDEST_OUTPUT = 1e30
 
 
 class Chain:
-    """Plugins in the order in which sound passes them. Used like a :class:`plugins.plugin.Plugin`.
+    """Plugins in the order in which sound passes them. Used like a `plugins.plugin.Plugin`.
 
     Whatever is fed, what comes out is finite. A plugin that gives back anything else is reset and stands aside for
     its input, as in a bypass, until it has come through again; `faults` counts that.
 
-    Parameters
-    ----------
-    plugins
-        at least one; each of them in this chain only
-    defaults
-        where knobs of this chain stand at first, by id, if not where their plugin has them
+    Args:
+        plugins: at least one; each of them in this chain only
+        defaults: where knobs of this chain stand at first, by id, if not where their plugin has them
 
-    Raises
-    ------
-    InputError
-        if two knobs cannot be told apart, or `defaults` does not fit
+    Raises:
+        InputError: if two knobs cannot be told apart, or `defaults` does not fit
     """
 
     def __init__(self, plugins: Sequence[Plugin], *, defaults: Mapping[str, float] | None = None) -> None:
@@ -122,10 +117,8 @@ class Chain:
 
         The same input, with the same knobs turned between the same samples, then gives the same output, bit for bit.
 
-        Raises
-        ------
-        InputError
-            it is that of another chain, or damaged
+        Raises:
+            InputError: it is that of another chain, or damaged
         """
         try:
             self._whole.restore(part(whole_bypass().id, state))

@@ -29,10 +29,8 @@ _SAME = 1e-5
 def check_contract(cls: type[Plugin]) -> None:
     """Make an example of a plugin, run it, and compare what it does with what `Plugin` promises.
 
-    Raises
-    ------
-    ContractError
-        that names the plugin, what is wrong, and what to do
+    Raises:
+        ContractError: that names the plugin, what is wrong, and what to do
     """
     name = getattr(cls, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):

@@ -13,10 +13,9 @@ SECONDS = 0.010
 class Gate:
     """A straight fade of the output, open to shut and back, by frame.
 
-    Parameters
-    ----------
-    length : frames that it takes from end to end
-    opened : how it stands at first
+    Args:
+        length: frames that it takes from end to end
+        opened: how it stands at first
     """
 
     def __init__(self, length: int, *, opened: bool) -> None:

@@ -28,10 +28,8 @@ LIVE_PARAMETERS: tuple[Parameter, ...] = chain_parameters(
 def live_chain(styles: Sequence[Style], settings: StylizerSettings | None = None) -> Chain:
     """Return a chain of stylizer, gain and limiter, not yet prepared; its knobs are `LIVE_PARAMETERS`.
 
-    Raises
-    ------
-    InputError
-        if there is no style, or more than four
+    Raises:
+        InputError: if there is no style, or more than four
     """
     from .stylizer import StylizerPlugin
 

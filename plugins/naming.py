@@ -39,20 +39,16 @@ def slot_names(
 ) -> tuple[SlotNames, ...]:
     """Name the knobs of a chain of plugins, given as pairs of name and parameters.
 
-    The second plugin of a kind, say ``gain``, is called ``gain2``, and its ids are ``gain2_...``. An id that
-    another plugin already has gets its own plugin's name in front. Each plugin has a switch ``<plugin>_bypass``.
+    The second plugin of a kind, say `gain`, is called `gain2`, and its ids are `gain2_...`. An id that
+    another plugin already has gets its own plugin's name in front. Each plugin has a switch `<plugin>_bypass`.
 
-    Parameters
-    ----------
-    plugins
-        in the order in which sound passes them
-    defaults
-        where knobs of this chain stand at first, by their id in the chain, if not where the plugin has them
+    Args:
+        plugins: in the order in which sound passes them
+        defaults: where knobs of this chain stand at first, by their id in the chain, if not where the plugin has them
 
-    Raises
-    ------
-    InputError
-        if two ids are still the same, or `defaults` names a knob that is not there or a value out of its range
+    Raises:
+        InputError: if two ids are still the same, or `defaults` names a knob that is not there or a value out of its
+            range
     """
     wanted = dict(defaults or {})
     taken = {BYPASS}

@@ -43,26 +43,17 @@ class ContractError(ValueError):
 class Parameter:
     """One knob.
 
-    Parameters
-    ----------
-    id
-        How it is called in files, MIDI maps and on the command line, ``[a-z][a-z0-9_]*``; never changes.
-    name
-        How it is called on a display.
-    unit
-        One of `UNITS`. With "%" the value is a fraction, and only shown and read as percent.
-    low, high, default
-        The range and where it stands at first, in `unit`.
-    curve
-        How a controller's way is laid over the range: "linear"; "log" (equal ways are equal factors; low > 0);
-        "toggle" (0 or 1, the upper half is on); "integer" (linear, rounded).
-    description
-        One line that tells a performer what is heard.
+    Args:
+        id: How it is called in files, MIDI maps and on the command line, `[a-z][a-z0-9_]*`; never changes.
+        name: How it is called on a display.
+        unit: One of `UNITS`. With "%" the value is a fraction, and only shown and read as percent.
+        low, high, default: The range and where it stands at first, in `unit`.
+        curve: How a controller's way is laid over the range: "linear"; "log" (equal ways are equal factors; low > 0);
+            "toggle" (0 or 1, the upper half is on); "integer" (linear, rounded).
+        description: One line that tells a performer what is heard.
 
-    Raises
-    ------
-    ContractError
-        if any of this does not hold
+    Raises:
+        ContractError: if any of this does not hold
     """
 
     id: str
@@ -126,19 +117,17 @@ class Parameter:
         return self.clamp(self.low + (self.high - self.low) * position)
 
     def to_unit(self, value: float) -> float:
-        """Return the position 0 to 1 at which :meth:`from_unit` gives `value`, clamped."""
+        """Return the position 0 to 1 at which `from_unit` gives `value`, clamped."""
         value = self.clamp(value)
         if self.curve == "log":
             return min(max(math.log(value / self.low) / math.log(self.high / self.low), 0.0), 1.0)
         return (value - self.low) / (self.high - self.low)
 
     def parse(self, text: str) -> float:
-        """Read a value as people write it: ``0.5``, ``50%``, ``-6 dB``, ``300 ms``, ``on``.
+        """Read a value as people write it: `0.5`, `50%`, `-6 dB`, `300 ms`, `on`.
 
-        Raises
-        ------
-        InputError
-            if it is no number, has another unit, or lies outside of the range
+        Raises:
+            InputError: if it is no number, has another unit, or lies outside of the range
         """
         written = text.strip().replace("\N{MINUS SIGN}", "-")
         if self.curve == "toggle" and written.lower() in _WORDS:
@@ -157,7 +146,7 @@ class Parameter:
         return self.clamp(value)
 
     def show(self, value: float) -> str:
-        """Return the value as it is written on a display; :meth:`parse` reads it."""
+        """Return the value as it is written on a display; `parse` reads it."""
         if self.curve == "toggle":
             return "on" if self.clamp(value) else "off"
         if self.curve == "integer":

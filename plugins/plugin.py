@@ -20,7 +20,7 @@ class Plugin(ABC):
     """One effect in a chain.
 
     First `prepare`, then `process` again and again, all in one thread; `set` comes in the same thread between two
-    blocks. What is promised, and checked by :func:`plugins.registry.register` before anyone hears it:
+    blocks. What is promised, and checked by `plugins.registry.register` before anyone hears it:
 
     - blocks of any length up to the one prepared for give the same samples as any other partition;
     - what goes in finite comes out finite, and the block that came in is not written to;
@@ -52,14 +52,10 @@ class Plugin(ABC):
     def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
         """Get ready to play, silent, every knob at its target.
 
-        Parameters
-        ----------
-        sample_rate
-            Hz
-        block
-            the largest number of samples that `process` will be given
-        channels
-            how many, at least 1
+        Args:
+            sample_rate: Hz
+            block: the largest number of samples that `process` will be given
+            channels: how many, at least 1
         """
 
     @abstractmethod
@@ -78,7 +74,7 @@ class Plugin(ABC):
         """Return copies of all that it remembers, targets of knobs included; after `prepare`, between two blocks.
 
         The arrays have the same names, shapes and types each time, and together at most a megabyte. To override where
-        there is more to remember than knobs; then, after :meth:`restore` of it, the same input with the same
+        there is more to remember than knobs; then, after `restore` of it, the same input with the same
         turns of knobs gives the same output, bit for bit.
         """
         return {"targets": numbers(*self._targets.values())}
@@ -86,10 +82,8 @@ class Plugin(ABC):
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a state of the same plugin, prepared in the same way.
 
-        Raises
-        ------
-        KeyError, ValueError
-            it is that of something else
+        Raises:
+            KeyError, ValueError: it is that of something else
         """
         targets = state["targets"].tolist()
         if len(targets) > len(self._targets):
@@ -121,10 +115,8 @@ class Plugin(ABC):
     def set(self, id: str, value: float) -> None:
         """Give a knob a new target, clamped to its range.
 
-        Raises
-        ------
-        KeyError
-            if there is no such knob
+        Raises:
+            KeyError: if there is no such knob
         """
         self._targets[id] = self._known[id].clamp(value)
 

@@ -20,10 +20,8 @@ _MIX_SECONDS = 0.03
 class Prerendered(Plugin):
     """Plays what was rendered of the sound that comes in, without delay. Of its knobs, only `mix` acts here.
 
-    Parameters
-    ----------
-    read
-        returns [channels, stop - start] of what was rendered, from sample `start` of the sound to before `stop`
+    Args:
+        read: returns [channels, stop - start] of what was rendered, from sample `start` of the sound to before `stop`
     """
 
     name = "stylizer"

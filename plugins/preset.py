@@ -43,13 +43,12 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 class Preset:
     """One preset.
 
-    Attributes
-    ----------
-    name : as shown, and as the file is called
-    values : by parameter id, in the parameter's unit
-    program : MIDI program that recalls it, 0 to 127, or None
-    styles : the mixture of styles, weights 0 to 1 by name; empty where only the weights of the slots are known
-    faults : what its file says beside that and cannot be used, a phrase each
+    Attributes:
+        name: as shown, and as the file is called
+        values: by parameter id, in the parameter's unit
+        program: MIDI program that recalls it, 0 to 127, or None
+        styles: the mixture of styles, weights 0 to 1 by name; empty where only the weights of the slots are known
+        faults: what its file says beside that and cannot be used, a phrase each
     """
 
     name: str
@@ -80,17 +79,12 @@ def check_name(name: str) -> str:
 def read_json(path: Path, kind: str) -> dict[str, Any]:
     """Read one of the program's own settings files, an object with "format" and "version".
 
-    Parameters
-    ----------
-    path
-        the file
-    kind
-        what "format" must say
+    Args:
+        path: the file
+        kind: what "format" must say
 
-    Raises
-    ------
-    InputError
-        it cannot be read, is too large, or is something else
+    Raises:
+        InputError: it cannot be read, is too large, or is something else
     """
     data = read_bytes(path, most=_LARGEST, what=kind)
     try:
@@ -110,12 +104,10 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
 
 
 def write_json(path: Path, kind: str, content: Mapping[str, object]) -> None:
-    """Write a settings file for :func:`read_json`, in place of the one that is there; make its folder.
+    """Write a settings file for `read_json`, in place of the one that is there; make its folder.
 
-    Raises
-    ------
-    InputError
-        it cannot be written
+    Raises:
+        InputError: it cannot be written
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,12 +149,9 @@ def known_values(found: object, parameters: Sequence[Parameter]) -> tuple[dict[s
 class PresetFolder:
     """A folder of presets, one file each; it need not exist before the first is saved.
 
-    Parameters
-    ----------
-    path
-        the folder
-    parameters
-        those that presets may hold
+    Args:
+        path: the folder
+        parameters: those that presets may hold
     """
 
     def __init__(self, path: Path, parameters: Sequence[Parameter]) -> None:
@@ -221,10 +210,8 @@ class PresetFolder:
     ) -> Preset:
         """Save a preset, in place of one with its name, whose program it keeps; a new one gets the lowest free.
 
-        Raises
-        ------
-        InputError
-            the name is impossible, or it cannot be written
+        Raises:
+            InputError: the name is impossible, or it cannot be written
         """
         path = self._file(name)
         present = self.all()

@@ -18,12 +18,9 @@ class Ramp:
     A straight line and not a smooth one: a controller that is being turned gives a new target every few
     milliseconds, and a curve that starts flat would hardly move before it starts again.
 
-    Parameters
-    ----------
-    value
-        where it stands at first
-    seconds
-        how long it takes to a new target
+    Args:
+        value: where it stands at first
+        seconds: how long it takes to a new target
     """
 
     def __init__(self, value: float, seconds: float) -> None:
@@ -47,7 +44,7 @@ class Ramp:
         self._place = self._length
 
     def state(self) -> State:
-        """Return where it stands and where it goes; see :mod:`plugins.state`."""
+        """Return where it stands and where it goes; see `plugins.state`."""
         return {"ramp": numbers(self._start, self._target, self._place)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -85,12 +82,9 @@ class Fade:
     The curve has no corners, and g and 1 - g always add up to 1, as is right for two signals that are alike. A fade
     that has begun goes on to its end, since turning round on the way would be a corner; only then it goes back.
 
-    Parameters
-    ----------
-    on
-        where it stands at first
-    seconds
-        how long it takes from end to end
+    Args:
+        on: where it stands at first
+        seconds: how long it takes from end to end
     """
 
     def __init__(self, *, on: bool, seconds: float) -> None:
@@ -114,7 +108,7 @@ class Fade:
         self._place = self._length
 
     def state(self) -> State:
-        """Return where it stands and where it goes; see :mod:`plugins.state`."""
+        """Return where it stands and where it goes; see `plugins.state`."""
         return {"fade": numbers(self._on, self._place)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:

@@ -17,11 +17,9 @@ _Class = TypeVar("_Class", bound=type[Plugin])
 def register(cls: _Class) -> _Class:
     """Check a plugin by running it, and put it on the list; a decorator for the class.
 
-    Raises
-    ------
-    ContractError
-        with what is wrong and what to do, if it does not do what :class:`Plugin` promises, or if another
-        plugin already has its name
+    Raises:
+        ContractError: with what is wrong and what to do, if it does not do what `Plugin` promises, or if another
+            plugin already has its name
     """
     check_contract(cls)
     present = _registry.get(cls.name)

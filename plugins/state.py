@@ -34,12 +34,9 @@ def numbers(*values: float) -> NDArray[np.float64]:
 def put(target: NDArray[Any], state: Mapping[str, NDArray[Any]], name: str) -> None:
     """Copy one array into place.
 
-    Raises
-    ------
-    KeyError
-        it is not in the state
-    ValueError
-        it has another shape or type
+    Raises:
+        KeyError: it is not in the state
+        ValueError: it has another shape or type
     """
     array = state[name]
     if array.shape != target.shape or array.dtype != target.dtype:

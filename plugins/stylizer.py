@@ -24,17 +24,12 @@ class StylizerPlugin(Plugin):
 
     All four weights are knobs, whatever is loaded: a controller's map does not change with the set of styles.
 
-    Parameters
-    ----------
-    styles
-        one to four
-    settings
-        what cannot be changed while playing
+    Args:
+        styles: one to four
+        settings: what cannot be changed while playing
 
-    Raises
-    ------
-    InputError
-        if there is no style, or more than four
+    Raises:
+        InputError: if there is no style, or more than four
     """
 
     name = "stylizer"

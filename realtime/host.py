@@ -44,20 +44,14 @@ class Host:
 
     Safe to call from any thread. Neither torch nor PortAudio is loaded in the process of the host.
 
-    Parameters
-    ----------
-    settings
-        of the engine
-    build_chain
-        makes the chain in the engine process; a function of a module, since it is sent there by name. None is
-        `plugins.live.live_chain` with the styles of the settings.
-    parameters
-        those of the chain
+    Args:
+        settings: of the engine
+        build_chain: makes the chain in the engine process; a function of a module, since it is sent there by name.
+            None is `plugins.live.live_chain` with the styles of the settings.
+        parameters: those of the chain
 
-    Raises
-    ------
-    InputError
-        an initial value is for no parameter
+    Raises:
+        InputError: an initial value is for no parameter
     """
 
     def __init__(
@@ -103,12 +97,9 @@ class Host:
     def start(self) -> None:
         """Start the engine; return when sound passes. Once only.
 
-        Raises
-        ------
-        InputError
-            a device, a style or a file cannot be used
-        EngineError
-            the engine process failed
+        Raises:
+            InputError: a device, a style or a file cannot be used
+            EngineError: the engine process failed
         """
         settings = self._settings
         if isinstance(settings.device, VirtualSettings):
@@ -134,10 +125,8 @@ class Host:
     def stop(self) -> None:
         """Fade out, end the engine, give the output file its name. Harmless when stopped already.
 
-        Raises
-        ------
-        InputError
-            the output file cannot be given its name
+        Raises:
+            InputError: the output file cannot be given its name
         """
         self._styles.stop()
         if self._supervisor is not None:
@@ -151,10 +140,8 @@ class Host:
     def set(self, id: str, value: float) -> None:
         """Set a parameter's target in its own unit; values beyond its range are held at its ends.
 
-        Raises
-        ------
-        InputError
-            there is no such parameter
+        Raises:
+            InputError: there is no such parameter
         """
         place = self._place(id)
         self._cells[place] = self.parameters[place].clamp(value)

@@ -1,7 +1,7 @@
 """The recorder: what came in, what was heard and what was turned, into a folder, off the audio path.
 
-A process of its own reads what the engine has left on the board (:mod:`realtime.recording.recording`). A full disk ends the
-recording, a slow one makes it miss something, and neither touches the sound. For the folder see :mod:`takes.reader`.
+A process of its own reads what the engine has left on the board (`realtime.recording.recording`). A full disk ends the
+recording, a slow one makes it miss something, and neither touches the sound. For the folder see `takes.reader`.
 """
 
 from __future__ import annotations
@@ -35,14 +35,13 @@ _CLOSE_SECONDS = 60.0
 class RecorderStatus:
     """A recorder at one moment.
 
-    Attributes
-    ----------
-    recording : whether it takes down what is played
-    takes : folders of what has been recorded since `start`, the present take last; several where the device came back
-        at another rate or with another latency, which ends one take and begins the next
-    seconds : how much has been written of the present take
-    lost_seconds : how much of it was overwritten before it could be written, since the disk was too slow
-    error : why it ended, in one line; "" if all is well
+    Attributes:
+        recording: whether it takes down what is played
+        takes: folders of what has been recorded since `start`, the present take last; several where the device came
+            back at another rate or with another latency, which ends one take and begins the next
+        seconds: how much has been written of the present take
+        lost_seconds: how much of it was overwritten before it could be written, since the disk was too slow
+        error: why it ended, in one line; "" if all is well
     """
 
     recording: bool
@@ -70,17 +69,13 @@ class RecorderStatus:
 class Recorder:
     """Records takes of what a host plays, one after the other. Safe to call from any thread.
 
-    Parameters
-    ----------
-    host
-        whose sound is recorded
-    folder
-        where takes are put, each in a folder ``take-YYYYmmdd-HHMMSS``
-    take
-        the folder of the first take, where that shall have another name; must not exist
-    whole
-        whether the first take begins with the first sample that the engine plays; to be made before the host starts,
-        and started as soon as it has. An engine that runs as fast as possible then waits for the recorder.
+    Args:
+        host: whose sound is recorded
+        folder: where takes are put, each in a folder `take-YYYYmmdd-HHMMSS`
+        take: the folder of the first take, where that shall have another name; must not exist
+        whole: whether the first take begins with the first sample that the engine plays; to be made before the host
+            starts, and started as soon as it has. An engine that runs as fast as possible then waits for the
+            recorder.
     """
 
     def __init__(self, host: Host, folder: Path, *, take: Path | None = None, whole: bool = False) -> None:
@@ -98,11 +93,9 @@ class Recorder:
     def start(self) -> Path:
         """Begin a take; return its folder, in which all else appears later. Harmless while one is being recorded.
 
-        Raises
-        ------
-        InputError
-            the engine does not answer, since it does not play now; the folder cannot be made; or the system has no room
-            for another process
+        Raises:
+            InputError: the engine does not answer, since it does not play now; the folder cannot be made; or the
+                system has no room for another process
         """
         with self._lock:
             if self._recording and self._take is not None:
@@ -263,14 +256,12 @@ def _answer(questions: Connection, host: Host) -> None:
 
 
 def take_folder(given: Path) -> tuple[Path, Path | None]:
-    """Return where takes go, and the first take's own folder, for what was given after ``--record``.
+    """Return where takes go, and the first take's own folder, for what was given after `--record`.
 
     A folder that is there gets takes put into it; one that is not becomes the take.
 
-    Raises
-    ------
-    InputError
-        it is something else, or a take already; or nothing can be written there
+    Raises:
+        InputError: it is something else, or a take already; or nothing can be written there
     """
     if not given.exists():
         check_writable(given, overwrite=False)

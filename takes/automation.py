@@ -78,19 +78,16 @@ def to_line(event: Event) -> str:
 
 
 def read_lines(data: bytes, parameters: Sequence[Parameter], *, name: str) -> tuple[Event, ...]:
-    """Read what was written with :func:`to_line`; a last line without an end was cut off, and does not count.
+    """Read what was written with `to_line`; a last line without an end was cut off, and does not count.
 
-    Parameters
-    ----------
-    data : the file's content
-    parameters : those that can be moved
-    name : what messages call the file
+    Args:
+        data: the file's content
+        parameters: those that can be moved
+        name: what messages call the file
 
-    Raises
-    ------
-    InputError
-        A line is not an event, its frame is before that of the line above, its parameter is unknown or its value out
-        of range; the message says which line.
+    Raises:
+        InputError: A line is not an event, its frame is before that of the line above, its parameter is unknown or
+            its value out of range; the message says which line.
     """
     known = {parameter.id: parameter for parameter in parameters}
     events: list[Event] = []
@@ -157,12 +154,11 @@ def check_value(parameter: Parameter, value: object) -> float:
 class Automation:
     """All parameters as functions of time.
 
-    Parameters
-    ----------
-    parameters : those that are automated
-    values : where they stand before the first move, by id; what is not named stands at its default
-    events : in the order in which they take effect; only moves count here
-    sample_rate : Hz, of the frames
+    Args:
+        parameters: those that are automated
+        values: where they stand before the first move, by id; what is not named stands at its default
+        events: in the order in which they take effect; only moves count here
+        sample_rate: Hz, of the frames
     """
 
     def __init__(
@@ -191,7 +187,7 @@ class Automation:
     def values(self, id: str, frames: Frames, *, seconds: float = RAMP_SECONDS) -> Values:
         """Return where a parameter is at `frames` (any shape): each target is reached in a straight line.
 
-        It takes `seconds`, from wherever the parameter is at that moment, as :class:`plugins.ramp.Ramp` does it.
+        It takes `seconds`, from wherever the parameter is at that moment, as `plugins.ramp.Ramp` does it.
         Switches and whole numbers do not pass through what lies between, and are as in `targets`. KeyError if there
         is no such parameter.
         """

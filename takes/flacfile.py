@@ -67,19 +67,13 @@ class _Sink:
 class FlacWriter:
     """Writes a new file.
 
-    Parameters
-    ----------
-    path
-        must not exist
-    sample_rate
-        Hz
-    channels
-        1 to 8, see `takes.sound.FLAC_CHANNELS`
+    Args:
+        path: must not exist
+        sample_rate: Hz
+        channels: 1 to 8, see `takes.sound.FLAC_CHANNELS`
 
-    Raises
-    ------
-    OSError
-        from here, and from every method: nothing more can be written. What is there stays readable.
+    Raises:
+        OSError: from here, and from every method: nothing more can be written. What is there stays readable.
     """
 
     def __init__(self, path: Path, *, sample_rate: int, channels: int) -> None:

@@ -1,4 +1,4 @@
-"""The header of a take, ``take.json``: what it may say, and how it is read, checked and written."""
+"""The header of a take, `take.json`: what it may say, and how it is read, checked and written."""
 
 from __future__ import annotations
 
@@ -33,27 +33,26 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What ``take.json`` says. Frames count from the take's first one.
+    """What `take.json` says. Frames count from the take's first one.
 
-    Attributes
-    ----------
-    sample_rate : Hz
-    channels : 1 to 16
-    hop : samples from one burst of the chain's work to the next; 0 where there are none
-    algorithmic, buffer, device : latency, in samples: the chain's, of the ring, and what the driver says
-    stylizer : fields of models.live.stylizer.StylizerSettings that differ from their defaults
-    slot_bytes : how long a packed style could be on stage, see models.live.slots; 0 where there was room for any
-    styles : the style of each slot at the first frame, as a path in the folder; "" where there is none
-    values : where the parameters stood at the first frame
-    resumed : whether the chain had heard something before, so that there is a state
-    exact : stretches of the dry sound that ``dry-exact.wav`` holds, one after the other
-    gaps : stretches of the dry sound that were lost, since the disk was too slow; silence stands for them
-    missed : frames of the input at which the chain was late
-    skipped : frames before which input was left out, since the chain was much too late
-    frames, wet_frames : lengths; None while it is being recorded, or where that was cut short
-    wet_sha256 : of the wet sound, 32-bit floats, interleaved, little-endian; "" as long as that is not known
-    started : date and time, ISO 8601
-    note : why it ended, if that was not as it was meant
+    Attributes:
+        sample_rate: Hz
+        channels: 1 to 16
+        hop: samples from one burst of the chain's work to the next; 0 where there are none
+        algorithmic, buffer, device: latency, in samples: the chain's, of the ring, and what the driver says
+        stylizer: fields of models.live.stylizer.StylizerSettings that differ from their defaults
+        slot_bytes: how long a packed style could be on stage, see models.live.slots; 0 where there was room for any
+        styles: the style of each slot at the first frame, as a path in the folder; "" where there is none
+        values: where the parameters stood at the first frame
+        resumed: whether the chain had heard something before, so that there is a state
+        exact: stretches of the dry sound that `dry-exact.wav` holds, one after the other
+        gaps: stretches of the dry sound that were lost, since the disk was too slow; silence stands for them
+        missed: frames of the input at which the chain was late
+        skipped: frames before which input was left out, since the chain was much too late
+        frames, wet_frames: lengths; None while it is being recorded, or where that was cut short
+        wet_sha256: of the wet sound, 32-bit floats, interleaved, little-endian; "" as long as that is not known
+        started: date and time, ISO 8601
+        note: why it ended, if that was not as it was meant
     """
 
     sample_rate: int
@@ -79,7 +78,7 @@ class Header:
 
 
 def write_header(folder: Path, header: Header) -> None:
-    """Write ``take.json``, in place of the one that is there; InputError if that is not possible."""
+    """Write `take.json`, in place of the one that is there; InputError if that is not possible."""
     version = 1 if header.channels <= _MOST_IN_VERSION_1 else VERSION
     text = json.dumps({"format": FORMAT, "version": version, **asdict(header)}, indent=1, allow_nan=False)
     with replacing(folder / HEADER, overwrite=True) as temporary:

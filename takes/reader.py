@@ -54,15 +54,14 @@ _BLOCK = 1 << 16
 class Take:
     """A take that has been opened: its header and its events have been read and checked.
 
-    Attributes
-    ----------
-    folder : where it is
-    header : see :class:`Header`
-    events : what was turned when
-    frames : length of the dry sound; of a take that was cut short, of what there is
-    wet_frames : length of the wet sound
-    rounded_from : first frame of the dry sound that was not exact in 24 bits and has only these, since the take was cut
-        short; None where there is none
+    Attributes:
+        folder: where it is
+        header: see `Header`
+        events: what was turned when
+        frames: length of the dry sound; of a take that was cut short, of what there is
+        wet_frames: length of the wet sound
+        rounded_from: first frame of the dry sound that was not exact in 24 bits and has only these, since the take
+            was cut short; None where there is none
     """
 
     folder: Path
@@ -121,10 +120,8 @@ class Take:
     def state(self) -> State | None:
         """Return what the chain remembered at the first frame; None where it had heard nothing.
 
-        Raises
-        ------
-        InputError
-            it is missing or damaged
+        Raises:
+            InputError: it is missing or damaged
         """
         if not self.header.resumed:
             return None
@@ -150,15 +147,12 @@ def write_state(folder: Path, state: State) -> None:
 def open_take(folder: Path, *, parameters: Sequence[Parameter] = PARAMETERS) -> Take:
     """Open a take and check all that can be checked without reading its sound.
 
-    Parameters
-    ----------
-    folder : of the take
-    parameters : those that may occur in it
+    Args:
+        folder: of the take
+        parameters: those that may occur in it
 
-    Raises
-    ------
-    InputError
-        It is no take, is damaged, was made by a newer version, or is of no length.
+    Raises:
+        InputError: It is no take, is damaged, was made by a newer version, or is of no length.
     """
     if not folder.is_dir():
         reason = "is not a folder" if folder.exists() else "does not exist"

@@ -56,10 +56,8 @@ def interleaved(sound: Sound) -> bytes:
 def sound_length(path: Path, header: Header) -> int:
     """Return how many samples of each channel a file of a take holds.
 
-    Raises
-    ------
-    InputError
-        it cannot be read, or has another rate or other channels
+    Raises:
+        InputError: it cannot be read, or has another rate or other channels
     """
     try:
         with _opened(path, header) as file:
@@ -80,10 +78,8 @@ def sound_length(path: Path, header: Header) -> int:
 def sound_blocks(path: Path, header: Header, size: int, frames: int | None) -> Iterator[Sound]:
     """Return a file of a take, [channels, n] with n up to `size`; `frames` is how much of it, None is all.
 
-    Raises
-    ------
-    InputError
-        it is damaged, or shorter
+    Raises:
+        InputError: it is damaged, or shorter
     """
     left = frames
     try:

@@ -42,12 +42,9 @@ class Clip:
 class StyleKeeper:
     """Copies each style once.
 
-    Parameters
-    ----------
-    folder
-        of the take
-    find
-        returns where a style came from, by its serial number in the log of changes; None where nobody knows
+    Args:
+        folder: of the take
+        find: returns where a style came from, by its serial number in the log of changes; None where nobody knows
     """
 
     def __init__(self, folder: Path, find: Callable[[int], Path | Clip | None]) -> None:
@@ -70,10 +67,8 @@ class StyleKeeper:
     def number(self, serial: int) -> str:
         """Copy a style by its serial number, if that has not been done; return its name in the take.
 
-        Raises
-        ------
-        InputError
-            Nobody knows it any more, or it cannot be copied.
+        Raises:
+            InputError: Nobody knows it any more, or it cannot be copied.
         """
         if serial not in self._serials:
             source = self._find(serial)
@@ -100,14 +95,12 @@ class StyleKeeper:
 def keep_style(source: Path, folder: Path) -> str:
     """Copy a style into the folder of a take; return its name there, relative to the folder.
 
-    A ``.style`` file is copied as it is. Of a sound file, the clip that a style takes becomes a WAV file, in the first
-    format of 24-bit integers, 32-bit and 64-bit floats that holds it exactly: in a ``.style`` file it would have 24
+    A `.style` file is copied as it is. Of a sound file, the clip that a style takes becomes a WAV file, in the first
+    format of 24-bit integers, 32-bit and 64-bit floats that holds it exactly: in a `.style` file it would have 24
     bits, and a replay would not be the same where it has more.
 
-    Raises
-    ------
-    InputError
-        It cannot be read or written.
+    Raises:
+        InputError: It cannot be read or written.
     """
     try:
         if source.suffix.lower() == ".style":

@@ -26,22 +26,15 @@ _MOST = 2**32 - 1
 class WavWriter:
     """Writes frames to a file that exists already, beginning at a frame.
 
-    Parameters
-    ----------
-    path
-        empty, or left behind by another writer with the same channels and rate
-    sample_rate
-        Hz
-    channels
-        of each frame
-    frame
-        to begin with; what is missing before it is silence
+    Args:
+        path: empty, or left behind by another writer with the same channels and rate
+        sample_rate: Hz
+        channels: of each frame
+        frame: to begin with; what is missing before it is silence
 
-    Raises
-    ------
-    OSError
-    InputError
-        what has been left behind has other channels, or another rate
+    Raises:
+        OSError:
+        InputError: what has been left behind has other channels, or another rate
     """
 
     def __init__(self, path: Path, *, sample_rate: int, channels: int, frame: int = 0) -> None:

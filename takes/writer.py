@@ -1,4 +1,4 @@
-"""Writes the folder of a take while it is being recorded; see :mod:`takes.reader` for what is in it."""
+"""Writes the folder of a take while it is being recorded; see `takes.reader` for what is in it."""
 
 from __future__ import annotations
 
@@ -63,17 +63,13 @@ class _FloatFile:
 class TakeWriter:
     """Writes one take.
 
-    Parameters
-    ----------
-    folder
-        empty, if it exists; its parents may be missing too
-    header
-        what is known at the beginning
+    Args:
+        folder: empty, if it exists; its parents may be missing too
+        header: what is known at the beginning
 
-    Raises
-    ------
-    InputError
-        the folder cannot be made, or holds something; later, from every method but `close`: nothing more can be written
+    Raises:
+        InputError: the folder cannot be made, or holds something; later, from every method but `close`: nothing more
+            can be written
     """
 
     def __init__(self, folder: Path, header: Header) -> None:

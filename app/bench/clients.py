@@ -1,8 +1,8 @@
-"""JACK clients that ``gramophone bench live`` starts in processes of their own: a bare pass-through, a player, a probe.
+"""JACK clients that `gramophone bench live` starts in processes of their own: a bare pass-through, a player, a probe.
 
     python -m app.bench.clients pass|play|probe
 
-Each prints ``ready`` once it runs, then answers every line it is sent with one line of JSON, and ends with its
+Each prints `ready` once it runs, then answers every line it is sent with one line of JSON, and ends with its
 standard input. The server is the one that JACK_DEFAULT_SERVER names.
 """
 

@@ -53,10 +53,8 @@ class UnavailableError(Exception):
 def server(folder: Path) -> Iterator[None]:
     """Run a JACK server with the dummy driver, which this process and its children find in their environment.
 
-    Raises
-    ------
-    UnavailableError
-        it is not installed, or does not start
+    Raises:
+        UnavailableError: it is not installed, or does not start
     """
     missing = [name for name in _TOOLS if shutil.which(name) is None]
     if missing:
@@ -205,29 +203,20 @@ def measure(
 ) -> tuple[Figures, Figures]:
     """Play through JACK, beside a bare client and under a busy thread; then turn the wheel.
 
-    Parameters
-    ----------
-    style
-        path of it
-    folder
-        for files that are needed on the way
-    seconds
-        how long to count drop-outs
-    latency
-        how long the output is kept ahead, as in the engine's settings
-    stage
-        is told what is being done
+    Args:
+        style: path of it
+        folder: for files that are needed on the way
+        seconds: how long to count drop-outs
+        latency: how long the output is kept ahead, as in the engine's settings
+        stage: is told what is being done
 
-    Returns
-    -------
-    figures of the drop-outs, and of the time from message to sound (ms). Counters are of the `seconds`, and
-    "deadlines_missed_at" the seconds at which they grew; load and times of hops are of the whole run, its start
-    included.
+    Returns:
+        figures of the drop-outs, and of the time from message to sound (ms). Counters are of the `seconds`, and
+        "deadlines_missed_at" the seconds at which they grew; load and times of hops are of the whole run, its start
+        included.
 
-    Raises
-    ------
-    UnavailableError
-        JACK, or a client of the bench, does not run here
+    Raises:
+        UnavailableError: JACK, or a client of the bench, does not run here
     """
     with ExitStack() as stack:
         stage("starting a JACK server")

@@ -1,4 +1,4 @@
-"""What ``gramophone bench live`` measures: latency, cost, drop-outs, from message to sound."""
+"""What `gramophone bench live` measures: latency, cost, drop-outs, from message to sound."""
 
 from __future__ import annotations
 
@@ -29,21 +29,15 @@ def measure(
 ) -> Figures:
     """Measure everything, with the demo's clips: plucked strings in the style of bubbling water.
 
-    Parameters
-    ----------
-    seconds
-        of sound for the cost
-    jack_seconds
-        of counting drop-outs through JACK; 0 leaves JACK out
-    latency
-        how long the output is kept ahead where cost and drop-outs are measured: "low", "high", or seconds
-    stage
-        is told what is being done
+    Args:
+        seconds: of sound for the cost
+        jack_seconds: of counting drop-outs through JACK; 0 leaves JACK out
+        latency: how long the output is kept ahead where cost and drop-outs are measured: "low", "high", or seconds
+        stage: is told what is being done
 
-    Returns
-    -------
-    "machine", "latency" (a list, one for each rate and hop), "cost", "dropouts", "message"; of the last two, only
-    "left_out" (why) where they could not be measured
+    Returns:
+        "machine", "latency" (a list, one for each rate and hop), "cost", "dropouts", "message"; of the last two, only
+        "left_out" (why) where they could not be measured
     """
     with tempfile.TemporaryDirectory(prefix="gramophone-bench-") as name:
         folder = Path(name)

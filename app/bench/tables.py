@@ -1,4 +1,4 @@
-"""The figures of ``gramophone bench live``, laid out."""
+"""The figures of `gramophone bench live`, laid out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""``gramophone batch``: many sounds in many styles, on all cores or on a cluster."""
+"""`gramophone batch`: many sounds in many styles, on all cores or on a cluster."""
 
 import threading
 import time

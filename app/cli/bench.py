@@ -1,4 +1,4 @@
-"""``gramophone bench``: measurements on the machine it runs on."""
+"""`gramophone bench`: measurements on the machine it runs on."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``gramophone bounce``: a recorded performance, rendered again."""
+"""`gramophone bounce`: a recorded performance, rendered again."""
 
 import time
 from pathlib import Path

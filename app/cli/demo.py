@@ -1,4 +1,4 @@
-"""``gramophone demo``: everything at once, on two clips made on the spot."""
+"""`gramophone demo`: everything at once, on two clips made on the spot."""
 
 import time
 from collections.abc import Iterator

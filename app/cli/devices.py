@@ -1,4 +1,4 @@
-"""``gramophone devices`` and ``gramophone ports``: what can be chosen for playing live."""
+"""`gramophone devices` and `gramophone ports`: what can be chosen for playing live."""
 
 from typing import TYPE_CHECKING
 

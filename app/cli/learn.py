@@ -1,4 +1,4 @@
-"""``gramophone learn``: put a controller's knobs and pads on parameters, without sound."""
+"""`gramophone learn`: put a controller's knobs and pads on parameters, without sound."""
 
 import queue
 import sys

@@ -1,4 +1,4 @@
-"""``gramophone live``: play, and hear it in the style at once."""
+"""`gramophone live`: play, and hear it in the style at once."""
 
 from dataclasses import replace
 from pathlib import Path

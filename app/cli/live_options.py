@@ -1,4 +1,4 @@
-"""Options of ``gramophone live`` for what a performer plays it with: the desk, OSC, maps, the state."""
+"""Options of `gramophone live` for what a performer plays it with: the desk, OSC, maps, the state."""
 
 from pathlib import Path
 from typing import Annotated

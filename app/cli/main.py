@@ -1,4 +1,4 @@
-"""The command ``gramophone``: its parts, and what becomes of errors and interruptions.
+"""The command `gramophone`: its parts, and what becomes of errors and interruptions.
 
 Nothing imported here loads torch, so that help and mistakes in the command line are answered at once.
 """

@@ -9,15 +9,15 @@ STYLES = "--styles"
 
 
 class BatchCommand(TyperCommand):
-    """Takes several names after ``--styles``, as a shell writes them for ``styles/*.wav``."""
+    """Takes several names after `--styles`, as a shell writes them for `styles/*.wav`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Say ``--styles`` before each of the names that follow it, up to the next option."""
+        """Say `--styles` before each of the names that follow it, up to the next option."""
         return super().parse_args(ctx, spread(args))
 
 
 def spread(args: Sequence[str]) -> list[str]:
-    """Return arguments in which ``--styles a b`` has become ``--styles a --styles b``."""
+    """Return arguments in which `--styles a b` has become `--styles a --styles b`."""
     done: list[str] = []
     styles = False
     for index, arg in enumerate(args):

@@ -1,4 +1,4 @@
-"""``gramophone recipes``: what there is to choose from."""
+"""`gramophone recipes`: what there is to choose from."""
 
 from typing import Annotated
 
@@ -43,7 +43,7 @@ def recipes(
 
 
 def plain(value: object) -> str:
-    """Return a setting's value as one would type it after ``--set key=``."""
+    """Return a setting's value as one would type it after `--set key=`."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):

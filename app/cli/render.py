@@ -1,4 +1,4 @@
-"""``gramophone render``: two sounds in, a stylised track out."""
+"""`gramophone render`: two sounds in, a stylised track out."""
 
 import time
 from pathlib import Path
@@ -216,7 +216,7 @@ def _loudness(reached: float, wanted: float) -> str:
 
 
 def key_value(text: str) -> tuple[str, str]:
-    """Return key and value of what was given with ``--set``."""
+    """Return key and value of what was given with `--set`."""
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         raise InputError(f"--set {text!r} is not a setting; write --set key=value")

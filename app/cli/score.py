@@ -1,4 +1,4 @@
-"""``gramophone score``: how near an output is to its style, and how much of its content is left."""
+"""`gramophone score`: how near an output is to its style, and how much of its content is left."""
 
 import json
 from pathlib import Path

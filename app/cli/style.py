@@ -1,4 +1,4 @@
-"""``gramophone style``: style files, made and shown."""
+"""`gramophone style`: style files, made and shown."""
 
 import dataclasses
 from pathlib import Path

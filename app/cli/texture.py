@@ -1,4 +1,4 @@
-"""``gramophone texture``: a clip in, the same texture out, of any length."""
+"""`gramophone texture`: a clip in, the same texture out, of any length."""
 
 import tempfile
 import time

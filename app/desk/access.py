@@ -30,12 +30,9 @@ def new_token() -> str:
 class Access:
     """Decides about requests.
 
-    Parameters
-    ----------
-    host
-        what the server listens on
-    token
-        None: on loopback none is needed, elsewhere one is made up
+    Args:
+        host: what the server listens on
+        token: None: on loopback none is needed, elsewhere one is made up
     """
 
     def __init__(self, host: str, token: str | None = None) -> None:

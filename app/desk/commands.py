@@ -26,12 +26,9 @@ class CommandTarget(Protocol):
 class Commands:
     """Takes the messages of pages. All that comes from there may be anything.
 
-    Parameters
-    ----------
-    performance
-        what is turned and pressed
-    stages
-        further commands and lists
+    Args:
+        performance: what is turned and pressed
+        stages: further commands and lists
     """
 
     def __init__(self, performance: ControlRouter, *stages: CommandTarget) -> None:
@@ -45,17 +42,12 @@ class Commands:
     def handle(self, asked: Message, held: set[str]) -> Callable[[], object] | None:
         """Do what is quick; return what may take a while, to be done elsewhere.
 
-        Parameters
-        ----------
-        asked
-            a message of a page: "do" says what, the rest depends on it
-        held
-            what this page holds down; kept up to date here
+        Args:
+            asked: a message of a page: "do" says what, the rest depends on it
+            held: what this page holds down; kept up to date here
 
-        Raises
-        ------
-        InputError
-            it cannot be done
+        Raises:
+            InputError: it cannot be done
         """
         performance = self._performance
         surface = performance.surface

@@ -65,12 +65,9 @@ def listening(host: str, port: int) -> list[socket.socket]:
 class Door:
     """Accepts connections in an event loop.
 
-    Parameters
-    ----------
-    protocol
-        makes what speaks on a connection
-    most
-        how many there may be at a time; fewer of them should be open pages
+    Args:
+        protocol: makes what speaks on a connection
+        most: how many there may be at a time; fewer of them should be open pages
     """
 
     def __init__(self, protocol: Callable[[], asyncio.Protocol], *, most: int = MOST) -> None:

@@ -57,11 +57,10 @@ _DENIED = "This desk asks for its token: open the address that gramophone printe
 class DeskSettings:
     """Where the desk is.
 
-    Attributes
-    ----------
-    host : address to listen on; any but loopback demands a token
-    port : 0 is any free one
-    token : None makes one up where one is needed
+    Attributes:
+        host: address to listen on; any but loopback demands a token
+        port: 0 is any free one
+        token: None makes one up where one is needed
     """
 
     host: str = LOOPBACK
@@ -106,21 +105,14 @@ class _Page:
 class Desk:
     """A running desk; `close` ends it.
 
-    Parameters
-    ----------
-    performance
-        what is turned and pressed
-    host
-        the engine's; only looked at
-    settings
-        where to listen
-    commands
-        what pages may ask for
+    Args:
+        performance: what is turned and pressed
+        host: the engine's; only looked at
+        settings: where to listen
+        commands: what pages may ask for
 
-    Raises
-    ------
-    InputError
-        aiohttp is missing, or the address cannot be listened on
+    Raises:
+        InputError: aiohttp is missing, or the address cannot be listened on
     """
 
     def __init__(

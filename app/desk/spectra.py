@@ -48,12 +48,9 @@ def band_matrix(rate: int, size: int) -> NDArray[np.float32]:
 class Spectra:
     """Follows one tap.
 
-    Parameters
-    ----------
-    tap
-        what to look at
-    channels
-        how many of its channels, the first ones; their mean is shown
+    Args:
+        tap: what to look at
+        channels: how many of its channels, the first ones; their mean is shown
     """
 
     def __init__(self, tap: Tap, channels: int) -> None:

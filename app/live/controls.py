@@ -35,16 +35,15 @@ _REMEMBER_SECONDS = 15.0
 class ControlOptions:
     """What was asked for.
 
-    Attributes
-    ----------
-    port, midi_api : as for ``MidiInput``; "none" goes without a controller
-    cc : as for ``CcMap``
-    map_path : the file of the map; None learns for this session only
-    osc, osc_to : addresses as typed, or None
-    desk : where the desk is, or None
-    folder : of styles to switch among, or None
-    takes : where recordings go that are started while playing; None is the music folder
-    remember : whether the next session starts where this one ended
+    Attributes:
+        port, midi_api: as for `MidiInput`; "none" goes without a controller
+        cc: as for `CcMap`
+        map_path: the file of the map; None learns for this session only
+        osc, osc_to: addresses as typed, or None
+        desk: where the desk is, or None
+        folder: of styles to switch among, or None
+        takes: where recordings go that are started while playing; None is the music folder
+        remember: whether the next session starts where this one ended
     """
 
     port: str | None = None
@@ -74,10 +73,8 @@ def remembered(*, safe: bool, files: bool) -> "SessionState":
 def styles_or_remembered(styles: Sequence[Path], state: "SessionState") -> list[Path]:
     """Return the styles that were typed, or those of the last session that are still there.
 
-    Raises
-    ------
-    InputError
-        there are none
+    Raises:
+        InputError: there are none
     """
     # Unlike a Path, these say of every text whether there is such a file.
     found = list(styles) or [Path(text) for text in state.styles if os.path.exists(text)][:MAX_STYLES]  # noqa: PTH110
@@ -117,19 +114,13 @@ def desk_settings(wanted: bool, host: str, port: int, token: str | None) -> "Des
 class LiveControls:
     """Controller, OSC and desk of one host, while they are held; a context manager.
 
-    Parameters
-    ----------
-    host
-        not started yet
-    settings
-        of its engine
-    controls
-        what was asked for
+    Args:
+        host: not started yet
+        settings: of its engine
+        controls: what was asked for
 
-    Raises
-    ------
-    InputError
-        on entry: a port, an address or a map that was typed cannot be used
+    Raises:
+        InputError: on entry: a port, an address or a map that was typed cannot be used
     """
 
     def __init__(self, host: "Host", settings: "EngineSettings", controls: ControlOptions) -> None:

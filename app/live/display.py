@@ -1,4 +1,4 @@
-"""What ``gramophone live`` shows: the latency budget at the start, a calm display meanwhile, figures at the end."""
+"""What `gramophone live` shows: the latency budget at the start, a calm display meanwhile, figures at the end."""
 
 import time
 from types import TracebackType
@@ -97,12 +97,9 @@ class StatusDisplay:
 
     A context manager.
 
-    Parameters
-    ----------
-    parameters
-        what to show the values of
-    keys
-        whether keys are read, and worth telling
+    Args:
+        parameters: what to show the values of
+        keys: whether keys are read, and worth telling
     """
 
     def __init__(self, parameters: "Sequence[Parameter]", *, keys: bool) -> None:

@@ -1,4 +1,4 @@
-"""``gramophone live --record``: the recorder of a session, and what there is to say of it."""
+"""`gramophone live --record`: the recorder of a session, and what there is to say of it."""
 
 from pathlib import Path
 from types import TracebackType
@@ -15,17 +15,12 @@ if TYPE_CHECKING:
 class SessionRecorder:
     """Records the whole of a session; a context manager that ends the take on exit, before the host stops.
 
-    Parameters
-    ----------
-    host
-        not started yet
-    folder
-        what was given with --record; None records nothing
+    Args:
+        host: not started yet
+        folder: what was given with --record; None records nothing
 
-    Raises
-    ------
-    InputError
-        the folder cannot be recorded to
+    Raises:
+        InputError: the folder cannot be recorded to
     """
 
     def __init__(self, host: "Host", folder: Path | None) -> None:

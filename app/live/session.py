@@ -45,22 +45,15 @@ def play(
 ) -> None:
     """Play until the end of the file or of the time, until the engine gives up, or until Ctrl-C or q.
 
-    Parameters
-    ----------
-    controls
-        what it is played with
-    stats
-        where the figures of the run go, if anywhere; `overwrite` is for this file
-    record
-        where what is played is recorded, if anywhere; see `realtime.recorder.take_folder`
+    Args:
+        controls: what it is played with
+        stats: where the figures of the run go, if anywhere; `overwrite` is for this file
+        record: where what is played is recorded, if anywhere; see `realtime.recorder.take_folder`
 
-    Raises
-    ------
-    InputError
-        Something in `settings` or `controls` cannot be used.
-    typer.Exit
-        130 where a file was interrupted; 1 where the engine could not go on, the device or an engine process was lost,
-        a plugin failed, or something is missing in the recording.
+    Raises:
+        InputError: Something in `settings` or `controls` cannot be used.
+        typer.Exit: 130 where a file was interrupted; 1 where the engine could not go on, the device or an engine
+            process was lost, a plugin failed, or something is missing in the recording.
     """
     from ...realtime.engine.stats import FAILED
     from ...realtime.host import EngineError, Host
@@ -115,16 +108,12 @@ def play(
 def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, object]]:
     """Play from file to file, with nothing to turn or to watch; `settings.device` is a `VirtualSettings`.
 
-    Returns
-    -------
-    the engine as it was at the end, and the figures of the run
+    Returns:
+        the engine as it was at the end, and the figures of the run
 
-    Raises
-    ------
-    InputError
-        Something in `settings` cannot be used.
-    typer.Exit
-        1 where the engine could not go on.
+    Raises:
+        InputError: Something in `settings` cannot be used.
+        typer.Exit: 1 where the engine could not go on.
     """
     from ...realtime.host import EngineError, Host
     from ...realtime.link.settings import VirtualSettings

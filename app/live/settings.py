@@ -1,4 +1,4 @@
-"""From what was typed after ``gramophone live`` to the settings of the engine, with every fault found on the way."""
+"""From what was typed after `gramophone live` to the settings of the engine, with every fault found on the way."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +68,7 @@ def input_channels(written: str | None, option: str = "--input-channels") -> tup
 
 
 def initial_values(written: Sequence[str]) -> dict[str, float]:
-    """Return the values given as ``--set param=value``."""
+    """Return the values given as `--set param=value`."""
     known = {parameter.id: parameter for parameter in parameters()}
     values = {}
     for text in written:

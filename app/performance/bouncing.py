@@ -1,4 +1,4 @@
-"""Bounces started from the desk: the command line's own ``bounce``, in a process of low priority."""
+"""Bounces started from the desk: the command line's own `bounce`, in a process of low priority."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ _PRIORITY = 10
 class Bouncer:
     """Renders takes, one at a time, beside the playing engine and never in its way.
 
-    Parameters
-    ----------
-    tell
-        called with a line when one is done, from a thread of this object
+    Args:
+        tell: called with a line when one is done, from a thread of this object
     """
 
     def __init__(self, tell: Callable[[str], object]) -> None:
@@ -40,10 +38,8 @@ class Bouncer:
     def start(self, take: Path, *, quality: str = "full") -> Path:
         """Begin to render a take; return the file that it will be, beside the take's folder.
 
-        Raises
-        ------
-        InputError
-            another one is being rendered, or no process can be started for it
+        Raises:
+            InputError: another one is being rendered, or no process can be started for it
         """
         with self._lock:
             if self._take is not None:

@@ -21,19 +21,13 @@ def starting_map(
 ) -> tuple[MidiMap, str | None]:
     """Return the map that a session starts with, and a line to tell if the file was broken.
 
-    Parameters
-    ----------
-    parameters
-        those that can be turned
-    cc
-        what was typed after --cc: these controllers do that, whatever the file says
-    path
-        the file; None, or one that does not exist, is the map that comes with the program
+    Args:
+        parameters: those that can be turned
+        cc: what was typed after --cc: these controllers do that, whatever the file says
+        path: the file; None, or one that does not exist, is the map that comes with the program
 
-    Raises
-    ------
-    InputError
-        `cc` cannot be read
+    Raises:
+        InputError: `cc` cannot be read
     """
     typed = CcMap(cc, parameters)
     if path is None or not path.exists():
@@ -60,18 +54,12 @@ def starting_map(
 class ControlRouter:
     """What a performer acts on, of one host. Safe to call from any thread.
 
-    Parameters
-    ----------
-    engine
-        the host
-    midi
-        what the controller does
-    map_path
-        where that is saved when it is learnt or edited; None keeps it for this session
-    presets
-        the folder of presets
-    actions, mixture
-        see `ControlSurface`
+    Args:
+        engine: the host
+        midi: what the controller does
+        map_path: where that is saved when it is learnt or edited; None keeps it for this session
+        presets: the folder of presets
+        actions, mixture: see `ControlSurface`
     """
 
     def __init__(
@@ -137,10 +125,8 @@ class ControlRouter:
     def edit(self, place: int, entry: object) -> None:
         """Put a knob or pad, written as in a map's file, in the place of one of `items`.
 
-        Raises
-        ------
-        InputError
-            there is nothing in this place, or `entry` is not as it must be
+        Raises:
+            InputError: there is nothing in this place, or `entry` is not as it must be
         """
         with self._lock:
             item = self._item(place)

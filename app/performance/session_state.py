@@ -22,12 +22,11 @@ _LONGEST = 4096
 class SessionState:
     """Where a session stood.
 
-    Attributes
-    ----------
-    values : by parameter id, in the parameter's unit
-    styles : files it was started with
-    folder : of styles to switch among, or None
-    preset : the last one recalled, or None
+    Attributes:
+        values: by parameter id, in the parameter's unit
+        styles: files it was started with
+        folder: of styles to switch among, or None
+        preset: the last one recalled, or None
     """
 
     values: Mapping[str, float] = field(default_factory=dict)

@@ -21,21 +21,14 @@ _MOST_SHOWN = 200
 class StyleShelf:
     """What triggers, presets and the desk do with a host's stage.
 
-    Parameters
-    ----------
-    stage
-        the host's
-    folder
-        of styles, or None
-    captures
-        where captures are saved if there is no folder
-    second
-        whether there is a second input to capture from
+    Args:
+        stage: the host's
+        folder: of styles, or None
+        captures: where captures are saved if there is no folder
+        second: whether there is a second input to capture from
 
-    Raises
-    ------
-    InputError
-        the folder cannot be read
+    Raises:
+        InputError: the folder cannot be read
     """
 
     def __init__(self, stage: StyleManager, *, folder: Path | None, captures: Path, second: bool) -> None:

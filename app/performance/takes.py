@@ -22,14 +22,10 @@ _MOST_TAKES = 20
 class Takes:
     """Recording, and rendering what was recorded.
 
-    Parameters
-    ----------
-    host
-        what is recorded
-    folder
-        where takes go; made when the first one begins
-    recorder
-        one that is there already; None makes one
+    Args:
+        host: what is recorded
+        folder: where takes go; made when the first one begins
+        recorder: one that is there already; None makes one
     """
 
     def __init__(self, host: Host, folder: Path, recorder: Recorder | None = None) -> None:

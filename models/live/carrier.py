@@ -27,13 +27,12 @@ _NOISE_SAMPLES = 2**17
 class Carrier(nn.Module):
     """Clips in slots of fixed size, and the place from which the phase is taken.
 
-    Parameters
-    ----------
-    layout : of the stylizer
-    kind : INPUT, STYLE or NOISE
-    slots : how many styles there can be
-    places, samples : the most that a slot can hold
-    window : Tensor [n_fft], of the analysis
+    Args:
+        layout: of the stylizer
+        kind: INPUT, STYLE or NOISE
+        slots: how many styles there can be
+        places, samples: the most that a slot can hold
+        window: Tensor [n_fft], of the analysis
     """
 
     analysis: Tensor
@@ -87,11 +86,10 @@ class Carrier(nn.Module):
     def choose(self, wanted: Tensor, shares: list[float], spread: float) -> Tensor:
         """Return the phase of the next frame [B], as complex numbers of magnitude 1.
 
-        Parameters
-        ----------
-        wanted : Tensor [b], band vector that a place should resemble
-        shares : of the slots; only those that have one are searched
-        spread : variance of the styles' band vectors
+        Args:
+            wanted: Tensor [b], band vector that a place should resemble
+            shares: of the slots; only those that have one are searched
+            spread: variance of the styles' band vectors
         """
         slot, start = 0, 0
         if self.noise:

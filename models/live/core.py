@@ -43,15 +43,14 @@ from .synthesis import Synthesis
 
 
 class StylizerCore(nn.Module):
-    """See the module's text. What is kept from hop to hop is listed in :mod:`models.live.state`; `reset` starts afresh.
+    """See the module's text. What is kept from hop to hop is listed in `models.live.state`; `reset` starts afresh.
 
-    Parameters
-    ----------
-    layout : of the styles
-    channels : of the input
-    carrier : whose phase is taken, see :mod:`models.live.carrier`
-    slots : how many styles can be mixed; they are empty at first, see :mod:`models.live.slots`
-    places, samples : the most that a slot can hold
+    Args:
+        layout: of the styles
+        channels: of the input
+        carrier: whose phase is taken, see `models.live.carrier`
+        slots: how many styles can be mixed; they are empty at first, see `models.live.slots`
+        places, samples: the most that a slot can hold
     """
 
     analysis: Tensor
@@ -197,13 +196,13 @@ class StylizerCore(nn.Module):
 
     @torch.jit.export
     def set_fractions(self, values: list[float]) -> None:
-        """Take what :meth:`fractions` gave."""
+        """Take what `fractions` gave."""
         self.common = values[0]
         self.known = values[1:]
 
     @torch.jit.export
     def close_slot(self, slot: int) -> None:
-        """Take a style out of the mixture, so that its slot can be written to; see :mod:`models.live.slots`."""
+        """Take a style out of the mixture, so that its slot can be written to; see `models.live.slots`."""
         self.bank.close(slot)
         self.known[slot] = 0.0
 
@@ -222,14 +221,14 @@ class StylizerCore(nn.Module):
 
     @torch.jit.export
     def whole_numbers(self) -> list[int]:
-        """All that is kept from hop to hop in whole numbers; :meth:`set_whole_numbers` takes it."""
+        """All that is kept from hop to hop in whole numbers; `set_whole_numbers` takes it."""
         voice = self.voice
         numbers = [self.count, self.turn, voice.slot, voice.place, voice.turn, int(self.output.limited)]
         return numbers + self.stale
 
     @torch.jit.export
     def set_whole_numbers(self, numbers: list[int]) -> None:
-        """Take what :meth:`whole_numbers` gave."""
+        """Take what `whole_numbers` gave."""
         voice = self.voice
         self.count, self.turn = numbers[0], numbers[1]
         voice.slot, voice.place, voice.turn = numbers[2], numbers[3], numbers[4]
@@ -281,17 +280,15 @@ class StylizerCore(nn.Module):
     ) -> Tensor:
         """One hop.
 
-        Parameters
-        ----------
-        block : Tensor [C, hop] float32, finite
-        strength, mix, detail : 0 to 1; strength and mix are ramped from those of the hop before
-        rate : share by which running statistics move in a hop of full length; 0 holds all that is learnt
-        iterations : gradient steps
-        gate : how far above the room's noise sound must stand to pass, dB; 0 is no gate
+        Args:
+            block: Tensor [C, hop] float32, finite
+            strength, mix, detail: 0 to 1; strength and mix are ramped from those of the hop before
+            rate: share by which running statistics move in a hop of full length; 0 holds all that is learnt
+            iterations: gradient steps
+            gate: how far above the room's noise sound must stand to pass, dB; 0 is no gate
 
-        Returns
-        -------
-        Tensor [C, hop], the input's samples from `length` - `hop` samples before this block on, stylized
+        Returns:
+            Tensor [C, hop], the input's samples from `length` - `hop` samples before this block on, stylized
         """
         hop, n_fft, channels = self.hop, self.n_fft, self.channels
         # Few, large operations: where there is a choice, a scalar goes in as an operation's own factor, since

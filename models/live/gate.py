@@ -34,14 +34,12 @@ _NOTHING = -120.0
 class LevelGate(nn.Module):
     """Follows one level, in dB full scale, from hop to hop.
 
-    Parameters
-    ----------
-    hop_seconds : from one level to the next
+    Args:
+        hop_seconds: from one level to the next
 
-    Attributes
-    ----------
-    opened : how far the gate is open, 0 to 1
-    measuring : whether a soundcheck measures the room
+    Attributes:
+        opened: how far the gate is open, 0 to 1
+        measuring: whether a soundcheck measures the room
     """
 
     def __init__(self, hop_seconds: float) -> None:
@@ -81,10 +79,9 @@ class LevelGate(nn.Module):
     def follow(self, decibels: float, running: float, gate: float) -> None:
         """Take in the level of the newest frame.
 
-        Parameters
-        ----------
-        decibels, running : the frame's level and the running one
-        gate : how far above the room the gate opens, dB; 0 is no gate
+        Args:
+            decibels, running: the frame's level and the running one
+            gate: how far above the room the gate opens, dB; 0 is no gate
         """
         self.envelope = max(decibels, min(self.envelope - self.fall, decibels + self.bridged))
         self.relative = self.envelope - running

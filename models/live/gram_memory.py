@@ -13,9 +13,8 @@ class GramMemory(nn.Module):
 
     That is the Gram matrix of linear features over time: of all filters as long as the longest lag.
 
-    Parameters
-    ----------
-    layout : of the stylizer; its first lag is 0
+    Args:
+        layout: of the stylizer; its first lag is 0
     """
 
     gram: Tensor
@@ -57,12 +56,11 @@ class GramMemory(nn.Module):
         what the map asks for. The change is bounded: where the output cannot follow (a bin in which the style is
         always silent) the steps would otherwise grow without end.
 
-        Parameters
-        ----------
-        target : z̃
-        iterations : K
-        style : Tensor [b, L b], G_s
-        top, spread : largest eigenvalue and trace of the style's covariance
+        Args:
+            target: z̃
+            iterations: K
+            style: Tensor [b, L b], G_s
+            top, spread: largest eigenvalue and trace of the style's covariance
         """
         earlier = self.past.index_select(0, self.earlier_rows).view(-1)
         z = target

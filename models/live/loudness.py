@@ -21,17 +21,15 @@ _LEAST_MAKEUP = 0.003
 class RunningLoudness(nn.Module):
     """Running loudness, K-weighted, from the power spectra of frames.
 
-    Parameters
-    ----------
-    layout : of the stylizer
-    channels : whose spectra are added up in what is given here; their mean is what counts
+    Args:
+        layout: of the stylizer
+        channels: whose spectra are added up in what is given here; their mean is what counts
 
-    Attributes
-    ----------
-    gain : brings the input to the reference loudness; linear
-    makeup : brings the output from the reference loudness to what the input really has; linear
-    heard : seconds of input that were not silent
-    held : by how much the frame before was turned down; linear
+    Attributes:
+        gain: brings the input to the reference loudness; linear
+        makeup: brings the output from the reference loudness to what the input really has; linear
+        heard: seconds of input that were not silent
+        held: by how much the frame before was turned down; linear
     """
 
     weights: Tensor
@@ -70,11 +68,10 @@ class RunningLoudness(nn.Module):
     def listen(self, power: Tensor, rate: float, gate: float) -> float:
         """Follow the input's loudness; returns how much can be learnt from this frame: 0 in a pause, up to 1.
 
-        Parameters
-        ----------
-        power : Tensor [B], of the newest frame, all channels together
-        rate : by how much what is learnt moves in a hop; 0 holds it
-        gate : see `LevelGate.follow`
+        Args:
+            power: Tensor [B], of the newest frame, all channels together
+            rate: by how much what is learnt moves in a hop; 0 holds it
+            gate: see `LevelGate.follow`
         """
         loud = float(torch.dot(power, self.weights)) + 1e-20
         decibels = 10.0 * math.log10(loud)
@@ -100,10 +97,9 @@ class RunningLoudness(nn.Module):
     def hold(self, wished: Tensor, strength: float) -> float:
         """Return by how much a frame is to be turned down, so that it stays as soft as the input.
 
-        Parameters
-        ----------
-        wished : Tensor [B], its magnitudes in units of S0, relative to the running level
-        strength : as far as that is asked for, the gate shuts
+        Args:
+            wished: Tensor [B], its magnitudes in units of S0, relative to the running level
+            strength: as far as that is asked for, the gate shuts
         """
         loud = float(torch.dot(wished.square(), self.weights)) * self.unit * self.makeup ** (2.0 * strength)
         most = self.reference * 10.0 ** (0.1 * self.gate.most())
@@ -113,11 +109,10 @@ class RunningLoudness(nn.Module):
     def balance(self, power_in: Tensor, power_out: Tensor, learnt: float, most: float) -> None:
         """Learn by how much the output is to be raised to be as loud as the input.
 
-        Parameters
-        ----------
-        power_in, power_out : Tensor [B], of the newest frames, all channels together
-        learnt, most : share by which what is learnt moves; of a frame that came out too loud, the second one. What was
-            held down counts for less, lest it be made up for
+        Args:
+            power_in, power_out: Tensor [B], of the newest frames, all channels together
+            learnt, most: share by which what is learnt moves; of a frame that came out too loud, the second one. What
+                was held down counts for less, lest it be made up for
         """
         loud_in = float(torch.dot(power_in, self.weights)) * self.gain * self.gain
         loud_out = float(torch.dot(power_out, self.weights))

@@ -65,17 +65,14 @@ def make_layout(
 ) -> Layout:
     """Return the layout for a rate.
 
-    Parameters
-    ----------
-    sample_rate : Hz
-    window : "low-delay" (delay: two hops) or "full" (delay: the frame)
-    hop : samples, a power of two; None is 256 (low-delay) or 512 (full) at 44.1 and 48 kHz
-    smooth : see :func:`dsp.windows.low_delay_pair`
+    Args:
+        sample_rate: Hz
+        window: "low-delay" (delay: two hops) or "full" (delay: the frame)
+        hop: samples, a power of two; None is 256 (low-delay) or 512 (full) at 44.1 and 48 kHz
+        smooth: see `dsp.windows.low_delay_pair`
 
-    Raises
-    ------
-    ValueError
-        Unknown window, or a hop that does not fit it.
+    Raises:
+        ValueError: Unknown window, or a hop that does not fit it.
     """
     if window not in WINDOWS:
         raise ValueError(f"window {window!r} is unknown; give one of {', '.join(WINDOWS)}")
@@ -100,17 +97,16 @@ def make_layout(
 class PreparedStyle:
     """A style in a layout, float32. B bins, b bands, q quantiles, P places.
 
-    Attributes
-    ----------
-    mean, rest, largest : Tensor [B]
-    quantiles : Tensor [B, q], about the mean
-    root : Tensor [b, b] float64, square root of the covariance in bands
-    lagged : Tensor [b, lags * b], E[z(t) z(t - lag)ᵀ] side by side
-    clip : Tensor [samples], one channel, at the reference level
-    places : Tensor [P, b], band vectors about the mean, of frames that start `stride` samples apart
-    norms : Tensor [P], their squared lengths
-    stride : samples
-    top : largest eigenvalue of the covariance in bands
+    Attributes:
+        mean, rest, largest: Tensor [B]
+        quantiles: Tensor [B, q], about the mean
+        root: Tensor [b, b] float64, square root of the covariance in bands
+        lagged: Tensor [b, lags * b], E[z(t) z(t - lag)ᵀ] side by side
+        clip: Tensor [samples], one channel, at the reference level
+        places: Tensor [P, b], band vectors about the mean, of frames that start `stride` samples apart
+        norms: Tensor [P], their squared lengths
+        stride: samples
+        top: largest eigenvalue of the covariance in bands
     """
 
     mean: Tensor

@@ -9,9 +9,8 @@ from .prepared_style import quantile_levels
 class RunningQuantiles(nn.Module):
     """Running quantiles [B, q] of each of B bins.
 
-    Parameters
-    ----------
-    bins : B
+    Args:
+        bins: B
     """
 
     levels: Tensor
@@ -32,11 +31,10 @@ class RunningQuantiles(nn.Module):
     def match(self, values: Tensor, lowest: Tensor, steps: Tensor) -> Tensor:
         """Move values [B] from where they lie among these quantiles to the same place among others.
 
-        Parameters
-        ----------
-        values : Tensor [B]
-        lowest : Tensor [B], the others' first quantile
-        steps : Tensor [B, q - 1], differences of the others
+        Args:
+            values: Tensor [B]
+            lowest: Tensor [B], the others' first quantile
+            steps: Tensor [B, q - 1], differences of the others
         """
         inside = ((values.unsqueeze(1) - self.quantiles[:, :-1]) * self.widths).clamp_(0.0, 1.0)
         return lowest + (inside * steps).sum(dim=1)

@@ -15,12 +15,11 @@ MAX_ITERATIONS = 32
 class StylizerSettings:
     """What cannot change while playing.
 
-    Attributes
-    ----------
-    window : "low-delay" (11 ms at 44.1 and 48 kHz) or "full" (46 and 43 ms, finer in frequency)
-    hop : samples, a power of two; None for the window's own. The low-delay window's delay is two hops
-    iterations : Gram-descent steps in each hop, 0 to 32; None for as many as the time left allows
-    phase : "style" carries the result on the style's own phase, "input" on the input's, "noise" on noise's
+    Attributes:
+        window: "low-delay" (11 ms at 44.1 and 48 kHz) or "full" (46 and 43 ms, finer in frequency)
+        hop: samples, a power of two; None for the window's own. The low-delay window's delay is two hops
+        iterations: Gram-descent steps in each hop, 0 to 32; None for as many as the time left allows
+        phase: "style" carries the result on the style's own phase, "input" on the input's, "noise" on noise's
     """
 
     window: str = "low-delay"

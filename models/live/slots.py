@@ -39,10 +39,8 @@ class StyleSlots(Protocol):
     def begin(self, slot: int, packed: Bytes) -> bool:
         """Empty a slot, and get ready to write a packed style to it; False, and nothing done, while it is heard.
 
-        Raises
-        ------
-        ValueError
-            what is packed is no style, or none for these slots
+        Raises:
+            ValueError: what is packed is no style, or none for these slots
         """
         ...
 
@@ -95,12 +93,9 @@ def _signature(layout: Layout) -> tuple[float, ...]:
 class SlotWriter:
     """Writes packed styles to the slots of a core, see `StyleSlots`; in inference mode, like the core's tensors.
 
-    Parameters
-    ----------
-    core
-        a `models.live.core.StylizerCore`, compiled or not
-    layout
-        its layout
+    Args:
+        core: a `models.live.core.StylizerCore`, compiled or not
+        layout: its layout
     """
 
     def __init__(self, core: Any, layout: Layout) -> None:

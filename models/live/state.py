@@ -72,14 +72,11 @@ def core_state(core: Any) -> dict[str, NDArray[Any]]:
 def restore_core(core: Any, state: Mapping[str, NDArray[Any]], weights: Tensor) -> None:
     """Put a state back, in inference mode.
 
-    Parameters
-    ----------
-    weights : Tensor [slots], of the styles when the state was taken
+    Args:
+        weights: Tensor [slots], of the styles when the state was taken
 
-    Raises
-    ------
-    KeyError, ValueError
-        it is not the state of such a core; then nothing has been changed
+    Raises:
+        KeyError, ValueError: it is not the state of such a core; then nothing has been changed
     """
     whole, numbers = state["whole"], state["core"]
     pairs = []

@@ -1,6 +1,6 @@
 """The styles that a stylizer can mix: statistics in slots of fixed size, and the mixture of them that is in use.
 
-TorchScript. What a slot holds is written from outside, piece by piece, while its share is 0 (:mod:`models.live.slots`); here
+TorchScript. What a slot holds is written from outside, piece by piece, while its share is 0 (`models.live.slots`); here
 nothing is ever allocated or computed for a slot that is not heard.
 """
 
@@ -16,14 +16,13 @@ PARTS = ("mean", "rest", "largest", "quantiles", "root", "lagged")
 class StyleBank(nn.Module):
     """Statistics of up to `slots` styles, and of their weighted mean. B bins, b bands, q quantiles, L lags.
 
-    Attributes
-    ----------
-    mean, rest, largest : Tensor [B], of the mixture
-    quantiles : Tensor [B, q]; `steps` [B, q - 1] are the differences
-    lagged : Tensor [b, L b]; the first block is the covariance
-    spread : trace of the covariance
-    top : at least its largest eigenvalue
-    shares : of each slot, together 1
+    Attributes:
+        mean, rest, largest: Tensor [B], of the mixture
+        quantiles: Tensor [B, q]; `steps` [B, q - 1] are the differences
+        lagged: Tensor [b, L b]; the first block is the covariance
+        spread: trace of the covariance
+        top: at least its largest eigenvalue
+        shares: of each slot, together 1
     """
 
     mean: Tensor

@@ -43,19 +43,16 @@ _DEFAULTS = {
 class Stylizer:
     """Style transfer on a stream; the same samples come out whatever blocks the stream is fed in.
 
-    Parameters
-    ----------
-    styles : one to four
-    sample_rate : Hz, any; styles made at another rate are computed again from their clips
-    channels : of what is fed; all share one spectrum and keep their balance
-    settings : see :class:`StylizerSettings`
-    slots : how many styles there can be; each slot then has room for a clip of 30 s, and its style can be replaced.
-        None is for these styles and no others, and takes only the memory that they need
+    Args:
+        styles: one to four
+        sample_rate: Hz, any; styles made at another rate are computed again from their clips
+        channels: of what is fed; all share one spectrum and keep their balance
+        settings: see `StylizerSettings`
+        slots: how many styles there can be; each slot then has room for a clip of 30 s, and its style can be
+            replaced. None is for these styles and no others, and takes only the memory that they need
 
-    Raises
-    ------
-    InputError
-        No style or too many, or a hop that does not fit the window.
+    Raises:
+        InputError: No style or too many, or a hop that does not fit the window.
     """
 
     def __init__(
@@ -122,18 +119,16 @@ class Stylizer:
     def set(self, name: str, value: float) -> None:
         """Turn a knob; heard from the next hop on, and ramped.
 
-        Parameters
-        ----------
-        name : strength, mix, detail (0 to 1); adapt (time constant of what is learnt, 0.5 to 60 s); freeze (not 0:
-            learn nothing); soundcheck (not 0: learn afresh, all counting alike, and measure the room; back at 0: hold
-            what was learnt, until the next one or, but for the room, until freeze is turned on and off); style_1 to
-            style_4 (weights, 0 to 1); gate (dB above the room's noise at which sound passes; 0 lets all pass)
-        value : within those ranges
+        Args:
+            name: strength, mix, detail (0 to 1); adapt (time constant of what is learnt, 0.5 to 60 s); freeze (not 0:
+                learn nothing); soundcheck (not 0: learn afresh, all counting alike, and measure the room; back at 0:
+                hold what was learnt, until the next one or, but for the room, until freeze is turned on and off);
+                style_1 to style_4 (weights, 0 to 1); gate (dB above the room's noise at which sound passes; 0 lets
+                all pass)
+            value: within those ranges
 
-        Raises
-        ------
-        KeyError
-            There is no such knob.
+        Raises:
+            KeyError: There is no such knob.
         """
         if name not in self._knobs:
             raise KeyError(name)
@@ -307,10 +302,8 @@ class Stylizer:
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a state of a stylizer that was made in the same way, with the same styles in the same slots.
 
-        Raises
-        ------
-        KeyError, ValueError
-            It is that of something else, or other slots were filled.
+        Raises:
+            KeyError, ValueError: It is that of something else, or other slots were filled.
         """
         written = state["numbers"].tolist()
         if len(written) == len(self._knobs) + len(self._now) + 2 * self._slots + 2:

@@ -20,15 +20,13 @@ _RINGING = 1e-5
 class Synthesis(nn.Module):
     """The synthesis side of the streaming stylizer; C channels.
 
-    Parameters
-    ----------
-    layout : of the stylizer
-    channels : C
+    Args:
+        layout: of the stylizer
+        channels: C
 
-    Attributes
-    ----------
-    wet : how much of the wet signal was in the hop before
-    limited : whether the limiter worked in the hop before
+    Attributes:
+        wet: how much of the wet signal was in the hop before
+        limited: whether the limiter worked in the hop before
     """
 
     synthesis: Tensor
@@ -74,10 +72,9 @@ class Synthesis(nn.Module):
     def overlap_add(self, spectra: Tensor, gain: float) -> Tensor:
         """Add frames to those before; returns [C, hop], the samples that are now complete.
 
-        Parameters
-        ----------
-        spectra : Tensor [C, B] complex, in units of the analysis; above 20 kHz nothing is taken of them
-        gain : factor
+        Args:
+            spectra: Tensor [C, B] complex, in units of the analysis; above 20 kHz nothing is taken of them
+            gain: factor
         """
         # What the transform is not given, counts as nothing.
         self.sum.addcmul_(
@@ -95,11 +92,10 @@ class Synthesis(nn.Module):
         high-pass takes it out. It works on the wet signal less the dry one's part in it, so that it turns no phase of
         what stays the input's own.
 
-        Parameters
-        ----------
-        out, dry : Tensor [C, hop]
-        level : factor for the wet signal; ramped from that of the hop before
-        strength, mix : 0 to 1
+        Args:
+            out, dry: Tensor [C, hop]
+            level: factor for the wet signal; ramped from that of the hop before
+            strength, mix: 0 to 1
         """
         begin = self.emitted if self.emitted > 0.0 else level
         self.emitted = level

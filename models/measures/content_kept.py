@@ -48,10 +48,9 @@ class ContentKept:
 def content_kept(content: NDArray[np.float64], output: NDArray[np.float64], sample_rate: int) -> ContentKept:
     """Compare an output with its content.
 
-    Parameters
-    ----------
-    content, output : array [channels, samples] or [samples], aligned in time; the longer one is cut
-    sample_rate : Hz, of both
+    Args:
+        content, output: array [channels, samples] or [samples], aligned in time; the longer one is cut
+        sample_rate: Hz, of both
     """
     content, output = np.atleast_2d(content), np.atleast_2d(output)
     length = min(content.shape[-1], output.shape[-1])

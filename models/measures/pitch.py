@@ -18,15 +18,13 @@ def pitch_track(
     The cumulative mean normalised difference function and its first dip below a threshold
     (de Cheveigné and Kawahara 2002, eqs. 6 to 8, steps 1 to 5).
 
-    Parameters
-    ----------
-    samples : array [samples]
-    sample_rate : Hz
-    threshold : how much aperiodic power a frame with a pitch may have, 0..1
+    Args:
+        samples: array [samples]
+        sample_rate: Hz
+        threshold: how much aperiodic power a frame with a pitch may have, 0..1
 
-    Returns
-    -------
-    array [frames], one each 11.6 ms
+    Returns:
+        array [frames], one each 11.6 ms
     """
     window = round(FRAME_SECONDS * sample_rate)
     hop = round(HOP_SECONDS * sample_rate)

@@ -47,13 +47,12 @@ class StyleDistance:
 class StyleMeter:
     """Measures many outputs for one content and one style.
 
-    Parameters
-    ----------
-    content, style : array [channels, samples]
-    sample_rate : Hz, of all arrays given here and later
-    style_rate : Hz, of the style if it differs
-    rate : Hz at which everything is measured; what lies above its half is not seen
-    seed : which networks judge
+    Args:
+        content, style: array [channels, samples]
+        sample_rate: Hz, of all arrays given here and later
+        style_rate: Hz, of the style if it differs
+        rate: Hz at which everything is measured; what lies above its half is not seen
+        seed: which networks judge
     """
 
     def __init__(
@@ -138,17 +137,14 @@ def style_distance(
 ) -> StyleDistance:
     """Style distance of an output, raw and centred; see the module's text.
 
-    Parameters
-    ----------
-    content, style, output : array [channels, samples] or [samples], full scale ±1; lengths and channels may differ
-    sample_rate : Hz, of all three
-    style_rate : Hz, of the style where it differs
-    seed : which networks judge; the default ones are never used in rendering
+    Args:
+        content, style, output: array [channels, samples] or [samples], full scale ±1; lengths and channels may differ
+        sample_rate: Hz, of all three
+        style_rate: Hz, of the style where it differs
+        seed: which networks judge; the default ones are never used in rendering
 
-    Raises
-    ------
-    InputError
-        One of the three is silent.
+    Raises:
+        InputError: One of the three is silent.
     """
     content, style, output = (
         np.atleast_2d(np.asarray(x, dtype=np.float64)) for x in (content, style, output)

@@ -2,8 +2,8 @@
 
     distance = ‖s_output - s_style‖ / ‖s_content - s_style‖
 
-over the time-averages of McDermott and Simoncelli 2011 (:mod:`models.networks.texture_model`), without their means: 1 is the
-unchanged content, 0 the style. The style distance of :mod:`models.measures.style_distance` sees a quarter of a second at most; this
+over the time-averages of McDermott and Simoncelli 2011 (`models.networks.texture_model`), without their means: 1 is the
+unchanged content, 0 the style. The style distance of `models.measures.style_distance` sees a quarter of a second at most; this
 one sees envelopes from half a second to five milliseconds. Three classes count alike:
 
 - *moments*: how sparse, how skewed and how peaked each band's envelope is;
@@ -64,16 +64,13 @@ class TextureDistance:
 class TextureMeter:
     """Measures many outputs for one content and one style.
 
-    Parameters
-    ----------
-    content, style : array [channels, samples], full scale ±1; a second at least, better ten
-    sample_rate : Hz, of all arrays given here and later
-    style_rate : Hz, of the style if it differs
+    Args:
+        content, style: array [channels, samples], full scale ±1; a second at least, better ten
+        sample_rate: Hz, of all arrays given here and later
+        style_rate: Hz, of the style if it differs
 
-    Raises
-    ------
-    InputError
-        One of the sounds is silent, or too short to have a texture.
+    Raises:
+        InputError: One of the sounds is silent, or too short to have a texture.
     """
 
     def __init__(

@@ -14,14 +14,13 @@ Initialisation = Literal["unit", "ulyanov2016", "torch"]
 
 @dataclass(frozen=True)
 class FeatureNetwork:
-    """One convolution layer ``F = W * S (+ b)``, with or without ReLU.
+    """One convolution layer `F = W * S (+ b)`, with or without ReLU.
 
-    Attributes
-    ----------
-    weight : Tensor [filters, bins, kernel]
-    bias : Tensor [filters] or None
-    relu : whether negative features are set to zero
-    padding : frames of silence added at both ends
+    Attributes:
+        weight: Tensor [filters, bins, kernel]
+        bias: Tensor [filters] or None
+        relu: whether negative features are set to zero
+        padding: frames of silence added at both ends
     """
 
     weight: Tensor
@@ -63,19 +62,16 @@ def random_network(
 ) -> FeatureNetwork:
     """Draw a network.
 
-    Parameters
-    ----------
-    bins : frequency bins of the spectrograms it will see
-    filters : number of filters N
-    kernel : frames k that each filter sees
-    relu, padding : see :class:`FeatureNetwork`
-    init :
-        ``unit``: normal, variance 1 / (bins kernel), so that features have the scale of their input;
-        ``ulyanov2016``: normal with standard deviation √2 √(2 / ((bins + filters) kernel))
-        (Ulyanov and Lebedev 2016, their published code);
-        ``torch``: weight and bias uniform in ±1 / √(bins kernel), the default of ``torch.nn.Conv1d``
-        (used by Dipani 2018)
-    generator : source of randomness, on the CPU, so that every device draws the same network
+    Args:
+        bins: frequency bins of the spectrograms it will see
+        filters: number of filters N
+        kernel: frames k that each filter sees
+        relu, padding: see `FeatureNetwork`
+        init: `unit`: normal, variance 1 / (bins kernel), so that features have the scale of their input;
+            `ulyanov2016`: normal with standard deviation √2 √(2 / ((bins + filters) kernel)) (Ulyanov and Lebedev
+            2016, their published code); `torch`: weight and bias uniform in ±1 / √(bins kernel), the default of
+            `torch.nn.Conv1d` (used by Dipani 2018)
+        generator: source of randomness, on the CPU, so that every device draws the same network
     """
     fan_in = bins * kernel
     bias = None

@@ -22,13 +22,12 @@ _DRAWN_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class LongNetwork:
-    """One layer ``F = relu(W * S)`` whose filters are known by their spectra.
+    """One layer `F = relu(W * S)` whose filters are known by their spectra.
 
-    Attributes
-    ----------
-    spectra : Tensor [size // 2 + 1 rates, filters, bins], complex conjugates of the filters' transforms
-    kernel : frames that each filter sees
-    size : frames of a block, at least 2 `kernel`
+    Attributes:
+        spectra: Tensor [size // 2 + 1 rates, filters, bins], complex conjugates of the filters' transforms
+        kernel: frames that each filter sees
+        size: frames of a block, at least 2 `kernel`
     """
 
     spectra: Tensor
@@ -59,14 +58,13 @@ class LongNetwork:
 def draw_layer(
     bins: int, *, filters: int, kernel: int, generator: torch.Generator
 ) -> FeatureNetwork | LongNetwork:
-    """Draw one layer with ReLU; weights are normal with variance 1 / (bins kernel), as :func:`random_network`'s `unit`.
+    """Draw one layer with ReLU; weights are normal with variance 1 / (bins kernel), as `random_network`'s `unit`.
 
-    Parameters
-    ----------
-    bins : frequency bins of the spectrograms it will see
-    filters : number of filters
-    kernel : frames that each sees
-    generator : on the CPU
+    Args:
+        bins: frequency bins of the spectrograms it will see
+        filters: number of filters
+        kernel: frames that each sees
+        generator: on the CPU
     """
     if kernel < _LONG:
         return random_network(bins, filters=filters, kernel=kernel, relu=True, generator=generator)

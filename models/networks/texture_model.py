@@ -45,15 +45,14 @@ _MARGIN = 0.25
 class TextureLayout:
     """Where the filters stand; the defaults are the paper's.
 
-    Attributes
-    ----------
-    bands : cochlear filters, besides one below the lowest and one above the highest
-    lowest, highest : Hz, their outermost centres; the highest is lowered where the sample rate asks for it
-    modulations : filters for the modulation power
-    slowest, fastest : Hz, their outermost centres
-    quality : of these filters: centre / bandwidth
-    octave : Hz, centre of the highest octave of modulation
-    envelope_rate : Hz
+    Attributes:
+        bands: cochlear filters, besides one below the lowest and one above the highest
+        lowest, highest: Hz, their outermost centres; the highest is lowered where the sample rate asks for it
+        modulations: filters for the modulation power
+        slowest, fastest: Hz, their outermost centres
+        quality: of these filters: centre / bandwidth
+        octave: Hz, centre of the highest octave of modulation
+        envelope_rate: Hz
     """
 
     bands: int = 30
@@ -76,15 +75,14 @@ _OCTAVES = 7
 class TextureStatistics:
     """Time-averages of a sound. B: cochlear filters, with the lowest and the highest; M: modulation filters.
 
-    Attributes
-    ----------
-    mean : Tensor [B], of the compressed envelopes; above 0
-    variation : Tensor [B], standard deviation / mean
-    skewness, kurtosis : Tensor [B], third and fourth standardised moments; 3 is a normal kurtosis
-    correlation : Tensor [B, B], -1 to 1
-    modulation_power : Tensor [B, M], shares of each envelope's variance, 0 to 1
-    c1 : Tensor [6, B, B], -1 to 1; octaves from slow to fast
-    c2 : Tensor [6, B, 2], -1 to 1: real and imaginary part, pairs from slow to fast
+    Attributes:
+        mean: Tensor [B], of the compressed envelopes; above 0
+        variation: Tensor [B], standard deviation / mean
+        skewness, kurtosis: Tensor [B], third and fourth standardised moments; 3 is a normal kurtosis
+        correlation: Tensor [B, B], -1 to 1
+        modulation_power: Tensor [B, M], shares of each envelope's variance, 0 to 1
+        c1: Tensor [6, B, B], -1 to 1; octaves from slow to fast
+        c2: Tensor [6, B, 2], -1 to 1: real and imaginary part, pairs from slow to fast
     """
 
     mean: Tensor
@@ -106,17 +104,14 @@ def texture_statistics(
 ) -> TextureStatistics:
     """Statistics of a sound; gradients flow to its samples.
 
-    Parameters
-    ----------
-    samples : Tensor [channels, samples] or [samples], full scale ±1; at least two frames (5 ms). Channels are averaged
-        as power, so that opposite ones do not cancel
-    sample_rate : Hz
-    layout : where the filters stand
+    Args:
+        samples: Tensor [channels, samples] or [samples], full scale ±1; at least two frames (5 ms). Channels are
+            averaged as power, so that opposite ones do not cancel
+        sample_rate: Hz
+        layout: where the filters stand
 
-    Raises
-    ------
-    InputError
-        Too short, or a sample rate below 2 kHz.
+    Raises:
+        InputError: Too short, or a sample rate below 2 kHz.
     """
     return statistics(envelopes(samples, sample_rate, layout=layout), layout=layout)
 

@@ -38,10 +38,9 @@ _QUIETEST = 0.01
 class Vgg19:
     """VGG-19 without its classifier.
 
-    Attributes
-    ----------
-    weights, biases : 16 of each, Tensor [filters, channels, 3, 3] and [filters], in the order of :data:`LAYERS`
-    pooling : Gatys, Ecker and Bethge 2016 put averages in the place of the published maxima
+    Attributes:
+        weights, biases: 16 of each, Tensor [filters, channels, 3, 3] and [filters], in the order of `LAYERS`
+        pooling: Gatys, Ecker and Bethge 2016 put averages in the place of the published maxima
     """
 
     weights: tuple[Tensor, ...]
@@ -56,10 +55,9 @@ class Vgg19:
     def __call__(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Features after ReLU, [filters N, places M] for each of `layers`; nothing deeper than these is computed.
 
-        Parameters
-        ----------
-        image : Tensor [height, width], grey, about 0 to 1; no side below :data:`SMALLEST_SIDE`
-        layers : some of :data:`LAYERS`
+        Args:
+            image: Tensor [height, width], grey, about 0 to 1; no side below `SMALLEST_SIDE`
+            layers: some of `LAYERS`
         """
         wanted: dict[str, Tensor] = {}
         shape = (3, 1, 1)
@@ -115,18 +113,16 @@ def random_vgg19(*, generator: torch.Generator, pooling: Pooling = "average") ->
 
 
 def load_vgg19(path: str | os.PathLike[str], *, pooling: Pooling = "average") -> Vgg19:
-    """Read weights in torchvision's layout: ``features.N.weight`` and ``features.N.bias``.
+    """Read weights in torchvision's layout: `features.N.weight` and `features.N.bias`.
 
-    Parameters
-    ----------
-    path : a ``.safetensors`` file, or what ``torch.save`` wrote of a state dict; of the latter nothing but tensors is
-        read (``weights_only``), so that a file cannot run code. Other entries, such as the classifier's, are left out
-    pooling : see :class:`Vgg19`
+    Args:
+        path: a `.safetensors` file, or what `torch.save` wrote of a state dict; of the latter nothing but tensors is
+            read (`weights_only`), so that a file cannot run code. Other entries, such as the classifier's, are left
+            out
+        pooling: see `Vgg19`
 
-    Raises
-    ------
-    InputError
-        The file is missing or unreadable, or a tensor is missing, of another shape, or not finite.
+    Raises:
+        InputError: The file is missing or unreadable, or a tensor is missing, of another shape, or not finite.
     """
     path = Path(path).expanduser()
     state = _read(path)

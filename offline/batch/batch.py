@@ -1,6 +1,6 @@
 """Batches: every content in every style. A task can be run anywhere and any number of times; its work is done once.
 
-What has been made is told by the store (see :mod:`offline.batch.store`), and not by whoever ran the task: a task that
+What has been made is told by the store (see `offline.batch.store`), and not by whoever ran the task: a task that
 finds its output finished says so and ends. So it does no harm if a cluster runs one again because a worker was
 killed, or if the whole batch is started again.
 """
@@ -37,14 +37,13 @@ _TELL_SECONDS = 1.0
 class BatchSettings:
     """What all tasks of a batch share.
 
-    Attributes
-    ----------
-    folder : name or address of the folder of the outputs
-    recipe, settings : name of a recipe, and the settings that are not its own
-    strength, seed, device, local, loudness : as in :func:`offline.render.render.render_track`
-    subtype : libsndfile's name, or "" for the format's default
-    force : whether outputs may be replaced that were made with other settings, or by others
-    run : a name for this run of the batch
+    Attributes:
+        folder: name or address of the folder of the outputs
+        recipe, settings: name of a recipe, and the settings that are not its own
+        strength, seed, device, local, loudness: as in `offline.render.render.render_track`
+        subtype: libsndfile's name, or "" for the format's default
+        force: whether outputs may be replaced that were made with other settings, or by others
+        run: a name for this run of the batch
     """
 
     folder: str
@@ -64,12 +63,11 @@ class BatchSettings:
 class Task:
     """One content in one style.
 
-    Attributes
-    ----------
-    content, style : file names (absolute) or addresses
-    content_name, style_name : what messages and records call them
-    content_sha256, style_sha256 : of their bytes, hexadecimal
-    output : name of the output in the folder; its extension says the format
+    Attributes:
+        content, style: file names (absolute) or addresses
+        content_name, style_name: what messages and records call them
+        content_sha256, style_sha256: of their bytes, hexadecimal
+        output: name of the output in the folder; its extension says the format
     """
 
     content: str
@@ -126,14 +124,13 @@ class Task:
 class Outcome:
     """What became of a task.
 
-    Attributes
-    ----------
-    output : name of the output
-    state : "made", "skipped" (it was there already, made with the same settings) or "failed"
-    why : of a failure, one line
-    seconds : time that it took
-    notes : what else is worth saying, one line each
-    worker : machine and process
+    Attributes:
+        output: name of the output
+        state: "made", "skipped" (it was there already, made with the same settings) or "failed"
+        why: of a failure, one line
+        seconds: time that it took
+        notes: what else is worth saying, one line each
+        worker: machine and process
     """
 
     output: str
@@ -171,10 +168,9 @@ def is_made(task: Task, store: Store) -> bool:
 def finished(task: Task, store: Store) -> bool:
     """Return what `is_made` does, where the output is either made or may be.
 
-    Raises
-    ------
-    InputError
-        If there is an output of this name that was made with other settings, or by others, and `force` is not set.
+    Raises:
+        InputError: If there is an output of this name that was made with other settings, or by others, and `force` is
+            not set.
     """
     if is_made(task, store):
         return True
@@ -193,10 +189,9 @@ def finished(task: Task, store: Store) -> bool:
 def perform(task: Task, listener: Listener | None = None) -> Outcome:
     """Do a task, unless its output is there; never raises for what is the task's own fault.
 
-    Parameters
-    ----------
-    task : what to do
-    listener : told when rendering begins, and about once a second how far it has come
+    Args:
+        task: what to do
+        listener: told when rendering begins, and about once a second how far it has come
     """
     start = time.perf_counter()
     outcome = Outcome(task.output, "failed", worker=this_process())
@@ -282,10 +277,8 @@ def render_file(
 ) -> list[str]:
     """Render one file in the style of another to a third; return what is worth noting, one line each.
 
-    Raises
-    ------
-    InputError
-        If one of them cannot be read, stylised or written.
+    Raises:
+        InputError: If one of them cannot be read, stylised or written.
     """
     from ...media.tags import read_tags
     from ...models.style import load_style

@@ -1,6 +1,6 @@
 """Tasks on several processes or machines, through Dask.
 
-Every task is one call of :func:`offline.batch.batch.perform`. Only as many are handed to the cluster at a time as it has
+Every task is one call of `offline.batch.batch.perform`. Only as many are handed to the cluster at a time as it has
 threads: Dask blames a worker's death on all tasks that the worker was given, not only on the one that it was at.
 """
 
@@ -176,18 +176,15 @@ def run(
 ) -> Iterator[Outcome]:
     """Do the tasks on a cluster and yield what became of each, in the order in which they end.
 
-    Parameters
-    ----------
-    client : of the cluster
-    tasks : none twice
-    listener : told how far each has come; called on another thread
-    threads : how many tasks the cluster can do at a time, now
-    stopped : asked several times a second; when it says so, the tasks that are left are given up
+    Args:
+        client: of the cluster
+        tasks: none twice
+        listener: told how far each has come; called on another thread
+        threads: how many tasks the cluster can do at a time, now
+        stopped: asked several times a second; when it says so, the tasks that are left are given up
 
-    Raises
-    ------
-    KeyboardInterrupt
-        If it was stopped.
+    Raises:
+        KeyboardInterrupt: If it was stopped.
     """
     client.subscribe_topic(_TOPIC, lambda event: listener(_event(event)))
     waiting = deque(tasks)

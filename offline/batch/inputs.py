@@ -41,13 +41,11 @@ class InputFile:
 def expand(names: Sequence[str]) -> list[str]:
     """Return files and addresses, each once, of names that may be folders or patterns.
 
-    A folder stands for the sounds and styles directly in it, in alphabetical order; ``*`` and ``?`` in an address are
+    A folder stands for the sounds and styles directly in it, in alphabetical order; `*` and `?` in an address are
     looked up where it points to (in names of files the shell has done so).
 
-    Raises
-    ------
-    InputError
-        If a file does not exist, a folder holds nothing of use, or a pattern finds nothing.
+    Raises:
+        InputError: If a file does not exist, a folder holds nothing of use, or a pattern finds nothing.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -114,12 +112,11 @@ def absolute(name: str) -> str:
 def read(names: Sequence[str], *, stack: ExitStack, fetch: bool, show: Show) -> list[InputFile]:
     """Read every input once: for its hash, and so that what is missing is found before any work.
 
-    Parameters
-    ----------
-    names : file names and addresses
-    stack : closes what is opened here
-    fetch : whether to copy what lives elsewhere to this machine, until the stack is closed
-    show : is told how far this has come
+    Args:
+        names: file names and addresses
+        stack: closes what is opened here
+        fetch: whether to copy what lives elsewhere to this machine, until the stack is closed
+        show: is told how far this has come
     """
     sources: list[InputFile] = []
     for name in names:

@@ -1,4 +1,4 @@
-"""What the outputs of a batch are called: ``<content>--<style>.<extension>``, each name once."""
+"""What the outputs of a batch are called: `<content>--<style>.<extension>`, each name once."""
 
 from __future__ import annotations
 

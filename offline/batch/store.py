@@ -1,6 +1,6 @@
 """The folder of a batch: finished outputs, and beside them a record of how each was made.
 
-Records are small JSON files in the subfolder ``.gramophone``, one for each output. A record is written before its
+Records are small JSON files in the subfolder `.gramophone`, one for each output. A record is written before its
 output gets its name, so that no output that a batch has made can be without one, whenever a process is killed. It
 says which bytes it belongs to; so an output that somebody has replaced or changed is never taken for a finished one.
 """
@@ -34,7 +34,7 @@ Record = dict[str, Any]
 
 
 class Store(ABC):
-    """A folder of outputs; ``name`` is an output's name in it."""
+    """A folder of outputs; `name` is an output's name in it."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder

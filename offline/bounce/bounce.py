@@ -6,7 +6,7 @@ those of the renderings, s the strength and w_i the shares of the styles (togeth
 
     |out| = (1 - t) |X| + t Σ w_i |Y_i|,    t = 1 - (1 - s)²,    phase of (1 - t) X + t Σ w_i Y_i,
 
-frame by frame, as :mod:`offline.render.strength` does it for one style and one strength. That takes the stylizer's place in
+frame by frame, as `offline.render.strength` does it for one style and one strength. That takes the stylizer's place in
 the live chain; all other knobs, switches and the mute act on it as they did on stage.
 """
 
@@ -54,10 +54,9 @@ _MOST_MAKEUP = 2.0
 class Bounced:
     """A bounce: its sound on disk, as long as what was heard, and for a live one how it compares with that.
 
-    Attributes
-    ----------
-    sound : in time with the take's dry sound
-    comparison : whether it is what was heard, sample for sample; None for full quality
+    Attributes:
+        sound: in time with the take's dry sound
+        comparison: whether it is what was heard, sample for sample; None for full quality
     """
 
     sound: Spool
@@ -67,16 +66,13 @@ class Bounced:
 def bounce_live(take: Take, folder: Path, *, progress: Listener | None = None) -> Bounced:
     """Play a take again through the chain that played it.
 
-    Parameters
-    ----------
-    take : what was recorded
-    folder : for the sound
-    progress : called now and then
+    Args:
+        take: what was recorded
+        folder: for the sound
+        progress: called now and then
 
-    Raises
-    ------
-    InputError
-        The take is damaged, or the disk full.
+    Raises:
+        InputError: The take is damaged, or the disk full.
     """
     comparison = Comparison(take)
     with as_on_stage():
@@ -95,18 +91,15 @@ def bounce_full(
 ) -> Bounced:
     """Render a take at full quality, under the same automation; see the module's text.
 
-    Parameters
-    ----------
-    take : what was recorded
-    folder : for the sound, and all that lies between
-    recipe : of the offline stage
-    seed, device : as for :func:`offline.render.render.render`
-    progress : called now and then
+    Args:
+        take: what was recorded
+        folder: for the sound, and all that lies between
+        recipe: of the offline stage
+        seed, device: as for `offline.render.render.render`
+        progress: called now and then
 
-    Raises
-    ------
-    InputError
-        The take is damaged, silent or too short, or the disk full.
+    Raises:
+        InputError: The take is damaged, silent or too short, or the disk full.
     """
     header = take.header
     content = Spool.create(folder / "dry.spool", channels=header.channels, length=take.frames)

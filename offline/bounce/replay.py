@@ -61,12 +61,10 @@ class ReplayChain:
 def live_again(take: Take) -> ReplayChain:
     """Return the live chain as it stood at a take's first frame: prepared, and with what it remembered.
 
-    To be called, and played, within :func:`as_on_stage`.
+    To be called, and played, within `as_on_stage`.
 
-    Raises
-    ------
-    InputError
-        a style or the state is damaged, or does not fit the settings
+    Raises:
+        InputError: a style or the state is damaged, or does not fit the settings
     """
     header = take.header
     found = {key: value for key, value in header.stylizer.items() if value is not None}
@@ -113,16 +111,14 @@ def _set_all(chain: Chain, values: Mapping[str, float]) -> None:
 def play_again(take: Take, stage: ReplayChain, *, frames: int) -> Iterator[Sound]:
     """Feed a take's dry sound to a chain, with its moves; return what is heard, in time with what went in.
 
-    Parameters
-    ----------
-    take : whose moves are made
-    stage : its chain is prepared for the take's rate and channels and blocks of 1024 samples, and has heard what it
-        must have heard
-    frames : how long it shall be; where the dry sound is shorter, silence follows
+    Args:
+        take: whose moves are made
+        stage: its chain is prepared for the take's rate and channels and blocks of 1024 samples, and has heard what
+            it must have heard
+        frames: how long it shall be; where the dry sound is shorter, silence follows
 
-    Yields
-    ------
-    [channels, n], n at most 1024
+    Yields:
+        [channels, n], n at most 1024
     """
     player = _Player(take, stage)
     skip = stage.chain.latency_samples
@@ -220,9 +216,8 @@ class _Player:
 class Comparison:
     """Whether what is played again is what was heard; fed with it block by block.
 
-    Parameters
-    ----------
-    take : that is played again
+    Args:
+        take: that is played again
     """
 
     def __init__(self, take: Take) -> None:

@@ -25,10 +25,9 @@ _KEPT = 16
 class StyleCache:
     """The styles of a take, packed for slots.
 
-    Parameters
-    ----------
-    take : whose styles are played
-    settings : of its stylizer
+    Args:
+        take: whose styles are played
+        settings: of its stylizer
     """
 
     def __init__(self, take: Take, settings: StylizerSettings) -> None:
@@ -54,11 +53,10 @@ class SlotReplay:
     There a slot is first closed, while nothing of it is heard, then written in pieces, and opened when all is there. A
     take knows when it was closed and when it was opened.
 
-    Parameters
-    ----------
-    slots : of the chain
-    take : with the changes
-    cache : with the styles
+    Args:
+        slots: of the chain
+        take: with the changes
+        cache: with the styles
     """
 
     def __init__(self, slots: StyleSlots, take: Take, cache: StyleCache) -> None:

@@ -20,13 +20,12 @@ class ContentLoss:
     The loss is 1 - r for the envelopes, each band's mean removed (so that an equaliser costs nothing), plus 1 - r for
     the onset envelope; r is Pearson's correlation with the content's, so that neither level nor depth is prescribed.
 
-    Parameters
-    ----------
-    content : its magnitudes [bins, frames] in consecutive runs, at the reference level; each run but the first begins
-        with the last frame of the run before
-    frames, bins : of the whole spectrogram
-    highest : Hz, of the last bin
-    device : where everything is computed
+    Args:
+        content: its magnitudes [bins, frames] in consecutive runs, at the reference level; each run but the first
+            begins with the last frame of the run before
+        frames, bins: of the whole spectrogram
+        highest: Hz, of the last bin
+        device: where everything is computed
     """
 
     # An onset is what has risen since the frame before.
@@ -100,11 +99,10 @@ def _onsets(envelopes: Tensor) -> Tensor:
 def _correlation(of_series: Sums, norm: Tensor) -> Tensor:
     """Pearson's, of a series with one whose mean is 0 already: then its mean drops out of the products.
 
-    Parameters
-    ----------
-    of_series : sums of the products of the series with the other; of its squares; of each of its rows, whose share
-        is taken from the squares; number of frames
-    norm : of the other series
+    Args:
+        of_series: sums of the products of the series with the other; of its squares; of each of its rows, whose share
+            is taken from the squares; number of frames
+        norm: of the other series
     """
     products, squares, sums, count = of_series
     varying = (squares - sums.square().sum() / count.clamp_min(1.0)).clamp_min(1e-18)

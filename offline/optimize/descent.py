@@ -3,7 +3,7 @@
 What lies between the blocks are the sound's samples and their gradient, in memory or in files. A step takes three
 passes over the blocks:
 
-1. samples to spectrogram to the sums that the losses are functions of (:mod:`offline.optimize.losses`), added up;
+1. samples to spectrogram to the sums that the losses are functions of (`offline.optimize.losses`), added up;
 2. the gradient of these sums back to the samples; of sounds that are held in memory, what the first pass computed is
    still there, and is not computed again;
 3. from the gradient of the samples to that of gains and turns, Adam's step, and the new samples.
@@ -40,7 +40,7 @@ class Step:
     turn: float
 
     def take(self, values: Tensor, slopes: Sequence[Tensor], epsilon: float) -> None:
-        """Change `values`, see :class:`offline.optimize.optimizer_state.OptimizerState`, by the slopes of gains and turns; in place."""
+        """Change `values`, see `offline.optimize.optimizer_state.OptimizerState`, by the slopes of gains and turns; in place."""
         first, second = (1.0 - beta**self.number for beta in _BETAS)
         for which, (slope, rate) in enumerate(zip(slopes, (self.gain, self.turn), strict=True)):
             value, mean, square = values[which], values[2 + 2 * which], values[3 + 2 * which]
@@ -64,12 +64,11 @@ class _Seen:
 class Sound:
     """Where the sounds of an optimisation are kept.
 
-    Attributes
-    ----------
-    start : where it began
-    present : what gains and turns make of it
-    slopes : the gradient with respect to `present`, the level held fixed
-    level : the gradient of the logarithm of its level
+    Attributes:
+        start: where it began
+        present: what gains and turns make of it
+        slopes: the gradient with respect to `present`, the level held fixed
+        level: the gradient of the logarithm of its level
     """
 
     start: Samples
@@ -81,19 +80,17 @@ class Sound:
 class Descent:
     """A sound and its unknowns on their way.
 
-    Parameters
-    ----------
-    framing : the sound's frames
-    sound : where it is kept
-    unknowns : its gains, turns and moments
-    loudness : holds it at the reference level
-    crew : works on the blocks
-    block : frames of one
-    held : whether what is computed of all blocks may stay in memory
+    Args:
+        framing: the sound's frames
+        sound: where it is kept
+        unknowns: its gains, turns and moments
+        loudness: holds it at the reference level
+        crew: works on the blocks
+        block: frames of one
+        held: whether what is computed of all blocks may stay in memory
 
-    Attributes
-    ----------
-    blocks : first frame, and the one after the last, of each
+    Attributes:
+        blocks: first frame, and the one after the last, of each
     """
 
     def __init__(
@@ -155,7 +152,7 @@ class Descent:
 
     @torch.no_grad()
     def slopes(self, first: int, last: int) -> tuple[Tensor, Tensor]:
-        """Gradient of the gains and turns of a block, both [frames, bins], after :meth:`differentiate`."""
+        """Gradient of the gains and turns of a block, both [frames, bins], after `differentiate`."""
         turned = _turned(self._unknowns.load(first, last))
         return self._slopes_of(turned, self._base(first, last), first, last)
 
@@ -253,10 +250,9 @@ class Descent:
     def _level_back(self, seen: _Seen, power: float) -> tuple[int, Tensor]:
         """Where the core's samples begin, and the gradient of log(level) = log(Σ γ_t k_b |X_tb|² / C) / 2 there.
 
-        Parameters
-        ----------
-        seen : the block
-        power : the whole sound's Σ γ_t k_b |X_tb|² / C
+        Args:
+            seen: the block
+            power: the whole sound's Σ γ_t k_b |X_tb|² / C
         """
         block = seen.block
         spectrum = seen.spectrum[:, block.within(block.first, block.last)]

@@ -24,13 +24,12 @@ Sums = tuple[Tensor, ...]
 class Block:
     """Some frames of a sound at the reference level, the core, and those around them that exist.
 
-    Attributes
-    ----------
-    magnitude : Tensor [frames of the block, bins]: a leaf, which gradients flow to
-    current : Tensor [bins, frames of the block], log-magnitudes
-    first, last : the core's first frame and the one after its last, counted in the sound
-    before : frames of the block before the core
-    total : frames of the sound
+    Attributes:
+        magnitude: Tensor [frames of the block, bins]: a leaf, which gradients flow to
+        current: Tensor [bins, frames of the block], log-magnitudes
+        first, last: the core's first frame and the one after its last, counted in the sound
+        before: frames of the block before the core
+        total: frames of the sound
     """
 
     magnitude: Tensor

@@ -5,7 +5,7 @@ log-magnitudes, but at which nobody will compare them. So magnitudes are scaled 
 loss, and the direction in which the sound only grows louder is taken out of the gradient.
 
 Loudness is a sum over time as well: of the K-weighted power of the frames that pass the gates of BS.1770. Its gradient
-is exact (:mod:`offline.optimize.descent`). Its value is that of the step before, since the sums of a step need it before the
+is exact (`offline.optimize.descent`). Its value is that of the step before, since the sums of a step need it before the
 whole sound has been heard once; so are the gates. From one step to the next both change little, and nothing
 accumulates. The power of the spectrum that the gains stand in, which would be known in time, will not do for it: no
 signal has all of that power, and an optimiser finds gains that raise what no signal has (on a pair with single bells
@@ -31,18 +31,16 @@ _OFFSET = -0.691
 class LoudnessNormalisation:
     """The factor that brings magnitudes to the reference level.
 
-    Parameters
-    ----------
-    n_fft, hop : of the frames
-    sample_rate : Hz
-    device : where everything is computed
+    Args:
+        n_fft, hop: of the frames
+        sample_rate: Hz
+        device: where everything is computed
 
-    Attributes
-    ----------
-    weights : Tensor [bins], how much the power of each bin counts; the weighted sum over a frame's magnitudes is the
-        mean square of the K-weighted signal there
-    gates : Tensor [frames], how often each frame counts, as a share of all: their sum is 1
-    factor : for magnitudes
+    Attributes:
+        weights: Tensor [bins], how much the power of each bin counts; the weighted sum over a frame's magnitudes is
+            the mean square of the K-weighted signal there
+        gates: Tensor [frames], how often each frame counts, as a share of all: their sum is 1
+        factor: for magnitudes
     """
 
     def __init__(self, n_fft: int, hop: int, sample_rate: int, *, device: torch.device) -> None:

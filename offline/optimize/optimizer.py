@@ -67,19 +67,18 @@ def optimise_sound(
 ) -> None:
     """Optimise a sound towards a style's statistics while keeping what happens in the content.
 
-    Parameters
-    ----------
-    start : where to begin
-    out : where the sound goes; as long as `start`, with as many channels, and another file
-    content : as long, at the reference level; the loss is relative to its distance from the style
-    style : Tensor [bins, frames of its own], log-magnitudes; everything is computed on its device
-    settings : the recipe's
-    generator : draws the networks, on the CPU
-    on_step : called with the number of steps done and the style loss before that step: the mean over raw and
-        centred, linear and rectified, of ‖G - G_style‖ / ‖G_content - G_style‖ on that step's network
-    folder : for the files of a sound that is not held in memory, which are removed in the end
-    block : frames that are worked on at a time; the result does not depend on it, but for rounding
-    held : sounds of no more frames than this are held in memory
+    Args:
+        start: where to begin
+        out: where the sound goes; as long as `start`, with as many channels, and another file
+        content: as long, at the reference level; the loss is relative to its distance from the style
+        style: Tensor [bins, frames of its own], log-magnitudes; everything is computed on its device
+        settings: the recipe's
+        generator: draws the networks, on the CPU
+        on_step: called with the number of steps done and the style loss before that step: the mean over raw and
+            centred, linear and rectified, of ‖G - G_style‖ / ‖G_content - G_style‖ on that step's network
+        folder: for the files of a sound that is not held in memory, which are removed in the end
+        block: frames that are worked on at a time; the result does not depend on it, but for rounding
+        held: sounds of no more frames than this are held in memory
     """
     device = style.device
     framing = Framing(settings.n_fft, settings.hop, start.length, device=device)

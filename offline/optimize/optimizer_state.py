@@ -35,7 +35,7 @@ class OptimizerState(Protocol):
         """Those of frames `first` to `last` - 1, float32 [6, frames, bins]; the caller changes them in place."""
 
     def save(self, first: int, values: Tensor) -> None:
-        """Keep what :meth:`load` gave for the frames from `first` on."""
+        """Keep what `load` gave for the frames from `first` on."""
 
 
 class StateInMemory:

@@ -80,9 +80,8 @@ def relative_distance(ours: Sums, content: Sums, style: Sums) -> Tensor:
     Norms rather than their squares: a raw Gram matrix starts nearer to its target than a centred one, and squares would
     let it go once it is small.
 
-    Parameters
-    ----------
-    ours, content, style : from :func:`feature_sums`
+    Args:
+        ours, content, style: from `feature_sums`
     """
     terms: list[Tensor] = []
     for one, there, target in zip(_moments(ours), _moments(content), _moments(style), strict=True):
@@ -92,16 +91,15 @@ def relative_distance(ours: Sums, content: Sums, style: Sums) -> Tensor:
 
 
 class StyleLoss:
-    """Style distance on a network that is drawn afresh at every step; see :func:`relative_distance`.
+    """Style distance on a network that is drawn afresh at every step; see `relative_distance`.
 
-    Parameters
-    ----------
-    content : Tensors [bins, frames of each], log-magnitudes: runs of frames of the content. The loss is relative to
-        their distance from the style; where they are not the whole content, only this scale is an estimate
-    style : Tensor [bins, frames of its own], log-magnitudes
-    frames : of the sound that is optimised; longer kernels than that see all of it
-    kernels : sizes to draw from
-    filters, rank : of the networks
+    Args:
+        content: Tensors [bins, frames of each], log-magnitudes: runs of frames of the content. The loss is relative
+            to their distance from the style; where they are not the whole content, only this scale is an estimate
+        style: Tensor [bins, frames of its own], log-magnitudes
+        frames: of the sound that is optimised; longer kernels than that see all of it
+        kernels: sizes to draw from
+        filters, rank: of the networks
     """
 
     def __init__(

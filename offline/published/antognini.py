@@ -40,22 +40,20 @@ def optimise_texture_networks(
 ) -> Tensor:
     """Optimise a log-magnitude spectrogram until it has the style's texture.
 
-    Parameters
-    ----------
-    content, style : Tensor [bins, frames of each], log-magnitudes; of the content nothing but its length counts,
-        unless it is the start
-    kernels : frames that each network sees, see :func:`usable_kernels`
-    filters : of each network
-    lags : of the autocorrelation, frames
-    autocorrelation_weight, diversity_weight : of rhythm, and of the penalty on a copy
-    start : where to begin
-    steps : of L-BFGS
-    generator : draws the networks, then the noise
-    on_step : called with the number of steps done and the loss
+    Args:
+        content, style: Tensor [bins, frames of each], log-magnitudes; of the content nothing but its length counts,
+            unless it is the start
+        kernels: frames that each network sees, see `usable_kernels`
+        filters: of each network
+        lags: of the autocorrelation, frames
+        autocorrelation_weight, diversity_weight: of rhythm, and of the penalty on a copy
+        start: where to begin
+        steps: of L-BFGS
+        generator: draws the networks, then the noise
+        on_step: called with the number of steps done and the loss
 
-    Returns
-    -------
-    Tensor [bins, frames of the content]
+    Returns:
+        Tensor [bins, frames of the content]
     """
     frames = min(content.shape[-1], style.shape[-1])
     layers = [
@@ -101,11 +99,10 @@ def usable_kernels(kernels: Sequence[int], frames: int) -> list[int]:
 class Target:
     """What one layer's features of the style are compared by.
 
-    Attributes
-    ----------
-    features : Tensor [filters, frames]
-    gram : Tensor [filters, filters]
-    rhythm : Tensor [filters, lags], the autocorrelation
+    Attributes:
+        features: Tensor [filters, frames]
+        gram: Tensor [filters, filters]
+        rhythm: Tensor [filters, lags], the autocorrelation
     """
 
     features: Tensor
@@ -125,10 +122,9 @@ def _relative(ours: Tensor, target: Tensor) -> Tensor:
 def autocorrelation(features: Tensor, lags: range) -> Tensor:
     """Mean of f(t) f(t + lag) over the frames that both are in, Tensor [filters, lags that fit].
 
-    Parameters
-    ----------
-    features : Tensor [filters, frames]
-    lags : in frames; those beyond half the frames are left out, of which few pairs there are
+    Args:
+        features: Tensor [filters, frames]
+        lags: in frames; those beyond half the frames are left out, of which few pairs there are
     """
     frames = features.shape[-1]
     last = min(lags.stop, frames // 2 + 1)
@@ -156,10 +152,9 @@ def copy_penalty(features: Tensor, style: Tensor) -> Tensor:
     style goes round in a circle, so that every shift has a partner for every frame; all shifts are compared at once
     by Σ (f - p)² = Σ f² + Σ p² - 2 Σ f p, the last two being circular correlations.
 
-    Parameters
-    ----------
-    features : Tensor [filters, frames]
-    style : Tensor [filters, frames of its own]
+    Args:
+        features: Tensor [filters, frames]
+        style: Tensor [filters, frames of its own]
     """
     frames, period = features.shape[-1], style.shape[-1]
     wrapped = _wrap(features, period)

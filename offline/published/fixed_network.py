@@ -17,7 +17,7 @@ from .start import soft_noise
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """The network that is drawn, see :func:`models.networks.features.random_network`."""
+    """The network that is drawn, see `models.networks.features.random_network`."""
 
     filters: int
     kernel: int
@@ -43,22 +43,20 @@ def optimise_fixed(
 ) -> Tensor:
     """Optimise a log-magnitude spectrogram as a published recipe says.
 
-    Parameters
-    ----------
-    content, style : Tensor [bins, frames each], log-magnitudes
-    network : what is drawn
-    loss : sum of squares with a content term, or mean square of the style term alone
-    content_weight, style_weight : of the content term (sum), and on the Gram matrices (mean)
-    start : where to begin
-    learning_rate : of Adam; None takes L-BFGS
-    clamp : whether log-magnitudes are cut to 0..1 before each of Adam's steps
-    steps : of the optimiser
-    generator : draws the network and, where the recipe starts from noise, the noise
-    on_step : called with the number of steps done and the loss before that step
+    Args:
+        content, style: Tensor [bins, frames each], log-magnitudes
+        network: what is drawn
+        loss: sum of squares with a content term, or mean square of the style term alone
+        content_weight, style_weight: of the content term (sum), and on the Gram matrices (mean)
+        start: where to begin
+        learning_rate: of Adam; None takes L-BFGS
+        clamp: whether log-magnitudes are cut to 0..1 before each of Adam's steps
+        steps: of the optimiser
+        generator: draws the network and, where the recipe starts from noise, the noise
+        on_step: called with the number of steps done and the loss before that step
 
-    Returns
-    -------
-    Tensor [bins, frames of the content]
+    Returns:
+        Tensor [bins, frames of the content]
     """
     drawn = random_network(
         content.shape[0],

@@ -34,27 +34,23 @@ def optimise_gatys(
 ) -> Tensor:
     """Optimise a log-magnitude spectrogram on α L_content + β L_style with β = 1 (eqs. 1, 4, 5 and 7).
 
-    Parameters
-    ----------
-    content, style : Tensor [bins, frames of each], log-magnitudes
-    weights : file of VGG-19's weights; "" draws them
-    pooling : between the blocks of the network
-    normalise : whether every filter is scaled to a mean activation of 1
-    layer_weights : w_l of each of :data:`STYLE_LAYERS`, or one for all
-    content_weight : α
-    start : where to begin
-    steps : of L-BFGS
-    generator : draws the weights where none are given, then the noise
-    on_step : called with the number of steps done and the loss
+    Args:
+        content, style: Tensor [bins, frames of each], log-magnitudes
+        weights: file of VGG-19's weights; "" draws them
+        pooling: between the blocks of the network
+        normalise: whether every filter is scaled to a mean activation of 1
+        layer_weights: w_l of each of `STYLE_LAYERS`, or one for all
+        content_weight: α
+        start: where to begin
+        steps: of L-BFGS
+        generator: draws the weights where none are given, then the noise
+        on_step: called with the number of steps done and the loss
 
-    Returns
-    -------
-    Tensor [bins, frames of the content]
+    Returns:
+        Tensor [bins, frames of the content]
 
-    Raises
-    ------
-    InputError
-        The file of weights is missing or not VGG-19's.
+    Raises:
+        InputError: The file of weights is missing or not VGG-19's.
     """
     network = vgg19(weights, pooling=pooling, generator=generator).to(content.device)
     # The loudest bin of the two is white.
@@ -77,7 +73,7 @@ def optimise_gatys(
 
 
 def vgg19(weights: str, *, pooling: Pooling, generator: torch.Generator) -> Vgg19:
-    """The network from a file, or random where no file is named; errors as :func:`models.networks.vgg.load_vgg19`."""
+    """The network from a file, or random where no file is named; errors as `models.networks.vgg.load_vgg19`."""
     return (
         load_vgg19(weights, pooling=pooling)
         if weights
@@ -94,13 +90,12 @@ def image(spectrogram: Tensor) -> Tensor:
 def vgg_style_loss(
     network: Vgg19, style: Tensor, layer_weights: Sequence[float]
 ) -> Callable[[dict[str, Tensor]], Tensor]:
-    """L_style = Σ w_l E_l of features by layer (eq. 5), E_l as in :func:`models.gram.gatys_style_loss`.
+    """L_style = Σ w_l E_l of features by layer (eq. 5), E_l as in `models.gram.gatys_style_loss`.
 
-    Parameters
-    ----------
-    network : gives the style's features
-    style : Tensor [height, width], the style's image
-    layer_weights : w_l of each of :data:`STYLE_LAYERS`, or one for all
+    Args:
+        network: gives the style's features
+        style: Tensor [height, width], the style's image
+        layer_weights: w_l of each of `STYLE_LAYERS`, or one for all
     """
     each = list(layer_weights) * (len(STYLE_LAYERS) if len(layer_weights) == 1 else 1)
     weights = dict(zip(STYLE_LAYERS, each, strict=True))

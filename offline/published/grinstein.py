@@ -32,17 +32,15 @@ def optimise_shallow(
 ) -> Tensor:
     """Optimise a log-magnitude spectrogram against the random layer of Ulyanov and Lebedev 2016.
 
-    Parameters
-    ----------
-    content, style : Tensor [bins, frames of each], log-magnitudes
-    filters, kernel : of the layer; a filter sees `kernel` frames
-    steps : of L-BFGS
-    generator : draws the network
-    on_step : called with the number of steps done and the loss, which is 1 at the content
+    Args:
+        content, style: Tensor [bins, frames of each], log-magnitudes
+        filters, kernel: of the layer; a filter sees `kernel` frames
+        steps: of L-BFGS
+        generator: draws the network
+        on_step: called with the number of steps done and the loss, which is 1 at the content
 
-    Returns
-    -------
-    Tensor [bins, frames of the content]
+    Returns:
+        Tensor [bins, frames of the content]
     """
     white = _white(content, style)
     network = random_network(
@@ -62,20 +60,16 @@ def optimise_vgg(
 ) -> Tensor:
     """Optimise a log-magnitude spectrogram against VGG-19.
 
-    Parameters
-    ----------
-    content, style, steps, on_step : see :func:`optimise_shallow`
-    weights : file of VGG-19's weights; "" draws them
-    generator : draws them
+    Args:
+        content, style, steps, on_step: see `optimise_shallow`
+        weights: file of VGG-19's weights; "" draws them
+        generator: draws them
 
-    Returns
-    -------
-    Tensor [bins, frames of the content]
+    Returns:
+        Tensor [bins, frames of the content]
 
-    Raises
-    ------
-    InputError
-        The file of weights is missing or not VGG-19's.
+    Raises:
+        InputError: The file of weights is missing or not VGG-19's.
     """
     white = _white(content, style)
     network = vgg19(weights, pooling="average", generator=generator).to(content.device)
@@ -118,17 +112,15 @@ def optimise_texture(
     power, C1, C2) of Σ (s - s_style)² / Σ (s_content - s_style)², so that it is 1 at the content and no group
     outweighs the others.
 
-    Parameters
-    ----------
-    content, style : Tensor [1, samples of each]
-    sample_rate : Hz, of both
-    n_fft, hop : samples, of the STFT that says how loud they are at each frequency
-    steps : of L-BFGS
-    on_step : called with the number of steps done and the loss
+    Args:
+        content, style: Tensor [1, samples of each]
+        sample_rate: Hz, of both
+        n_fft, hop: samples, of the STFT that says how loud they are at each frequency
+        steps: of L-BFGS
+        on_step: called with the number of steps done and the loss
 
-    Returns
-    -------
-    Tensor [1, samples of the content]
+    Returns:
+        Tensor [1, samples of the content]
     """
     with torch.no_grad():
         target = texture_statistics(style, sample_rate)

@@ -16,16 +16,14 @@ OnStep = Callable[[int, float], None]
 def minimise(start: Tensor, loss: Callable[[Tensor], Tensor], *, steps: int, on_step: OnStep) -> Tensor:
     """SciPy's L-BFGS-B without bounds, with which the 2016 recipe was published.
 
-    Parameters
-    ----------
-    start : Tensor of any shape
-    loss : gives a scalar, differentiable
-    steps : iterations; each may evaluate the loss several times
-    on_step : called with the number of iterations done and the loss of the last evaluation
+    Args:
+        start: Tensor of any shape
+        loss: gives a scalar, differentiable
+        steps: iterations; each may evaluate the loss several times
+        on_step: called with the number of iterations done and the loss of the last evaluation
 
-    Returns
-    -------
-    Tensor like `start`
+    Returns:
+        Tensor like `start`
     """
     last = 0.0
 

@@ -20,11 +20,10 @@ def soft_noise(like: Tensor, *, generator: torch.Generator) -> Tensor:
 def white_noise(shape: torch.Size, like: Tensor, *, generator: torch.Generator) -> Tensor:
     """White noise: the same normal distribution in every bin, cut at 0, below which there is no log-magnitude.
 
-    Parameters
-    ----------
-    shape : of the result, [bins, frames]
-    like : Tensor [bins, frames of its own], whose mean and standard deviation over everything the noise has
-    generator : on the CPU
+    Args:
+        shape: of the result, [bins, frames]
+        like: Tensor [bins, frames of its own], whose mean and standard deviation over everything the noise has
+        generator: on the CPU
     """
     noise = torch.randn(shape, generator=generator).to(like)
     return (like.mean() + like.std() * noise).clamp_min(0.0)

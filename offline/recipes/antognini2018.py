@@ -50,7 +50,7 @@ class Antognini(Published):
         generator: torch.Generator,
         on_step: Callable[[int, float], None],
     ) -> Tensor:
-        """See :meth:`offline.recipes.published.Published.optimised`."""
+        """See `offline.recipes.published.Published.optimised`."""
         from ..published.antognini import optimise_texture_networks
 
         rate = self.sample_rate / self.hop
@@ -69,7 +69,7 @@ class Antognini(Published):
         )
 
     def memory(self, samples: int, style_samples: int) -> float:
-        """See :meth:`offline.recipes.published.Published.memory`."""
+        """See `offline.recipes.published.Published.memory`."""
         from ..published.antognini import usable_kernels
 
         frames, theirs = self.frames(samples, style_samples)
@@ -81,7 +81,7 @@ class Antognini(Published):
         return weights + features + self.unknowns_memory(samples)
 
     def fault(self) -> str:
-        """See :meth:`offline.work.settings.Settings.fault`."""
+        """See `offline.work.settings.Settings.fault`."""
         if self.shortest_lag > self.longest_lag:
             return (
                 f"shortest_lag={self.shortest_lag:g} is longer than longest_lag={self.longest_lag:g}; "
@@ -90,7 +90,7 @@ class Antognini(Published):
         return super().fault()
 
     def for_texture(self) -> Mapping[str, object]:
-        """See :meth:`offline.recipes.recipe.RecipeSettings.for_texture`."""
+        """See `offline.recipes.recipe.RecipeSettings.for_texture`."""
         return {"start": "noise"}
 
 

@@ -48,7 +48,7 @@ class FixedNetwork(Published):
         generator: torch.Generator,
         on_step: Callable[[int, float], None],
     ) -> Tensor:
-        """See :meth:`offline.recipes.published.Published.optimised`."""
+        """See `offline.recipes.published.Published.optimised`."""
         from ..published.fixed_network import Network, optimise_fixed
 
         return optimise_fixed(
@@ -69,7 +69,7 @@ class FixedNetwork(Published):
         )
 
     def memory(self, samples: int, style_samples: int) -> float:
-        """See :meth:`offline.recipes.published.Published.memory`."""
+        """See `offline.recipes.published.Published.memory`."""
         frames = sum(self.frames(samples, style_samples))
         weights = 2 * FLOAT * self.filters * self.bins * self.kernel
         grams = 6 * FLOAT * min(self.filters, frames) ** 2

@@ -45,7 +45,7 @@ class Gatys(Published):
         generator: torch.Generator,
         on_step: Callable[[int, float], None],
     ) -> Tensor:
-        """See :meth:`offline.recipes.published.Published.optimised`."""
+        """See `offline.recipes.published.Published.optimised`."""
         from ..published.gatys import optimise_gatys
 
         return optimise_gatys(
@@ -63,18 +63,18 @@ class Gatys(Published):
         )
 
     def memory(self, samples: int, style_samples: int) -> float:
-        """See :meth:`offline.recipes.published.Published.memory`."""
+        """See `offline.recipes.published.Published.memory`."""
         return self.vgg_memory(samples, style_samples)
 
     def fault(self) -> str:
-        """See :meth:`offline.work.settings.Settings.fault`."""
+        """See `offline.work.settings.Settings.fault`."""
         count = len(self.layer_weights)
         if count not in (1, 5):
             return f"layer_weights has {count} numbers; give one for all layers, or five"
         return super().fault()
 
     def cautions(self) -> list[str]:
-        """See :meth:`offline.recipes.recipe.RecipeSettings.cautions`."""
+        """See `offline.recipes.recipe.RecipeSettings.cautions`."""
         return [] if self.weights else [RANDOM_WEIGHTS]
 
 

@@ -51,7 +51,7 @@ class Gramophone(Optimisation, Transport):
         return out
 
     def for_texture(self) -> Mapping[str, object]:
-        """See :meth:`offline.recipes.recipe.RecipeSettings.for_texture`."""
+        """See `offline.recipes.recipe.RecipeSettings.for_texture`."""
         return {**super().for_texture(), "content_weight": 0.0}
 
 

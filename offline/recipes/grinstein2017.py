@@ -38,7 +38,7 @@ class Grinstein(Published):
         generator: torch.Generator,
         on_step: Callable[[int, float], None],
     ) -> Tensor:
-        """See :meth:`offline.recipes.published.Published.optimised`."""
+        """See `offline.recipes.published.Published.optimised`."""
         from ..published.grinstein import optimise_shallow, optimise_vgg
 
         if self.network == "vgg19":
@@ -56,7 +56,7 @@ class Grinstein(Published):
         )
 
     def stylised(self, content: Tensor, style: Tensor, job: Job) -> Tensor:
-        """See :meth:`offline.recipes.published.Published.stylised`."""
+        """See `offline.recipes.published.Published.stylised`."""
         if self.network != "texture":
             return super().stylised(content, style, job)
         from ..published.grinstein import optimise_texture
@@ -76,7 +76,7 @@ class Grinstein(Published):
         return samples[0]
 
     def memory(self, samples: int, style_samples: int) -> float:
-        """See :meth:`offline.recipes.published.Published.memory`."""
+        """See `offline.recipes.published.Published.memory`."""
         if self.network == "vgg19":
             return self.vgg_memory(samples, style_samples)
         if self.network == "texture":
@@ -86,7 +86,7 @@ class Grinstein(Published):
         return shallow.memory(samples, style_samples)
 
     def cautions(self) -> list[str]:
-        """See :meth:`offline.recipes.recipe.RecipeSettings.cautions`."""
+        """See `offline.recipes.recipe.RecipeSettings.cautions`."""
         return [RANDOM_WEIGHTS] if self.network == "vgg19" and not self.weights else []
 
 

@@ -53,24 +53,21 @@ class Published(RecipeSettings):
     ) -> Tensor:
         """The recipe's own part.
 
-        Parameters
-        ----------
-        content, style : Tensor [bins, frames of each], log-magnitudes
-        generator : of all that is random
-        on_step : called with the number of steps done and the loss
+        Args:
+            content, style: Tensor [bins, frames of each], log-magnitudes
+            generator: of all that is random
+            on_step: called with the number of steps done and the loss
 
-        Returns
-        -------
-        Tensor [bins, frames of the content], log-magnitudes
+        Returns:
+            Tensor [bins, frames of the content], log-magnitudes
         """
 
     @abstractmethod
     def memory(self, samples: int, style_samples: int) -> float:
         """Bytes that a track takes at its peak, estimated.
 
-        Parameters
-        ----------
-        samples, style_samples : of the content and of the style, at the recipe's rate
+        Args:
+            samples, style_samples: of the content and of the style, at the recipe's rate
         """
 
     def frames(self, *samples: int) -> tuple[int, ...]:
@@ -92,7 +89,7 @@ class Published(RecipeSettings):
         return FLOAT * _VGG * pixels + self.unknowns_memory(samples)
 
     def run(self, job: Job, *, recipe: str) -> Spool:
-        """See :meth:`offline.recipes.recipe.RecipeSettings.run`; all channels come out alike."""
+        """See `offline.recipes.recipe.RecipeSettings.run`; all channels come out alike."""
         from ...media.spool import Held, Spool
         from ..published.track import all_channels, one_channel
         from ..work.memory import available_memory, check_memory

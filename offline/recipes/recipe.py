@@ -23,17 +23,16 @@ if TYPE_CHECKING:
 class Job:
     """What a recipe is run on.
 
-    Attributes
-    ----------
-    content : [channels, samples] on disk, with something in it to stylise
-    sample_rate : Hz, of the content
-    loudness : gives the content's loudness, LUFS, when it is first asked for
-    style : the style
-    work : where all that lies between is kept; stages that are finished there are taken from it
-    generator : of all that is random, on the CPU
-    device : where to compute
-    local : seconds over which the content's statistics are taken; None is the whole track
-    journal : is told of each stage and step
+    Attributes:
+        content: [channels, samples] on disk, with something in it to stylise
+        sample_rate: Hz, of the content
+        loudness: gives the content's loudness, LUFS, when it is first asked for
+        style: the style
+        work: where all that lies between is kept; stages that are finished there are taken from it
+        generator: of all that is random, on the CPU
+        device: where to compute
+        local: seconds over which the content's statistics are taken; None is the whole track
+        journal: is told of each stage and step
     """
 
     content: Spool
@@ -50,10 +49,9 @@ class Job:
 class RecipeSettings(Settings):
     """The settings of a recipe, and what it does with them.
 
-    Attributes
-    ----------
-    stages : what it goes through, each with the share of the whole time that it takes
-    takes_local : whether its statistics can move along with the music
+    Attributes:
+        stages: what it goes through, each with the share of the whole time that it takes
+        takes_local: whether its statistics can move along with the music
     """
 
     stages: ClassVar[Mapping[str, float]]
@@ -62,15 +60,12 @@ class RecipeSettings(Settings):
     def run(self, job: Job, *, recipe: str) -> Spool:
         """Compute the stylised sound: of the content's rate, length and channels, at any level.
 
-        Parameters
-        ----------
-        job : what to work on
-        recipe : what the recipe is called in messages
+        Args:
+            job: what to work on
+            recipe: what the recipe is called in messages
 
-        Raises
-        ------
-        InputError
-            There is no room for it, or a file that a setting names cannot be used.
+        Raises:
+            InputError: There is no room for it, or a file that a setting names cannot be used.
         """
         raise NotImplementedError
 
@@ -87,12 +82,11 @@ class RecipeSettings(Settings):
 class Recipe:
     """A named set of settings.
 
-    Attributes
-    ----------
-    name : what the command line calls it
-    summary : one line
-    paper : where it comes from
-    values : the settings; their class says what the recipe does
+    Attributes:
+        name: what the command line calls it
+        summary: one line
+        paper: where it comes from
+        values: the settings; their class says what the recipe does
     """
 
     name: str
@@ -105,16 +99,14 @@ class Recipe:
         return dataclasses.asdict(self.values)
 
     def replace(self, settings: Mapping[str, object]) -> Recipe:
-        """This recipe with some of its settings replaced; errors as in :func:`offline.recipes.registry.get_recipe`."""
+        """This recipe with some of its settings replaced; errors as in `offline.recipes.registry.get_recipe`."""
         return dataclasses.replace(self, values=self.values.changed(settings, recipe=self.name))
 
     def without_content(self) -> Recipe:
         """This recipe for texture from noise: nothing of its content is kept, and nothing begins there.
 
-        Raises
-        ------
-        InputError
-            The recipe is nothing without a content.
+        Raises:
+            InputError: The recipe is nothing without a content.
         """
         changes = self.values.for_texture()
         if changes is None:

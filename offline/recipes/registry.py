@@ -32,15 +32,12 @@ RECIPES: dict[str, Recipe] = {
 def get_recipe(name: str, settings: Mapping[str, object] | None = None) -> Recipe:
     """A recipe with some of its settings replaced.
 
-    Parameters
-    ----------
-    name : one of :data:`RECIPES`
-    settings : key to value; values may be text, as from a command line
+    Args:
+        name: one of `RECIPES`
+        settings: key to value; values may be text, as from a command line
 
-    Raises
-    ------
-    InputError
-        Unknown name or key, or a value out of its range.
+    Raises:
+        InputError: Unknown name or key, or a value out of its range.
     """
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}{nearest(name, RECIPES)}; there are: {', '.join(RECIPES)}")

@@ -23,7 +23,7 @@ class Transport(ClosedForm, RecipeSettings):
     takes_local: ClassVar[bool] = True
 
     def run(self, job: Job, *, recipe: str) -> Spool:  # noqa: ARG002 - nothing here needs the name
-        """See :meth:`offline.recipes.recipe.RecipeSettings.run`."""
+        """See `offline.recipes.recipe.RecipeSettings.run`."""
         import torch
 
         from ...dsp.stft import log_spectrogram
@@ -52,17 +52,16 @@ class Transport(ClosedForm, RecipeSettings):
     def finished(self, sound: Spool, content: Spool, style: Tensor, job: Job) -> Spool:  # noqa: ARG002
         """What comes after the closed form: here, nothing.
 
-        Parameters
-        ----------
-        sound : what the closed form gave, at the recipe's rate and the reference level
-        content : the content at the same rate and level
-        style : Tensor [bins, frames], log-magnitudes
-        job : the work
+        Args:
+            sound: what the closed form gave, at the recipe's rate and the reference level
+            content: the content at the same rate and level
+            style: Tensor [bins, frames], log-magnitudes
+            job: the work
         """
         return sound
 
     def for_texture(self) -> Mapping[str, object]:
-        """See :meth:`offline.recipes.recipe.RecipeSettings.for_texture`."""
+        """See `offline.recipes.recipe.RecipeSettings.for_texture`."""
         return {"energy_coupling": 0.0, "band_coupling": 0.0}
 
 

@@ -1,7 +1,7 @@
 """Rendering: a content and a style in, a stylised track of the content's length, rate, channels and loudness out.
 
-There is one way through, for tracks on disk (:func:`render_track`), in memory that does not grow with them; an array
-(:func:`render`) is put on disk first. The published recipes alone hold what they work on in memory.
+There is one way through, for tracks on disk (`render_track`), in memory that does not grow with them; an array
+(`render`) is put on disk first. The published recipes alone hold what they work on in memory.
 """
 
 from __future__ import annotations
@@ -68,10 +68,9 @@ class Rendering:
 class TrackRendering:
     """What a render of a track gives back: its sound on disk, in the folder of the work, and how it came about.
 
-    Attributes
-    ----------
-    level : how loud it was to be, and came out
-    resumed : the stages that had been finished before
+    Attributes:
+        level: how loud it was to be, and came out
+        resumed: the stages that had been finished before
     """
 
     sound: Spool
@@ -105,11 +104,10 @@ def choose_device(name: str) -> torch.device:
 def check_content(content: Samples | Source, sample_rate: int, *, name: str = "the content") -> None:
     """InputError where there is nothing to stylise: too short, silent, or not finite.
 
-    Parameters
-    ----------
-    content : array [channels, samples], or a track on disk
-    sample_rate : Hz
-    name : what the message calls it
+    Args:
+        content: array [channels, samples], or a track on disk
+        sample_rate: Hz
+        name: what the message calls it
     """
     if isinstance(content, np.ndarray):
         if content.ndim != 2 or content.shape[0] < 1:
@@ -148,24 +146,21 @@ def render(
 ) -> Rendering:
     """Play a content in a style.
 
-    Parameters
-    ----------
-    content : array [channels, samples] or [samples], full scale ±1
-    sample_rate : Hz, of the content
-    style : the style; any length, rate and channels
-    recipe : a name, or a recipe
-    strength : 0 (the content, sample for sample) to 1
-    steps : steps of the optimiser, where the recipe has one
-    seed : all randomness comes from it; the same seed gives the same samples on the same machine
-    device : auto, cpu or cuda
-    settings : settings of the recipe to replace, by key
-    local : see :func:`render_track`
-    progress : called after every step
+    Args:
+        content: array [channels, samples] or [samples], full scale ±1
+        sample_rate: Hz, of the content
+        style: the style; any length, rate and channels
+        recipe: a name, or a recipe
+        strength: 0 (the content, sample for sample) to 1
+        steps: steps of the optimiser, where the recipe has one
+        seed: all randomness comes from it; the same seed gives the same samples on the same machine
+        device: auto, cpu or cuda
+        settings: settings of the recipe to replace, by key
+        local: see `render_track`
+        progress: called after every step
 
-    Raises
-    ------
-    InputError
-        Content too short, silent or not finite; a value out of its range; no CUDA.
+    Raises:
+        InputError: Content too short, silent or not finite; a value out of its range; no CUDA.
     """
     changes = {**(settings or {}), **({} if steps is None else {"steps": steps})}
     recipe = (get_recipe(recipe) if isinstance(recipe, str) else recipe).replace(changes)
@@ -210,23 +205,21 @@ def render_track(
 ) -> TrackRendering:
     """Play a track of any length in a style.
 
-    Parameters
-    ----------
-    content : the track, which :func:`check_content` has found nothing wrong with
-    sample_rate : Hz, of the content
-    style : the style
-    work : where all that lies between is kept, the result included; stages that are finished there are taken from it
-    recipe : with its settings
-    strength : 0 (the content) to 1
-    seed, device, progress : see :func:`render`
-    local : seconds over which the content's statistics are taken, so that they move with the music; None takes the
-        whole track as a whole, so that what is quiet in it stays quiet
-    loudness : LUFS that the result shall have, as far as its peaks allow; None is the content's
+    Args:
+        content: the track, which `check_content` has found nothing wrong with
+        sample_rate: Hz, of the content
+        style: the style
+        work: where all that lies between is kept, the result included; stages that are finished there are taken from
+            it
+        recipe: with its settings
+        strength: 0 (the content) to 1
+        seed, device, progress: see `render`
+        local: seconds over which the content's statistics are taken, so that they move with the music; None takes the
+            whole track as a whole, so that what is quiet in it stays quiet
+        loudness: LUFS that the result shall have, as far as its peaks allow; None is the content's
 
-    Raises
-    ------
-    InputError
-        A value out of its range; no CUDA; a disk that is full.
+    Raises:
+        InputError: A value out of its range; no CUDA; a disk that is full.
     """
     _check(recipe, strength, local)
     where = choose_device(device)
@@ -293,14 +286,13 @@ def render_track(
 def work_key(
     content: str, style: Style, recipe: Recipe, *, seed: int, device: str, local: float | None
 ) -> dict[str, object]:
-    """What decides about the stages of a render, for its :class:`offline.work.checkpoint.Checkpoint`.
+    """What decides about the stages of a render, for its `offline.work.checkpoint.Checkpoint`.
 
     Strength and loudness are not in it: they come after all stages that are kept.
 
-    Parameters
-    ----------
-    content : a hash of the content
-    style, recipe, seed, device, local : as for :func:`render_track`
+    Args:
+        content: a hash of the content
+        style, recipe, seed, device, local: as for `render_track`
     """
     return {
         "content": content,

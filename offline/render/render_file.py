@@ -27,14 +27,13 @@ _LONGEST_NAME = 240
 
 @dataclass(frozen=True)
 class FileJob:
-    """What to render, and how; see :func:`offline.render.render.render_track`.
+    """What to render, and how; see `offline.render.render.render_track`.
 
-    Attributes
-    ----------
-    content, output : sound files
-    style : the style
-    subtype, format, tags : as for :func:`media.audiofile.write_audio`; without a subtype, that of
-        :func:`media.formats.output_subtype`
+    Attributes:
+        content, output: sound files
+        style: the style
+        subtype, format, tags: as for `media.audiofile.write_audio`; without a subtype, that of
+            `media.formats.output_subtype`
     """
 
     content: Path
@@ -75,17 +74,15 @@ def rendered_file(
     Where an error or an interruption ends the work, what is finished of it stays beside the output, if it is more than
     the preparation, and `note` says so.
 
-    Parameters
-    ----------
-    job : what and how
-    resume : go on from the last finished stage of work of the same settings, content and style
-    progress, stage, note : called with each step; with the name of what has no steps; with what the user should know
+    Args:
+        job: what and how
+        resume: go on from the last finished stage of work of the same settings, content and style
+        progress, stage, note: called with each step; with the name of what has no steps; with what the user should
+            know
 
-    Raises
-    ------
-    InputError
-        A file cannot be read or written, or there is nothing to stylise in it; another run is making the output; as
-        `render_track`.
+    Raises:
+        InputError: A file cannot be read or written, or there is nothing to stylise in it; another run is making the
+            output; as `render_track`.
     """
     with (
         claimed(job.output, overwrite=job.overwrite),

@@ -33,13 +33,12 @@ class Mastered:
 
 
 def at_strength(content: Samples, stylised: Samples, sample_rate: int, strength: float) -> Samples:
-    """The sound at a strength, at the content's loudness; see :func:`strengthened`.
+    """The sound at a strength, at the content's loudness; see `strengthened`.
 
-    Parameters
-    ----------
-    content, stylised : array [channels, samples], equally long
-    sample_rate : Hz, of both
-    strength : 0 (the content, unchanged) to 1 (the stylised sound)
+    Args:
+        content, stylised: array [channels, samples], equally long
+        sample_rate: Hz, of both
+        strength: 0 (the content, unchanged) to 1 (the stylised sound)
     """
     if strength == 0.0:
         return content.copy()
@@ -67,7 +66,7 @@ def strengthened(
     folder: Path,
     on_step: Callable[[int, int], None] = lambda _, __: None,
 ) -> Mastered:
-    """Write the sound at a strength and a loudness (see :func:`dsp.mastering.master` for its limits).
+    """Write the sound at a strength and a loudness (see `dsp.mastering.master` for its limits).
 
     Magnitudes move along the straight line (1 - t) |X| + t |Y|, with the phase of the same mixture of the spectra, so
     that nothing cancels on the way. The straight line between log-magnitudes would be the geodesic of the closed
@@ -75,15 +74,14 @@ def strengthened(
     are soft. Since distances are measured on a logarithmic scale, on which a soft sound beside a loud one hardly
     counts, t = 1 - (1 - s)² makes equal steps of strength more nearly equal steps of style distance.
 
-    Parameters
-    ----------
-    content, stylised : equally long
-    out : as long; the result
-    sample_rate : Hz, of all
-    strength : above 0, to 1 (the stylised sound)
-    target : LUFS
-    folder : for what lies between
-    on_step : called with the steps done, and all there are
+    Args:
+        content, stylised: equally long
+        out: as long; the result
+        sample_rate: Hz, of all
+        strength: above 0, to 1 (the stylised sound)
+        target: LUFS
+        folder: for what lies between
+        on_step: called with the steps done, and all there are
     """
     level = measure(stylised, sample_rate)
     on_step(1, 3)

@@ -44,18 +44,17 @@ def texture(
 ) -> Iterator[Samples]:
     """Play a style on, for as long as one likes.
 
-    Parameters
-    ----------
-    style : the clip
-    seconds : length of the texture
-    recipe : see :meth:`offline.recipes.registry.Recipe.without_content`
-    seed : of all that is random; the same seed gives the same samples on the same machine
-    device : auto, cpu or cuda
-    progress : called after every step, with the fraction of the whole
+    Args:
+        style: the clip
+        seconds: length of the texture
+        recipe: see `offline.recipes.registry.Recipe.without_content`
+        seed: of all that is random; the same seed gives the same samples on the same machine
+        device: auto, cpu or cuda
+        progress: called after every step, with the fraction of the whole
 
-    Yields
-    ------
-    array [channels of the style, n], one after the other, at the style's rate and loudness; true peak at most -1 dBFS
+    Yields:
+        array [channels of the style, n], one after the other, at the style's rate and loudness; true peak at most -1
+        dBFS
     """
     rate = style.sample_rate
     fade, search = round(FADE_SECONDS * rate), round(SEARCH_SECONDS * rate)
@@ -123,15 +122,13 @@ def noise_like(style: Style, length: int, generator: np.random.Generator) -> Sam
 def best_join(tail: Samples, head: Samples, sample_rate: int) -> int:
     """Where in a new block its spectrum over time goes on most like the end of the old one does.
 
-    Parameters
-    ----------
-    tail : array [channels, fade], the end of the old block, which will fade out
-    head : array [channels, at least fade], the beginning of the new one
-    sample_rate : Hz, of both
+    Args:
+        tail: array [channels, fade], the end of the old block, which will fade out
+        head: array [channels, at least fade], the beginning of the new one
+        sample_rate: Hz, of both
 
-    Returns
-    -------
-    int, 0 to head's length less tail's: the sample of the new block at which the fade begins
+    Returns:
+        int, 0 to head's length less tail's: the sample of the new block at which the fade begins
     """
     room = head.shape[-1] - tail.shape[-1]
     hop = max(1, _JOIN_HOP * sample_rate // 44100)

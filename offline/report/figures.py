@@ -30,7 +30,7 @@ _NARROWEST_STAGE = 0.14
 
 @dataclass(frozen=True)
 class Tick:
-    """A label of an axis: ``at`` in percent from the left or the bottom."""
+    """A label of an axis: `at` in percent from the left or the bottom."""
 
     at: float
     label: str
@@ -38,7 +38,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class StageBand:
-    """One stage of a loss curve, with its own steps: positions in percent, ``path`` as SVG path data."""
+    """One stage of a loss curve, with its own steps: positions in percent, `path` as SVG path data."""
 
     name: str
     points: int
@@ -62,19 +62,15 @@ class Curve:
 def log_spectrogram(samples: Array, sample_rate: int, *, columns: int, highest: float = HIGHEST_HZ) -> Array:
     """Power of a sound over log frequency and time.
 
-    Parameters
-    ----------
-    samples : [channels, samples]
-        Channels are averaged as powers, so that what is out of phase between them does not vanish.
-    columns : int > 0
-        Columns of the picture, whatever the length of the sound.
-    highest : float
-        Upper end of the frequency axis in Hz; the lower end is `LOWEST_HZ`.
+    Args:
+        samples: [channels, samples]. Channels are averaged as powers, so that what is out of phase between them does
+            not vanish.
+        columns: int > 0. Columns of the picture, whatever the length of the sound.
+        highest: float. Upper end of the frequency axis in Hz; the lower end is `LOWEST_HZ`.
 
-    Returns
-    -------
-    [ROWS, columns], lowest frequency first, linear power per band (bands are of equal width in octaves, so
-    that pink noise is even). Rows above half the sample rate are 0.
+    Returns:
+        [ROWS, columns], lowest frequency first, linear power per band (bands are of equal width in octaves, so that
+        pink noise is even). Rows above half the sample rate are 0.
     """
     window_length = max(32, 2 * round(_WINDOW_SECONDS * sample_rate / 2))
     window = np.hanning(window_length + 1)[:-1]
@@ -136,7 +132,7 @@ def decibels(power: Array) -> Array:
 
 
 def png(level: Array, *, top: float) -> str:
-    """A spectrogram as a PNG data URI: `level` [rows, columns] in dB, from ``top - RANGE_DB`` to ``top``."""
+    """A spectrogram as a PNG data URI: `level` [rows, columns] in dB, from `top - RANGE_DB` to `top`."""
     from matplotlib import colormaps
     from PIL import Image
 
@@ -164,7 +160,7 @@ def colour_stops(count: int = 9) -> list[Tick]:
 
 
 def data_uri(data: bytes, kind: str) -> str:
-    """Bytes as a ``data:`` address of the media type `kind`."""
+    """Bytes as a `data:` address of the media type `kind`."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
@@ -200,7 +196,7 @@ def time_ticks(duration: float, *, count: int) -> list[Tick]:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as ``m:ss``."""
+    """Seconds as `m:ss`."""
     whole = round(seconds)
     return f"{whole // 60}:{whole % 60:02d}"
 
@@ -224,7 +220,7 @@ def _round_step(least: float, family: Sequence[int]) -> float:
 
 
 def loss_curve(losses: Sequence[tuple[str, int, float]]) -> Curve | None:
-    """The curve of ``(stage, step, loss)``, one stage after the other; None when there is nothing to draw.
+    """The curve of `(stage, step, loss)`, one stage after the other; None when there is nothing to draw.
 
     The loss is on a log axis, so points that are not positive and finite are left out.
     """

@@ -1,8 +1,8 @@
 """One page about one rendering: the sounds, how near it came, and every setting to make it again.
 
 The page is a single HTML file that needs nothing else: sounds and pictures are inside it, and its content
-security policy forbids it to load anything. The page itself is ``report.html`` (with ``report.css`` and
-``report.js``), which only lays out what is prepared here.
+security policy forbids it to load anything. The page itself is `report.html` (with `report.css` and
+`report.js`), which only lays out what is prepared here.
 """
 
 from __future__ import annotations
@@ -89,11 +89,9 @@ class Report:
 def write_report(path: str | Path, report: Report, *, overwrite: bool = False) -> None:
     """Write `report` as one self-contained HTML file.
 
-    Raises
-    ------
-    InputError
-        The file exists and `overwrite` is False, it cannot be written, a sound is empty or not finite, or the
-        packages of the extra "report" are missing. Nothing is left behind then.
+    Raises:
+        InputError: The file exists and `overwrite` is False, it cannot be written, a sound is empty or not finite, or
+            the packages of the extra "report" are missing. Nothing is left behind then.
     """
     environment = _environment()
     with replacing(Path(path), overwrite=overwrite) as temporary:

@@ -4,7 +4,7 @@ Nothing here needs all frames of a track at once. Mean, covariance and power are
 each bin's moved values in fixed, narrow cells, which stands for their ranks. Sums do not depend on how a track was cut
 into blocks, and with them neither do the map nor the curves that are computed here.
 
-Frames lie in rows, [frames, bins], as in :mod:`dsp.frames`.
+Frames lie in rows, [frames, bins], as in `dsp.frames`.
 """
 
 from __future__ import annotations
@@ -90,10 +90,9 @@ class FrameSums:
 class StyleSide:
     """What the closed form needs of a style: its statistics, and each bin's values in their order.
 
-    Parameters
-    ----------
-    spectrogram : Tensor [bins, frames], log-magnitudes
-    settings : the recipe's
+    Args:
+        spectrogram: Tensor [bins, frames], log-magnitudes
+        settings: the recipe's
     """
 
     def __init__(self, spectrogram: Tensor, settings: ClosedForm) -> None:
@@ -113,10 +112,9 @@ class StyleSide:
     def solve(self, content: FrameSums, *, coupled: bool) -> FrameMap:
         """The map from a content's statistics to the style's.
 
-        Parameters
-        ----------
-        content : its sums
-        coupled : whether the style's loudness shall follow the content's; otherwise the map moves least
+        Args:
+            content: its sums
+            coupled: whether the style's loudness shall follow the content's; otherwise the map moves least
         """
         settings, ours = self._settings, content.statistics()
         coupling = None
@@ -155,10 +153,9 @@ class StyleSide:
 class FrameMap:
     """A map of frames, and the cells in which what comes out is counted.
 
-    Attributes
-    ----------
-    matrix, offset : moved = frames @ matrixᵀ + offset
-    lowest, width : [bins], where the first cell begins, and how wide each is
+    Attributes:
+        matrix, offset: moved = frames @ matrixᵀ + offset
+        lowest, width: [bins], where the first cell begins, and how wide each is
     """
 
     matrix: Tensor
@@ -192,13 +189,12 @@ class Curves:
     A value at the rank p among the moved ones goes to the style's quantile at p. Ranks come from the counts, evenly
     spread within a cell; between the borders of cells, the curve is straight.
 
-    Parameters
-    ----------
-    moved : the map that the values come from
-    counts : Tensor [bins, CELLS], all that were counted
-    style : its values are taken
-    amount : 0 to 1, how far each value goes towards the style's quantile; whatever it is, values end up between 0
-        and the largest that the style has in that bin
+    Args:
+        moved: the map that the values come from
+        counts: Tensor [bins, CELLS], all that were counted
+        style: its values are taken
+        amount: 0 to 1, how far each value goes towards the style's quantile; whatever it is, values end up between 0
+            and the largest that the style has in that bin
     """
 
     def __init__(self, moved: FrameMap, counts: Tensor, style: StyleSide, *, amount: float) -> None:

@@ -61,16 +61,15 @@ PIECE = 1 << 18
 class TransportRounds:
     """A track at the recipe's rate and the reference level, and the round that works on it.
 
-    Attributes
-    ----------
-    framing : of the track
-    settings : the recipe's
-    style : the style's side of the closed form
-    folder : for what lies between the passes
-    device : where blocks are computed
-    block_pool : who computes them
-    size : frames in a block
-    on_block : called after each block of each pass
+    Attributes:
+        framing: of the track
+        settings: the recipe's
+        style: the style's side of the closed form
+        folder: for what lies between the passes
+        device: where blocks are computed
+        block_pool: who computes them
+        size: frames in a block
+        on_block: called after each block of each pass
     """
 
     framing: Framing
@@ -93,7 +92,7 @@ class TransportRounds:
         return logs
 
     def sounding(self, logs: Spool) -> Spool:
-        """Where a content's frames sound, [1, frames], see :func:`offline.transport.closed_form.sounding`."""
+        """Where a content's frames sound, [1, frames], see `offline.transport.closed_form.sounding`."""
         out = Spool.create(self.folder / "sounding.spool", channels=1, length=self.framing.frames)
         for first, last in blocks(self.framing.frames, self.size):
             out.write(first, sounding(self._get(logs, first, last)).cpu().numpy()[None])
@@ -159,9 +158,8 @@ class TransportRounds:
     def rebuilt(self, sound: Spool, wanted: Spool, iterations: int, name: str) -> tuple[Spool, float]:
         """A sound with the magnitudes wanted, from another one's phase and balance of channels; and its loudness.
 
-        Returns
-        -------
-        Spool [channels, samples], and LUFS
+        Returns:
+            Spool [channels, samples], and LUFS
         """
         left, current = iterations, sound
         while True:
@@ -237,7 +235,7 @@ def _put(spool: Spool, first: int, frames: Tensor) -> None:
 
 
 def _power_mean(powers: Tensor) -> Tensor:
-    """As :func:`dsp.stft.power_mean`, from squared magnitudes [channels, frames, bins]."""
+    """As `dsp.stft.power_mean`, from squared magnitudes [channels, frames, bins]."""
     return powers.mean(dim=0).add_(1e-16).sqrt_()
 
 
@@ -253,19 +251,17 @@ def transport_track(
 ) -> Spool:
     """Give a track the statistics of a style.
 
-    Parameters
-    ----------
-    content : at the recipe's rate and the reference level
-    style : Tensor [bins, frames], log-magnitudes; everything is computed on its device
-    settings : the recipe's
-    work : where the files are; rounds that are finished there are not done again
-    local : seconds over which statistics are taken; None is the whole track
-    on_step : called with the blocks done, and all there are
-    size : frames in a block; the result does not depend on it
+    Args:
+        content: at the recipe's rate and the reference level
+        style: Tensor [bins, frames], log-magnitudes; everything is computed on its device
+        settings: the recipe's
+        work: where the files are; rounds that are finished there are not done again
+        local: seconds over which statistics are taken; None is the whole track
+        on_step: called with the blocks done, and all there are
+        size: frames in a block; the result does not depend on it
 
-    Returns
-    -------
-    Spool, at the reference level
+    Returns:
+        Spool, at the reference level
     """
     device = style.device
     framing = Framing(settings.n_fft, settings.hop, content.length, device=device)
@@ -314,12 +310,11 @@ def reference_track(
 ) -> Spool:
     """A content at another rate and the reference level, as a file of the work.
 
-    Parameters
-    ----------
-    content : at `sample_rate`, Hz
-    to_rate : Hz
-    work : where the file is put
-    loudness : gives the content's loudness, LUFS
+    Args:
+        content: at `sample_rate`, Hz
+        to_rate: Hz
+        work: where the file is put
+        loudness: gives the content's loudness, LUFS
     """
     path = work.folder / "reference.spool"
     reference = resample_track(content, sample_rate, to_rate, path)
@@ -334,7 +329,7 @@ def reference_track(
 
 
 def to_reference(sound: Spool, level: float) -> None:
-    """Bring a sound of this loudness, LUFS, to the reference level (see :func:`dsp.level.at_reference`), in place."""
+    """Bring a sound of this loudness, LUFS, to the reference level (see `dsp.level.at_reference`), in place."""
     if not math.isfinite(level):
         return
     gain = 10.0 ** ((REFERENCE_LUFS + 10.0 * math.log10(sound.channels) - level) / 20.0)

@@ -15,10 +15,10 @@ class Window:
     The weights of all windows add up to 1 in every frame. They serve twice: a frame counts in a window's statistics
     as much as the window's map counts for the frame.
 
-    Attributes
-    ----------
-    first, last : the first frame of weight above 0, and the one after the last
-    before, centre, after : centres of the window before, this one, and the next, in frames; None where there is none
+    Attributes:
+        first, last: the first frame of weight above 0, and the one after the last
+        before, centre, after: centres of the window before, this one, and the next, in frames; None where there is
+            none
     """
 
     first: int
@@ -44,11 +44,10 @@ class Window:
 def windows(frames: int, length: float | None) -> list[Window]:
     """Windows over a track.
 
-    Parameters
-    ----------
-    frames : of the track
-    length : of a window in frames; None, or one that covers the track, gives a single window. Neighbours overlap by
-        half or so, all equally long; the first and the last keep their full weight to the track's ends.
+    Args:
+        frames: of the track
+        length: of a window in frames; None, or one that covers the track, gives a single window. Neighbours overlap
+            by half or so, all equally long; the first and the last keep their full weight to the track's ends.
     """
     if length is None or frames <= length:
         return [Window(0, frames, None, frames / 2, None)]

@@ -58,10 +58,9 @@ class BlockPool:
     def in_order(self, work: Callable[[int, int], T], ranges: list[tuple[int, int]]) -> Iterator[T]:
         """What `work` makes of each block, in the order of the blocks; few are begun ahead of the first open one.
 
-        Parameters
-        ----------
-        work : called with a block's first frame and the one after its last, on any thread
-        ranges : the blocks
+        Args:
+            work: called with a block's first frame and the one after its last, on any thread
+            ranges: the blocks
         """
         if self._pool is None:
             for first, last in ranges:

@@ -26,17 +26,15 @@ class Checkpoint:
     A stage is noted once its sound lies complete in the folder under the stage's name, so that whatever interrupts the
     work, what the manifest names is whole.
 
-    Parameters
-    ----------
-    folder : where; made if need be
-    key : what decides about every finished stage: settings, and what content and style are
-    resume : whether finished stages of the same key are taken up. Otherwise, and where the key is another, work begins
-        anew
+    Args:
+        folder: where; made if need be
+        key: what decides about every finished stage: settings, and what content and style are
+        resume: whether finished stages of the same key are taken up. Otherwise, and where the key is another, work
+            begins anew
 
-    Attributes
-    ----------
-    resumed : stages that were found finished
-    stale : whether finished work was found that the key does not fit
+    Attributes:
+        resumed: stages that were found finished
+        stale: whether finished work was found that the key does not fit
     """
 
     def __init__(self, folder: Path, key: Mapping[str, object], *, resume: bool = False) -> None:

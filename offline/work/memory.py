@@ -26,12 +26,11 @@ def available_memory(device: torch.device) -> int | None:
 def check_memory(needed: float, available: int | None, *, recipe: str, seconds: float) -> None:
     """Raise InputError if a recipe needs more than there is.
 
-    Parameters
-    ----------
-    needed : bytes, estimated for a track of this length
-    available : bytes, from :func:`available_memory`; None is taken for enough
-    recipe : its name
-    seconds : length of the track
+    Args:
+        needed: bytes, estimated for a track of this length
+        available: bytes, from `available_memory`; None is taken for enough
+        recipe: its name
+        seconds: length of the track
     """
     if available is None or needed <= available:
         return

@@ -42,15 +42,12 @@ class Settings:
     def changed(self, changes: Mapping[str, object], *, recipe: str) -> Self:
         """The same with some settings replaced.
 
-        Parameters
-        ----------
-        changes : key to value; values may be text, as from a command line
-        recipe : whose they are, for messages
+        Args:
+            changes: key to value; values may be text, as from a command line
+            recipe: whose they are, for messages
 
-        Raises
-        ------
-        InputError
-            Unknown key, or a value out of its range.
+        Raises:
+            InputError: Unknown key, or a value out of its range.
         """
         fields = {field.name: field for field in dataclasses.fields(self)}
         parsed: dict[str, Any] = {}

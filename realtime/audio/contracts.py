@@ -59,20 +59,13 @@ class DeviceLostError(RuntimeError):
 class Stream(Protocol):
     """A device that moves frames between the rings.
 
-    Attributes
-    ----------
-    sample_rate
-        Hz
-    period
-        the largest number of frames that it moves at a time; known after `start`
-    device_latency
-        samples that pass between the rings and the outer world, both ways together
-    running_start
-        whether it begins amid sound, so that the first input must be faded in
-    notes
-        what the user should know
-    last_connections
-        what `connections` has returned last, or was seen during `start`
+    Attributes:
+        sample_rate: Hz
+        period: the largest number of frames that it moves at a time; known after `start`
+        device_latency: samples that pass between the rings and the outer world, both ways together
+        running_start: whether it begins amid sound, so that the first input must be faded in
+        notes: what the user should know
+        last_connections: what `connections` has returned last, or was seen during `start`
     """
 
     sample_rate: int
@@ -109,12 +102,9 @@ class Stream(Protocol):
     def start(self, *, latency: float, algorithmic: int) -> int:
         """Begin both flows with the same frame; return the buffer latency, in samples.
 
-        Parameters
-        ----------
-        latency
-            seconds that the output is to be kept ahead, at least
-        algorithmic
-            samples by which the chain is late; a stream that has an end moves what is late after it, too
+        Args:
+            latency: seconds that the output is to be kept ahead, at least
+            algorithmic: samples by which the chain is late; a stream that has an end moves what is late after it, too
         """
         ...
 

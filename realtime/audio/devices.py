@@ -45,16 +45,11 @@ _OUTSIDE = ("usb", "headphone", "headset", "earphone", "airpods", "line in", "li
 class Device:
     """A device as PortAudio sees it now.
 
-    Parameters
-    ----------
-    number
-        Changes when something is plugged in or out; `label` is what can be kept.
-    inputs, outputs
-        Most channels of each.
-    sample_rate
-        Hz, what it runs at unless asked otherwise; with JACK the only one there is.
-    default_input, default_output
-        Whether its host API takes it where nothing is chosen.
+    Args:
+        number: Changes when something is plugged in or out; `label` is what can be kept.
+        inputs, outputs: Most channels of each.
+        sample_rate: Hz, what it runs at unless asked otherwise; with JACK the only one there is.
+        default_input, default_output: Whether its host API takes it where nothing is chosen.
     """
 
     number: int
@@ -77,12 +72,10 @@ class Device:
 
 
 def load_portaudio() -> ModuleType:
-    """Return the module ``sounddevice``, initialised, with ``gramophone`` as the name of its JACK client.
+    """Return the module `sounddevice`, initialised, with `gramophone` as the name of its JACK client.
 
-    Raises
-    ------
-    InputError
-        PortAudio is not installed, or does not start.
+    Raises:
+        InputError: PortAudio is not installed, or does not start.
     """
     library = ctypes.util.find_library("portaudio")
     # Only where PortAudio was built with JACK is there such a function.
@@ -109,7 +102,7 @@ def load_portaudio() -> ModuleType:
 
 @contextmanager
 def portaudio() -> Iterator[ModuleType]:
-    """Use ``sounddevice`` for a moment; devices plugged in since the last time are seen.
+    """Use `sounddevice` for a moment; devices plugged in since the last time are seen.
 
     Where another part of the process has it in use already, it stays in use.
     """
@@ -125,10 +118,8 @@ def portaudio() -> Iterator[ModuleType]:
 def list_devices() -> tuple[Device, ...]:
     """Return the devices that are there now, in PortAudio's order; their place is their number.
 
-    Raises
-    ------
-    InputError
-        as :func:`load_portaudio`
+    Raises:
+        InputError: as `load_portaudio`
     """
     with portaudio() as sounddevice:
         apis = sounddevice.query_hostapis()
@@ -152,18 +143,13 @@ def choose_device(
 ) -> Device:
     """Return the device that is meant.
 
-    Parameters
-    ----------
-    wanted
-        Its number; or its `label`; or some of the words of it, in any order and case: ``usb``, ``alsa hw:1``.
-        The name of a host API alone (``jack``) is that one's default. None: the default of the best host API.
-    host_api
-        Only devices of this one.
+    Args:
+        wanted: Its number; or its `label`; or some of the words of it, in any order and case: `usb`, `alsa hw:1`. The
+            name of a host API alone (`jack`) is that one's default. None: the default of the best host API.
+        host_api: Only devices of this one.
 
-    Raises
-    ------
-    InputError
-        There is no such device, or more than one, or it has no channels in this direction.
+    Raises:
+        InputError: There is no such device, or more than one, or it has no channels in this direction.
     """
     usable = [d for d in devices if d.channels(kind) and host_api in (None, d.host_api)]
     if isinstance(wanted, str) and (number := whole_number(wanted.strip())) is not None:
@@ -199,10 +185,8 @@ def choose_pair(
 ) -> tuple[Device, Device]:
     """Return input and output device. Where one is not chosen, it is looked for beside the other.
 
-    Raises
-    ------
-    InputError
-        as :func:`choose_device`; or the two belong to different host APIs, whose clocks cannot be one stream's
+    Raises:
+        InputError: as `choose_device`; or the two belong to different host APIs, whose clocks cannot be one stream's
     """
     if source is None and sink is not None:
         output = choose_device(devices, sink, "output")

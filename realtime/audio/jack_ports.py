@@ -22,17 +22,12 @@ Connections = dict[str, list[str]]
 class JackPorts:
     """The connections of a client of the server that is running.
 
-    Parameters
-    ----------
-    client
-        whose ports
-    ports
-        their names, without the client's
+    Args:
+        client: whose ports
+        ports: their names, without the client's
 
-    Raises
-    ------
-    OSError
-        there is no JACK library or no server
+    Raises:
+        OSError: there is no JACK library or no server
     """
 
     def __init__(self, client: str, ports: Iterable[str]) -> None:

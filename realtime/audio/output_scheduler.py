@@ -43,24 +43,15 @@ def rising(count: int) -> Frames:
 class OutputScheduler:
     """Writes the output ring.
 
-    Parameters
-    ----------
-    ring
-        where the device reads
-    dry
-        the input, at the level that it shall have where it stands in
-    clock
-        gives the first frame that the device may not have begun to read
-    algorithmic, buffer
-        A and B, samples
-    period
-        the most frames that the device reads at a time
-    start
-        frame of the input at which the chain begins
-    sample_rate
-        Hz
-    muted
-        whether the gate is shut at first
+    Args:
+        ring: where the device reads
+        dry: the input, at the level that it shall have where it stands in
+        clock: gives the first frame that the device may not have begun to read
+        algorithmic, buffer: A and B, samples
+        period: the most frames that the device reads at a time
+        start: frame of the input at which the chain begins
+        sample_rate: Hz
+        muted: whether the gate is shut at first
     """
 
     def __init__(
@@ -117,12 +108,9 @@ class OutputScheduler:
     def lay(self, played: int, *, waited: bool) -> None:
         """Write the delayed dry signal behind the frontier, as far as the input is known.
 
-        Parameters
-        ----------
-        played
-            the frame up to which the ring may be used again
-        waited
-            whether the device has only just moved
+        Args:
+            played: the frame up to which the ring may be used again
+            waited: whether the device has only just moved
         """
         self._ring.extend(played)
         self._waited = waited
@@ -139,9 +127,8 @@ class OutputScheduler:
 
         None in their place says that the chain has failed: the dry signal stands in.
 
-        Returns
-        -------
-        [channels, n], what will be heard, n up to `count`: fewer where it is too late for the first ones
+        Returns:
+            [channels, n], what will be heard, n up to `count`: fewer where it is too late for the first ones
         """
         now = self._clock()
         start, end = self.frontier, self.frontier + count
@@ -247,11 +234,10 @@ class OutputScheduler:
 class _Join:
     """What is added to the dry signal from a frame on, so that it goes on from what is heard before.
 
-    Attributes
-    ----------
-    at : the frame
-    samples : [channels, n], falling to 0
-    held : [channels, 1], not below 0; the sum stays within this or, where that is louder, the dry signal
+    Attributes:
+        at: the frame
+        samples: [channels, n], falling to 0
+        held: [channels, 1], not below 0; the sum stays within this or, where that is louder, the dry signal
     """
 
     at: int

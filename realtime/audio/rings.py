@@ -1,6 +1,6 @@
 """The two rings between the device and the engine, on PortAudio's lock-free ring buffer.
 
-The device writes the input ring and reads the output ring, in C where it is hardware (:mod:`realtime.audio.streams`). Both
+The device writes the input ring and reads the output ring, in C where it is hardware (`realtime.audio.streams`). Both
 flows begin in the same call of the device and move the same number of frames in each, so that one count of frames,
 taken from the input ring, tells the time of both.
 
@@ -27,12 +27,9 @@ _BYTES = 4
 class InputRing:
     """From the device to the engine.
 
-    Parameters
-    ----------
-    frames
-        how many it holds, a power of two
-    channels
-        of each frame
+    Args:
+        frames: how many it holds, a power of two
+        channels: of each frame
     """
 
     def __init__(self, frames: int, channels: int) -> None:
@@ -69,12 +66,9 @@ class InputRing:
 class OutputRing:
     """From the engine to the device, written ahead.
 
-    Parameters
-    ----------
-    frames
-        how many it holds, a power of two
-    channels
-        of each frame
+    Args:
+        frames: how many it holds, a power of two
+        channels: of each frame
     """
 
     def __init__(self, frames: int, channels: int) -> None:
@@ -134,12 +128,9 @@ class OutputRing:
 class History:
     """The last frames of the input, for the chain and for the delayed dry signal.
 
-    Parameters
-    ----------
-    frames
-        how many it holds, a power of two
-    channels
-        of each frame
+    Args:
+        frames: how many it holds, a power of two
+        channels: of each frame
     """
 
     def __init__(self, frames: int, channels: int) -> None:

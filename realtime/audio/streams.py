@@ -219,19 +219,13 @@ def open_device(
 ) -> Iterator[DeviceStream]:
     """Open the devices that are asked for, among those that are there now.
 
-    Parameters
-    ----------
-    settings
-        of the engine
-    wanted
-        its device
-    connect
-        how JACK's ports are to be connected, if not to the devices
+    Args:
+        settings: of the engine
+        wanted: its device
+        connect: how JACK's ports are to be connected, if not to the devices
 
-    Raises
-    ------
-    InputError
-        PortAudio or the device is missing, or does not take what is asked of it
+    Raises:
+        InputError: PortAudio or the device is missing, or does not take what is asked of it
     """
     with ExitStack() as stack:
         with _quiet():

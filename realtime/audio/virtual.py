@@ -34,25 +34,16 @@ _CHUNK = 8192
 class FileSource:
     """Frames of a sound file, one block after the other, at the rate and with the channels of the engine.
 
-    Parameters
-    ----------
-    path
-        any sound file
-    sample_rate
-        Hz; None is the file's own
-    channels
-        of the engine
-    input_channels, capture_channels
-        as in `EngineSettings`; the captured ones come behind the others
-    start
-        frame to begin with
-    seconds
-        how much of it to play at most
+    Args:
+        path: any sound file
+        sample_rate: Hz; None is the file's own
+        channels: of the engine
+        input_channels, capture_channels: as in `EngineSettings`; the captured ones come behind the others
+        start: frame to begin with
+        seconds: how much of it to play at most
 
-    Raises
-    ------
-    InputError
-        the file cannot be read, or does not have the channels
+    Raises:
+        InputError: the file cannot be read, or does not have the channels
     """
 
     def __init__(
@@ -135,17 +126,13 @@ def _columns(
 class VirtualStream:
     """Files through the rings; a `realtime.audio.contracts.Stream`.
 
-    Parameters
-    ----------
-    settings
-        whose device is a `VirtualSettings`; the output exists already, empty or left by another engine process
-    start
-        frame of the files to begin with
+    Args:
+        settings: whose device is a `VirtualSettings`; the output exists already, empty or left by another engine
+            process
+        start: frame of the files to begin with
 
-    Raises
-    ------
-    InputError
-        a file cannot be used; from `wait` as well, where the output cannot be written any more
+    Raises:
+        InputError: a file cannot be used; from `wait` as well, where the output cannot be written any more
     """
 
     device_latency = 0

@@ -31,12 +31,11 @@ _GONE = 5.0
 class Trigger:
     """Something that is pressed and not turned.
 
-    Attributes
-    ----------
-    id : as in files and OSC addresses
-    name : as on a display
-    description : one line for a performer
-    hold : whether letting go means something too (capture: from press to release)
+    Attributes:
+        id: as in files and OSC addresses
+        name: as on a display
+        description: one line for a performer
+        hold: whether letting go means something too (capture: from press to release)
     """
 
     id: str
@@ -94,17 +93,12 @@ class Mixture(Protocol):
 class ControlSurface:
     """Parameters and triggers of one host. Safe to call from any thread.
 
-    Parameters
-    ----------
-    engine
-        the host
-    presets
-        where presets lie
-    actions
-        what triggers do, by id: called with whether it was pressed (True) or let go, in this object's thread. An
-        InputError from there is told in `news`. "panic" is done here, and at once.
-    mixture
-        what presets keep of the styles; None leaves them with the weights of the slots
+    Args:
+        engine: the host
+        presets: where presets lie
+        actions: what triggers do, by id: called with whether it was pressed (True) or let go, in this object's
+            thread. An InputError from there is told in `news`. "panic" is done here, and at once.
+        mixture: what presets keep of the styles; None leaves them with the weights of the slots
     """
 
     def __init__(
@@ -161,16 +155,12 @@ class ControlSurface:
         )
 
     def press(self, target: str, down: bool, *, hold: bool = False) -> None:
-        """Press a trigger, a switch (by its parameter's id) or a preset (``preset:NAME``), or let it go.
+        """Press a trigger, a switch (by its parameter's id) or a preset (`preset:NAME`), or let it go.
 
-        Parameters
-        ----------
-        target
-            what `can` knows; anything else raises InputError
-        down
-            False: let go, which only means something to triggers that are held, and with `hold`
-        hold
-            a switch is on while it is held; otherwise each press turns it over
+        Args:
+            target: what `can` knows; anything else raises InputError
+            down: False: let go, which only means something to triggers that are held, and with `hold`
+            hold: a switch is on while it is held; otherwise each press turns it over
         """
         if not self.can(target):
             known = ", ".join(item.id for item in self.triggers)

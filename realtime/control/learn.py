@@ -41,14 +41,10 @@ class Control:
 class Learner:
     """Puts controls and targets together. Safe to call from any thread.
 
-    Parameters
-    ----------
-    parameters
-        those that can be learnt; everything else that is touched is a trigger
-    by_channel
-        whether the same control of another channel is another one
-    clock
-        seconds
+    Args:
+        parameters: those that can be learnt; everything else that is touched is a trigger
+        by_channel: whether the same control of another channel is another one
+        clock: seconds
     """
 
     def __init__(

@@ -53,22 +53,14 @@ DEFAULT_MAP = (
 class Assignment:
     """One controller on one parameter.
 
-    Parameters
-    ----------
-    controller
-        0 to 119.
-    fine
-        The controller with the lower seven bits, `controller` + 32, or None for seven bits in all.
-    parameter
-        What it turns.
-    low, high
-        Values at the controller's two ends; low > high turns it round.
-    bend
-        One of `BENDS`: "linear", "slow" (starts slowly), "fast" (starts fast), "s" (slow at both ends).
-    channel
-        0 to 15, or None for all.
-    takeover
-        Whether the parameter waits until the controller is led to where it stands. Switches never wait.
+    Args:
+        controller: 0 to 119.
+        fine: The controller with the lower seven bits, `controller` + 32, or None for seven bits in all.
+        parameter: What it turns.
+        low, high: Values at the controller's two ends; low > high turns it round.
+        bend: One of `BENDS`: "linear", "slow" (starts slowly), "fast" (starts fast), "s" (slow at both ends).
+        channel: 0 to 15, or None for all.
+        takeover: Whether the parameter waits until the controller is led to where it stands. Switches never wait.
     """
 
     controller: int
@@ -89,7 +81,7 @@ class Assignment:
         return self.parameter.from_unit(start + (end - start) * BENDS[self.bend][0](position))
 
     def position(self, value: float) -> float:
-        """Return the controller's position at which :meth:`value` gives `value`; beyond the range, its nearer end."""
+        """Return the controller's position at which `value` gives `value`; beyond the range, its nearer end."""
         start, end = self.parameter.to_unit(self.low), self.parameter.to_unit(self.high)
         way = (self.parameter.to_unit(value) - start) / (end - start)
         return BENDS[self.bend][1](min(max(way, 0.0), 1.0))
@@ -102,15 +94,13 @@ class Assignment:
 
 
 def parse_assignment(text: str, parameters: Mapping[str, Parameter]) -> Assignment:
-    """Read ``N=PARAM[:MIN:MAX]``, or ``N+M=PARAM[:MIN:MAX]`` for a controller of 14 bits.
+    """Read `N=PARAM[:MIN:MAX]`, or `N+M=PARAM[:MIN:MAX]` for a controller of 14 bits.
 
-    MIN and MAX are values of the parameter, with or without unit: ``7=gain:-20 dB:0``.
+    MIN and MAX are values of the parameter, with or without unit: `7=gain:-20 dB:0`.
 
-    Raises
-    ------
-    InputError
-        if it is written in another way, the controller is reserved or out of range, or the parameter or a value of
-        it does not exist
+    Raises:
+        InputError: if it is written in another way, the controller is reserved or out of range, or the parameter or a
+            value of it does not exist
     """
     numbers, sign, target = text.partition("=")
     identity, *ends = (part.strip() for part in target.split(":"))
@@ -158,19 +148,14 @@ class CcMap:
     """
 
     def __init__(self, written: Iterable[str], parameters: Sequence[Parameter]) -> None:
-        """Read assignments. Controllers not named in them do what `DEFAULT_MAP` says; ``none`` clears that.
+        """Read assignments. Controllers not named in them do what `DEFAULT_MAP` says; `none` clears that.
 
-        Parameters
-        ----------
-        written
-            as for :func:`parse_assignment`. A controller named more than once turns several parameters.
-        parameters
-            those that can be turned
+        Args:
+            written: as for `parse_assignment`. A controller named more than once turns several parameters.
+            parameters: those that can be turned
 
-        Raises
-        ------
-        InputError
-            as :func:`parse_assignment`
+        Raises:
+            InputError: as `parse_assignment`
         """
         by_id = {parameter.id: parameter for parameter in parameters}
         written = list(written)
@@ -203,13 +188,10 @@ class CcMap:
 
         Messages of all 16 channels count, unless an assignment is for one of them.
 
-        Parameters
-        ----------
-        message
-            its bytes
-        present
-            where a parameter stands, by id. With it there is soft takeover: whoever moved the parameter since, it
-            stays where it is until the controller comes by. Without it every message counts.
+        Args:
+            message: its bytes
+            present: where a parameter stands, by id. With it there is soft takeover: whoever moved the parameter
+                since, it stays where it is until the controller comes by. Without it every message counts.
         """
         if len(message) != 3 or message[0] & 0xF0 != _CONTROL_CHANGE:
             return []

@@ -42,20 +42,15 @@ _NO_CONTROLLER = ("through", "gramophone", "iac ")
 class MidiInput:
     """Listens to one MIDI port in a thread of its own, and hands on the messages of channels, in order.
 
-    Parameters
-    ----------
-    receive
-        Called with each message, a status byte and its data, in this object's thread. What it raises goes to the log.
-    wanted
-        A port's number, or words of its name; "virtual" opens a port called ``gramophone`` for others to connect to.
-        None: the controller, if there is exactly one, else the virtual port, else nothing.
-    api
-        One of `available_apis`; None: the first that works, or the one that has the wanted port.
+    Args:
+        receive: Called with each message, a status byte and its data, in this object's thread. What it raises goes to
+            the log.
+        wanted: A port's number, or words of its name; "virtual" opens a port called `gramophone` for others to
+            connect to. None: the controller, if there is exactly one, else the virtual port, else nothing.
+        api: One of `available_apis`; None: the first that works, or the one that has the wanted port.
 
-    Raises
-    ------
-    InputError
-        The wanted port or API does not exist, is ambiguous, or cannot be opened.
+    Raises:
+        InputError: The wanted port or API does not exist, is ambiguous, or cannot be opened.
     """
 
     def __init__(

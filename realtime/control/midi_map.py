@@ -8,7 +8,7 @@ A map is a JSON object of three parts: "format" and "version", a list "knobs" an
     {"cc": 64, "press": "freeze", "hold": true}
 
 Channels are counted from 1 as on the controllers; without one all count. `low` and `high` are in the parameter's
-unit, and low above high turns it round. What is pressed is a trigger, a switch or ``preset:NAME``. Program changes
+unit, and low above high turns it round. What is pressed is a trigger, a switch or `preset:NAME`. Program changes
 recall the preset with that program, and need no map.
 """
 
@@ -58,12 +58,11 @@ class Hand(Protocol):
 class Pad:
     """A note, or a controller that is pressed.
 
-    Attributes
-    ----------
-    note, controller : 0 to 127, or 0 to 119; one of them is None
-    channel : 0 to 15, or None for all
-    target : a trigger, a switch or ``preset:NAME``
-    hold : a switch is on only while it is held
+    Attributes:
+        note, controller: 0 to 127, or 0 to 119; one of them is None
+        channel: 0 to 15, or None for all
+        target: a trigger, a switch or `preset:NAME`
+        hold: a switch is on only while it is held
     """
 
     note: int | None = None
@@ -80,14 +79,10 @@ class Pad:
 class MidiMap:
     """Takes every message of a controller, and does what it is for.
 
-    Parameters
-    ----------
-    parameters
-        those that can be turned
-    knobs
-        the controllers; `CcMap.assignments` afterwards
-    pads
-        what is pressed
+    Args:
+        parameters: those that can be turned
+        knobs: the controllers; `CcMap.assignments` afterwards
+        pads: what is pressed
     """
 
     def __init__(self, parameters: Sequence[Parameter], *, knobs: CcMap, pads: Iterable[Pad] = ()) -> None:
@@ -203,10 +198,8 @@ def read_map(path: Path, parameters: Sequence[Parameter]) -> tuple[MidiMap, list
 
     Knobs of parameters that are not there are passed over.
 
-    Raises
-    ------
-    InputError
-        it cannot be read, or is no map
+    Raises:
+        InputError: it cannot be read, or is no map
     """
     found = read_json(path, FORMAT)
     by_id = {parameter.id: parameter for parameter in parameters}
@@ -240,10 +233,8 @@ def _entries(found: dict[str, Any], key: str, path: Path) -> list[Any]:
 def parse_knob(entry: object, parameters: dict[str, Parameter], *, where: str) -> Assignment | None:
     """Read a knob as it stands in a file; None where its parameter is not there.
 
-    Raises
-    ------
-    InputError
-        something in it is not as it must be; the message begins with `where`
+    Raises:
+        InputError: something in it is not as it must be; the message begins with `where`
     """
     fields = _fields(entry, {"cc", "fine", "channel", "parameter", "low", "high", "curve", "takeover"}, where)
     controller = _whole(fields, "cc", 0, FIRST_RESERVED - 1, where)

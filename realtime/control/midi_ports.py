@@ -62,15 +62,11 @@ def available_apis() -> tuple[str, ...]:
 def list_ports(api: str | None = None) -> tuple[tuple[Port, ...], tuple[str, ...]]:
     """Return the ports of all MIDI systems that run, and the names of these systems.
 
-    Parameters
-    ----------
-    api
-        only this one; see `available_apis`
+    Args:
+        api: only this one; see `available_apis`
 
-    Raises
-    ------
-    InputError
-        `api` is unknown or was not built in
+    Raises:
+        InputError: `api` is unknown or was not built in
     """
     ports: list[Port] = []
     running = []
@@ -88,10 +84,8 @@ def list_ports(api: str | None = None) -> tuple[tuple[Port, ...], tuple[str, ...
 def choose_port(ports: Sequence[Port], wanted: int | str) -> Port:
     """Return the port with this number, or with all these words in its name or API.
 
-    Raises
-    ------
-    InputError
-        There is none, or more than one.
+    Raises:
+        InputError: There is none, or more than one.
     """
     text = str(wanted).strip()
     if (number := whole_number(text)) is not None:

@@ -44,10 +44,8 @@ class ExclusiveEnd:
     From such a message on, RtMidi takes all that comes from JACK for more of it, until an End of Exclusive (EOX). This
     sends one through a port of its own. What was held back then arrives at once, and nothing of it is lost.
 
-    Raises
-    ------
-    rtmidi.RtMidiError
-        the JACK server takes no other client
+    Raises:
+        rtmidi.RtMidiError: the JACK server takes no other client
     """
 
     def __init__(self) -> None:

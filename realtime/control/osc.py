@@ -1,8 +1,8 @@
 """OSC: every parameter at an address of its own, and feedback for surfaces that show where it stands.
 
-``/gramophone/<parameter>`` with a number from 0 to 1 turns it along its own curve; without an argument it asks.
-``/gramophone/<trigger>`` presses: no argument or a number from 0.5 on is down, anything lower is up.
-``/gramophone/preset`` with a name recalls a preset. Whoever spoke last, or whoever is named at the start, is told of
+`/gramophone/<parameter>` with a number from 0 to 1 turns it along its own curve; without an argument it asks.
+`/gramophone/<trigger>` presses: no argument or a number from 0.5 on is down, anything lower is up.
+`/gramophone/preset` with a name recalls a preset. Whoever spoke last, or whoever is named at the start, is told of
 every change that it did not make itself, at the same addresses; a newcomer is told of everything.
 
 OSC 1.0 (Wright and Freed 1997) leaves time tags to the receiver; here a bundle counts when it arrives.
@@ -50,12 +50,10 @@ Address = tuple[str, int]
 
 
 def parse_address(text: str, *, host: str = LOOPBACK, option: str = "--osc") -> Address:
-    """Read ``PORT`` or ``HOST:PORT``; port 0 is any free one.
+    """Read `PORT` or `HOST:PORT`; port 0 is any free one.
 
-    Raises
-    ------
-    InputError
-        it is written in another way
+    Raises:
+        InputError: it is written in another way
     """
     before, _, port = text.strip().rpartition(":")
     number = whole_number(port)
@@ -67,10 +65,8 @@ def parse_address(text: str, *, host: str = LOOPBACK, option: str = "--osc") -> 
 def messages(packet: bytes) -> list[OscMessage]:
     """Return the messages of a packet, those of bundles too.
 
-    Raises
-    ------
-    ValueError
-        it, or a part of it, is damaged or no OSC
+    Raises:
+        ValueError: it, or a part of it, is damaged or no OSC
     """
     try:
         return list(_parsed(packet))
@@ -104,19 +100,13 @@ def _tags(message: bytes) -> set[str]:
 class OscControl:
     """Listens for OSC over UDP, and tells what changes; two threads of its own.
 
-    Parameters
-    ----------
-    surface
-        what is turned and pressed
-    address
-        host and port to listen on
-    feedback
-        whom to tell; None is whoever spoke last
+    Args:
+        surface: what is turned and pressed
+        address: host and port to listen on
+        feedback: whom to tell; None is whoever spoke last
 
-    Raises
-    ------
-    InputError
-        the address cannot be taken, or `feedback` does not exist
+    Raises:
+        InputError: the address cannot be taken, or `feedback` does not exist
     """
 
     def __init__(self, surface: ControlSurface, address: Address, *, feedback: Address | None = None) -> None:

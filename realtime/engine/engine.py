@@ -1,7 +1,7 @@
 """The engine: takes what the device has recorded, has the chain work on it, and puts it where the device plays it.
 
 One thread, in a process of its own. It never waits for anybody: it looks every quarter of a millisecond whether
-there is input. Whatever a plugin does, the delayed dry signal is in the ring already (:mod:`realtime.audio.output_scheduler`).
+there is input. Whatever a plugin does, the delayed dry signal is in the ring already (`realtime.audio.output_scheduler`).
 """
 
 from __future__ import annotations
@@ -38,18 +38,12 @@ _SILENT_DB = -60.0
 class Engine:
     """Plays one stream through one chain.
 
-    Parameters
-    ----------
-    chain
-        prepared for the stream's rate and blocks of `MAX_BLOCK`, and reset
-    stream
-        open, not started
-    link
-        to the host
-    ids
-        of the cells in ``link.parameters``
-    settings
-        of the engine
+    Args:
+        chain: prepared for the stream's rate and blocks of `MAX_BLOCK`, and reset
+        stream: open, not started
+        link: to the host
+        ids: of the cells in `link.parameters`
+        settings: of the engine
     """
 
     def __init__(
@@ -92,15 +86,11 @@ class Engine:
     def run(self, running: Callable[[], None]) -> None:
         """Play until the host says stop or is gone, or the stream ends.
 
-        Parameters
-        ----------
-        running
-            called when sound begins to pass
+        Args:
+            running: called when sound begins to pass
 
-        Raises
-        ------
-        DeviceLostError
-            from the stream
+        Raises:
+            DeviceLostError: from the stream
         """
         stream, link = self._stream, self._link
         latency = self._settings.latency_seconds()

@@ -18,16 +18,11 @@ from ..link.trace_board import TraceBoard
 class EngineTrace:
     """Writes to a board, for one engine.
 
-    Parameters
-    ----------
-    board
-        None where nobody wants to know
-    chain
-        prepared
-    stream
-        open
-    fast
-        whether no time passes but in the stream itself
+    Args:
+        board: None where nobody wants to know
+        chain: prepared
+        stream: open
+        fast: whether no time passes but in the stream itself
     """
 
     def __init__(self, board: TraceBoard | None, chain: ChainLike, stream: Stream, *, fast: bool) -> None:
@@ -53,12 +48,9 @@ class EngineTrace:
     ) -> None:
         """Begin with frame `start` of the rings, which have just been emptied.
 
-        Parameters
-        ----------
-        values
-            of all parameters, where an engine begins to play; None where it goes on after a stall
-        layout
-            what it plays with; see `realtime.link.changes.LAYOUT`
+        Args:
+            values: of all parameters, where an engine begins to play; None where it goes on after a stall
+            layout: what it plays with; see `realtime.link.changes.LAYOUT`
         """
         board, stream = self._board, self._stream
         if board is None:

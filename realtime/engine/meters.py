@@ -18,16 +18,11 @@ _LOAD_SECONDS = 1.0
 class Meters:
     """What a display shows of the sound and of the work.
 
-    Parameters
-    ----------
-    link
-        where to write
-    sample_rate
-        Hz
-    channels
-        of the sound
-    hop
-        samples of input over which the work is summed for the times
+    Args:
+        link: where to write
+        sample_rate: Hz
+        channels: of the sound
+        hop: samples of input over which the work is summed for the times
     """
 
     def __init__(self, link: Link, *, sample_rate: int, channels: int, hop: int) -> None:

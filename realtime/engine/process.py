@@ -37,16 +37,11 @@ def run_engine(
 ) -> None:
     """Be an engine process. Whatever goes wrong is written to `link`.
 
-    Parameters
-    ----------
-    link
-        to the host
-    ids
-        of the parameters, in the order of the link's cells
-    settings
-        of the engine
-    build_chain
-        makes the chain; None is for the live chain
+    Args:
+        link: to the host
+        ids: of the parameters, in the order of the link's cells
+        settings: of the engine
+        build_chain: makes the chain; None is for the live chain
     """
     # Ctrl-C goes to every process of a terminal; what it means, the host decides.
     with suppress(ValueError):

@@ -31,28 +31,28 @@ STARTING, RUNNING, DEVICE_LOST, RESTARTING, FINISHED, FAILED = (
 class Snapshot:
     """The engine at one moment.
 
-    Attributes
-    ----------
-    state : "starting", "running", "device lost" (and looked for every second), "restarting", "finished" or "failed"
-    seconds : of sound that passed
-    input_peak, output_peak : linear, full scale 1, per channel; fall back by 20 dB per second
-    load : share of one core over about the last second
-    limiter_active : whether the limiter worked within the last 100 ms or so
-    sample_rate : Hz
-    blocksize : samples per call of the device
-    hop : of the chain, samples; 0 where it has none
-    algorithmic_latency, buffer_latency, device_latency : samples; see `total_latency`
-    deadlines_missed : times that the delayed dry signal had to stand in because the chain was late
-    faults : blocks for which it had to because a plugin raised or gave what is not finite
-    ring_empty : times that even the dry signal had run out and there was silence
-    xruns : blocks that PortAudio reported as lost
-    engine_restarts : engine processes that died and were replaced
-    device_losses : times that the device or its server went away
-    non_finite_inputs : samples of the input that were NaN or infinite and became 0
-    realtime_priority : whether the system granted it
-    parameters : targets by id
-    input_name, output_name : of the devices or files
-    notes : one line each: what the user should know, such as what the system did not grant
+    Attributes:
+        state: "starting", "running", "device lost" (and looked for every second), "restarting", "finished" or
+            "failed"
+        seconds: of sound that passed
+        input_peak, output_peak: linear, full scale 1, per channel; fall back by 20 dB per second
+        load: share of one core over about the last second
+        limiter_active: whether the limiter worked within the last 100 ms or so
+        sample_rate: Hz
+        blocksize: samples per call of the device
+        hop: of the chain, samples; 0 where it has none
+        algorithmic_latency, buffer_latency, device_latency: samples; see `total_latency`
+        deadlines_missed: times that the delayed dry signal had to stand in because the chain was late
+        faults: blocks for which it had to because a plugin raised or gave what is not finite
+        ring_empty: times that even the dry signal had run out and there was silence
+        xruns: blocks that PortAudio reported as lost
+        engine_restarts: engine processes that died and were replaced
+        device_losses: times that the device or its server went away
+        non_finite_inputs: samples of the input that were NaN or infinite and became 0
+        realtime_priority: whether the system granted it
+        parameters: targets by id
+        input_name, output_name: of the devices or files
+        notes: one line each: what the user should know, such as what the system did not grant
     """
 
     state: str
@@ -122,14 +122,10 @@ def take_snapshot(
 ) -> Snapshot:
     """Read the shared memory of the engine that plays, and add up what its predecessors counted.
 
-    Parameters
-    ----------
-    supervisor
-        None before the start
-    parameters
-        targets by id
-    settings
-        of the engine
+    Args:
+        supervisor: None before the start
+        parameters: targets by id
+        settings: of the engine
     """
     links = [] if supervisor is None else list(supervisor.links)
     # What was found out of the device stays true while the next engine gets ready.
@@ -178,7 +174,7 @@ def take_snapshot(
 
 
 def figures(supervisor: Supervisor) -> dict[str, object]:
-    """Return the figures of a whole run by the names of ``--stats``; times of hops in milliseconds.
+    """Return the figures of a whole run by the names of `--stats`; times of hops in milliseconds.
 
     `load` is the mean share of one core, `limiter_active` the share of the time in which a limiter worked.
     """

@@ -47,20 +47,13 @@ class Worker:
 class Supervisor:
     """Starts engine processes, one to play and one to stand by, and replaces those that end.
 
-    Parameters
-    ----------
-    context
-        to spawn with
-    settings
-        of the engine
-    parameters
-        the cells of the targets
-    ids
-        of these cells
-    build_chain
-        as for `realtime.host.Host`
-    board
-        shared by all engine processes
+    Args:
+        context: to spawn with
+        settings: of the engine
+        parameters: the cells of the targets
+        ids: of these cells
+        build_chain: as for `realtime.host.Host`
+        board: shared by all engine processes
     """
 
     def __init__(

@@ -41,10 +41,9 @@ class _Cell(IntEnum):
 class ChainState:
     """What the chain remembered.
 
-    Attributes
-    ----------
-    frame : of the input tap; the chain had been fed all frames before it
-    arrays : what `plugins.chain.Chain.state` returned; empty where a chain has no such method
+    Attributes:
+        frame: of the input tap; the chain had been fed all frames before it
+        arrays: what `plugins.chain.Chain.state` returned; empty where a chain has no such method
     """
 
     frame: int
@@ -90,12 +89,9 @@ class StateBox:
 class StateWriter:
     """The engine's end of a box.
 
-    Parameters
-    ----------
-    box
-        of the host
-    state
-        as it is now: it tells which arrays there are, and they stay
+    Args:
+        box: of the host
+        state: as it is now: it tells which arrays there are, and they stay
     """
 
     def __init__(self, box: StateBox, state: State) -> None:

@@ -57,11 +57,10 @@ LAYOUT = (
 class Change:
     """One entry.
 
-    Attributes
-    ----------
-    frame : of the input tap; in force for the chain's input from this frame on
-    id : the parameter's, or "slot_1" to "slot_4", or the name of an `ChangeKind` in lower case
-    value : in the parameter's unit
+    Attributes:
+        frame: of the input tap; in force for the chain's input from this frame on
+        id: the parameter's, or "slot_1" to "slot_4", or the name of an `ChangeKind` in lower case
+        value: in the parameter's unit
     """
 
     frame: int
@@ -107,14 +106,10 @@ class ChangeLog:
 class ChangeReader:
     """Reads the log from where it began to.
 
-    Parameters
-    ----------
-    log
-        of the host
-    ids
-        of the parameters, in the order of the host's list
-    start
-        entry to begin with; None is the next one there will be
+    Args:
+        log: of the host
+        ids: of the parameters, in the order of the host's list
+        start: entry to begin with; None is the next one there will be
     """
 
     def __init__(self, log: ChangeLog, ids: Sequence[str], *, start: int | None = None) -> None:

@@ -26,10 +26,9 @@ LONGEST = 366 * 86_400.0
 class DeviceSettings:
     """Hardware, or a sound server, through PortAudio.
 
-    Attributes
-    ----------
-    input, output : number, or name with host API as ``"USB Audio, ALSA"`` (numbers change from day to day, names
-        stay); None is the system's default
+    Attributes:
+        input, output: number, or name with host API as `"USB Audio, ALSA"` (numbers change from day to day, names
+            stay); None is the system's default
     """
 
     input: str | int | None = None
@@ -40,13 +39,13 @@ class DeviceSettings:
 class VirtualSettings:
     """Files in the place of hardware, through the same engine and rings.
 
-    Attributes
-    ----------
-    input : any sound file
-    output : 32-bit float WAV; begins with the input's first sample, not shifted, and has its length plus the latency
-    as_fast_as_possible : in step with the engine, and not at the pace of time: nothing can be late
-    overwrite : whether an existing output may be replaced
-    written : where the output is until it is complete; None is at its own place
+    Attributes:
+        input: any sound file
+        output: 32-bit float WAV; begins with the input's first sample, not shifted, and has its length plus the
+            latency
+        as_fast_as_possible: in step with the engine, and not at the pace of time: nothing can be late
+        overwrite: whether an existing output may be replaced
+        written: where the output is until it is complete; None is at its own place
     """
 
     input: Path
@@ -60,20 +59,20 @@ class VirtualSettings:
 class EngineSettings:
     """Everything the engine process needs to know when it starts.
 
-    Attributes
-    ----------
-    styles : paths of `.style` files or sound files
-    stylizer : fields of ``models.live.stylizer.StylizerSettings`` that differ from their defaults
-    channels : of the engine, 1 to 16; one input channel feeds all of them
-    sample_rate : Hz; None is the device's own, or that of the input file
-    blocksize : samples per call of the device; 0 is its own choice (128 for the virtual device). JACK's is the server's
-    latency : "low" (4 ms), "high" (12 ms), or seconds that the output is kept ahead; rounded up to whole blocks
-    input_channels : 1-based channels of the device that feed the engine's; None is the first ones
-    capture_channels : 1-based channels of the device that are only captured, not played; None is none
-    device : hardware or files
-    parameters : initial values by parameter id; all others start at their defaults
-    duration : seconds after which the engine ends by itself; None is never (files: their end)
-    muted : whether it starts silent (parameter "mute" at 1)
+    Attributes:
+        styles: paths of `.style` files or sound files
+        stylizer: fields of `models.live.stylizer.StylizerSettings` that differ from their defaults
+        channels: of the engine, 1 to 16; one input channel feeds all of them
+        sample_rate: Hz; None is the device's own, or that of the input file
+        blocksize: samples per call of the device; 0 is its own choice (128 for the virtual device). JACK's is the
+            server's
+        latency: "low" (4 ms), "high" (12 ms), or seconds that the output is kept ahead; rounded up to whole blocks
+        input_channels: 1-based channels of the device that feed the engine's; None is the first ones
+        capture_channels: 1-based channels of the device that are only captured, not played; None is none
+        device: hardware or files
+        parameters: initial values by parameter id; all others start at their defaults
+        duration: seconds after which the engine ends by itself; None is never (files: their end)
+        muted: whether it starts silent (parameter "mute" at 1)
     """
 
     device: DeviceSettings | VirtualSettings

@@ -101,13 +101,12 @@ HISTOGRAM = OUTPUT_PEAKS + MAX_CHANNELS
 class Link:
     """The memory between the host and one engine process. Travels to the process when that is spawned.
 
-    Attributes
-    ----------
-    parameters : targets, in the order of the host's list; shared by all engine processes of one host
-    orders : indexed by `Order`
-    status : indexed by `Cell`; then the peaks and the histogram
-    text : JSON, UTF-8, ends with a zero byte
-    board : what the engine process writes down, shared by all of one host; None where nobody wants to know
+    Attributes:
+        parameters: targets, in the order of the host's list; shared by all engine processes of one host
+        orders: indexed by `Order`
+        status: indexed by `Cell`; then the peaks and the histogram
+        text: JSON, UTF-8, ends with a zero byte
+        board: what the engine process writes down, shared by all of one host; None where nobody wants to know
     """
 
     parameters: Doubles

@@ -1,6 +1,6 @@
 """Styles on their way to the engine: one piece of shared memory for each slot, and who may touch it when.
 
-A loader writes a packed style (:mod:`models.live.slots`) to a slot's memory and the host offers it under a serial number.
+A loader writes a packed style (`models.live.slots`) to a slot's memory and the host offers it under a serial number.
 The engine then empties its own slot once that is not heard, copies half a megabyte a hop, opens the slot, and takes
 note of the serial number; only after that may the memory be written again. An engine that takes over finds there what
 was offered last, and copies it before it plays.
@@ -44,12 +44,11 @@ class _Cell(IntEnum):
 class SlotMailbox:
     """The memory. Travels to engine and loader processes when they are spawned.
 
-    Attributes
-    ----------
-    memory : of each slot, `bytes` long
-    cells : indexed by slot and `_Cell`
-    flags : engine: 1 where its chain has slots, -1 where it has none, 0 where that is not known yet; and the rate in Hz
-        for which its slots are
+    Attributes:
+        memory: of each slot, `bytes` long
+        cells: indexed by slot and `_Cell`
+        flags: engine: 1 where its chain has slots, -1 where it has none, 0 where that is not known yet; and the rate
+            in Hz for which its slots are
     """
 
     memory: tuple[Doubles, ...]
@@ -108,18 +107,12 @@ class SlotMailbox:
 class SlotFeed:
     """The engine's end: brings what is offered into the chain's slots.
 
-    Parameters
-    ----------
-    board
-        of the host
-    slots
-        of the chain; None where it has none
-    sample_rate
-        Hz, for which the slots are
-    hop
-        samples; one piece is copied in each
-    note
-        called with an event and its value, see `realtime.link.changes.ChangeKind`
+    Args:
+        board: of the host
+        slots: of the chain; None where it has none
+        sample_rate: Hz, for which the slots are
+        hop: samples; one piece is copied in each
+        note: called with an event and its value, see `realtime.link.changes.ChangeKind`
     """
 
     def __init__(

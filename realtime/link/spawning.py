@@ -29,10 +29,8 @@ def start_process(process: SpawnProcess) -> None:
     An interruption of the host is raised once the process has started: one that got half of what it needs would
     end with a traceback.
 
-    Raises
-    ------
-    OSError
-        the system refuses; see `realtime.link.descriptors.is_shortage`
+    Raises:
+        OSError: the system refuses; see `realtime.link.descriptors.is_shortage`
     """
     failures: list[BaseException] = []
 

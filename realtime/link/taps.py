@@ -35,9 +35,8 @@ USUAL_RATE = 48_000
 class OverwrittenError(LookupError):
     """What was asked for is no longer there.
 
-    Attributes
-    ----------
-    oldest : first frame that can still be read
+    Attributes:
+        oldest: first frame that can still be read
     """
 
     def __init__(self, start: int, oldest: int) -> None:
@@ -60,13 +59,12 @@ class _Cell(IntEnum):
 class Tap:
     """One ring. Travels to engine processes when they are spawned.
 
-    Attributes
-    ----------
-    memory : channels one after the other, `frames` of each
-    cells : indexed by `_Cell`
-    channels : of each frame
-    frames : how many it holds; the oldest ones may be being overwritten
-    margin : how many those are
+    Attributes:
+        memory: channels one after the other, `frames` of each
+        cells: indexed by `_Cell`
+        channels: of each frame
+        frames: how many it holds; the oldest ones may be being overwritten
+        margin: how many those are
     """
 
     memory: Floats
@@ -116,12 +114,9 @@ class Tap:
     def read(self, start: int, stop: int) -> Frames:
         """Return a copy [channels, stop - start] of what was written.
 
-        Raises
-        ------
-        OverwrittenError
-            frames before `oldest` were asked for, or the writer came round while they were copied
-        ValueError
-            frames after `position` were asked for, or `stop` is before `start`
+        Raises:
+            OverwrittenError: frames before `oldest` were asked for, or the writer came round while they were copied
+            ValueError: frames after `position` were asked for, or `stop` is before `start`
         """
         if not start <= stop <= self.position:
             raise ValueError(
@@ -171,11 +166,10 @@ class Tap:
 class Taps:
     """Both taps of a host.
 
-    Attributes
-    ----------
-    input : the engine's channels as the chain gets them, and behind them those that are only captured
-    output : what the device played
-    channels : the engine's
+    Attributes:
+        input: the engine's channels as the chain gets them, and behind them those that are only captured
+        output: what the device played
+        channels: the engine's
     """
 
     input: Tap

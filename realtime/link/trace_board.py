@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 class TraceBoard:
     """Shared memory of a host. Travels to engine processes when they are spawned.
 
-    Attributes
-    ----------
-    taps, changes, state, slots : see there
-    pace : whether an engine that runs as fast as possible must wait for a reader of the taps, and the frame of the
-        input that this reader has come to
+    Attributes:
+        taps, changes, state, slots: see there
+        pace: whether an engine that runs as fast as possible must wait for a reader of the taps, and the frame of the
+            input that this reader has come to
     """
 
     taps: Taps

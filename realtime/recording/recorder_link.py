@@ -48,11 +48,10 @@ class RecorderCell(IntEnum):
 class RecorderLink:
     """The memory between the host and a recorder's process. Travels to the process when that is spawned.
 
-    Attributes
-    ----------
-    cells : indexed by `RecorderCell`
-    text : why it ended, in one line
-    folders : of the takes, a line of JSON each; only ever appended to
+    Attributes:
+        cells: indexed by `RecorderCell`
+        text: why it ended, in one line
+        folders: of the takes, a line of JSON each; only ever appended to
     """
 
     cells: Doubles
@@ -89,14 +88,13 @@ class RecorderLink:
 class RecorderJob:
     """What is to be recorded.
 
-    Attributes
-    ----------
-    folder : of the take: empty, or to be made
-    header : what the host knows; `values` are those of now, `styles` not yet those of the take
-    sources : files of the styles that the engine was started with, by slot
-    ids : of the parameters, in the order of the host's list
-    start : frame of the input tap to begin with; None is where the first engine begins to play
-    state : what the chain remembered before that frame
+    Attributes:
+        folder: of the take: empty, or to be made
+        header: what the host knows; `values` are those of now, `styles` not yet those of the take
+        sources: files of the styles that the engine was started with, by slot
+        ids: of the parameters, in the order of the host's list
+        start: frame of the input tap to begin with; None is where the first engine begins to play
+        state: what the chain remembered before that frame
     """
 
     folder: Path

@@ -47,12 +47,9 @@ _LAYOUT = frozenset(event.name.lower() for event in LAYOUT)
 def run_recorder(job: RecorderJob, board: TraceBoard, desk: RecorderLink, questions: Connection) -> None:
     """Be a recorder's process; whatever goes wrong is written to `desk`.
 
-    Parameters
-    ----------
-    job, board, desk
-        see there
-    questions
-        sends serial numbers of styles; gets where each of them came from
+    Args:
+        job, board, desk: see there
+        questions: sends serial numbers of styles; gets where each of them came from
     """
     # Ctrl-C goes to every process of a terminal; what it means, the host decides.
     with suppress(ValueError):

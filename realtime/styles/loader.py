@@ -40,12 +40,11 @@ _KEPT_BYTES = 192 * 2**20
 class LoadRequest:
     """A style to be written to a slot's memory.
 
-    Attributes
-    ----------
-    job : number of the request, in the answer too
-    source : file; or a style that somebody has made
-    slot : whose memory may be written
-    sample_rate : Hz
+    Attributes:
+        job: number of the request, in the answer too
+        source: file; or a style that somebody has made
+        slot: whose memory may be written
+        sample_rate: Hz
     """
 
     job: int
@@ -58,13 +57,12 @@ class LoadRequest:
 class Captured:
     """A style to be made of a piece of the input tap, saved, and written to a slot's memory.
 
-    Attributes
-    ----------
-    job, slot, sample_rate : as in `LoadRequest`
-    path : of the file to be written; there is none yet
-    recorded_rate : Hz, of the piece; the engine's may be another one by now
-    start, stop : frames of the tap
-    rows : channels of the tap, first and behind the last
+    Attributes:
+        job, slot, sample_rate: as in `LoadRequest`
+        path: of the file to be written; there is none yet
+        recorded_rate: Hz, of the piece; the engine's may be another one by now
+        start, stop: frames of the tap
+        rows: channels of the tap, first and behind the last
     """
 
     job: int
@@ -81,10 +79,9 @@ class Captured:
 class Prefetch:
     """Files that may be asked for, to be made ready when there is nothing else to do; takes the place of the last such.
 
-    Attributes
-    ----------
-    sources : the more urgent ones first
-    sample_rate : Hz
+    Attributes:
+        sources: the more urgent ones first
+        sample_rate: Hz
     """
 
     sources: tuple[Path, ...]
@@ -95,13 +92,12 @@ class Prefetch:
 class LoadResult:
     """What became of a `LoadRequest` or a `Captured`.
 
-    Attributes
-    ----------
-    job : its number
-    size : bytes that were written to the slot's memory; 0 where none were
-    name : of the style
-    problem : one line, empty where there is none
-    note : what the user should know of it, empty where that is nothing new
+    Attributes:
+        job: its number
+        size: bytes that were written to the slot's memory; 0 where none were
+        name: of the style
+        problem: one line, empty where there is none
+        note: what the user should know of it, empty where that is nothing new
     """
 
     job: int
@@ -115,10 +111,9 @@ class LoadResult:
 class Saved:
     """What became of the file of a capture.
 
-    Attributes
-    ----------
-    path : of the file
-    problem : one line, empty where it is there
+    Attributes:
+        path: of the file
+        problem: one line, empty where it is there
     """
 
     path: Path
@@ -128,13 +123,10 @@ class Saved:
 def run_loader(requests: Connection, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
     """Be the loader process, until the other end of `requests` is closed.
 
-    Parameters
-    ----------
-    requests
-        gives `LoadRequest`, `Captured` and `Prefetch`; takes an `LoadResult` to each of the first two, and then, for a capture, a
-        `Saved`
-    stylizer
-        fields of `models.live.stylizer.StylizerSettings`
+    Args:
+        requests: gives `LoadRequest`, `Captured` and `Prefetch`; takes an `LoadResult` to each of the first two, and
+            then, for a capture, a `Saved`
+        stylizer: fields of `models.live.stylizer.StylizerSettings`
     """
     with suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)

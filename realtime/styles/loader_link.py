@@ -23,14 +23,10 @@ _PAUSE_SECONDS = 1.0
 class LoaderLink:
     """Sends requests to a loader, and takes its answers; for one thread at a time.
 
-    Parameters
-    ----------
-    context
-        to spawn with
-    board
-        of the host
-    stylizer
-        fields of `models.live.stylizer.StylizerSettings`
+    Args:
+        context: to spawn with
+        board: of the host
+        stylizer: fields of `models.live.stylizer.StylizerSettings`
     """
 
     def __init__(self, context: SpawnContext, board: TraceBoard, stylizer: Mapping[str, object]) -> None:

@@ -17,13 +17,12 @@ EMPTY, LOADING, READY = "empty", "loading", "ready"
 class Slot:
     """What is in one slot.
 
-    Attributes
-    ----------
-    key : of the style that it holds; empty where it holds none
-    state : EMPTY, LOADING or READY
-    serial : number of the style; 0 for those of the start
-    coming : key of the style that is being loaded
-    used : when it was last heard
+    Attributes:
+        key: of the style that it holds; empty where it holds none
+        state: EMPTY, LOADING or READY
+        serial: number of the style; 0 for those of the start
+        coming: key of the style that is being loaded
+        used: when it was last heard
     """
 
     key: str = ""
@@ -48,14 +47,10 @@ def _slots(keys: Sequence[str], count: int) -> list[Slot]:
 class SlotPolicy:
     """Decides; see the module.
 
-    Parameters
-    ----------
-    keys
-        of the styles in the first slots
-    slots
-        how many there are
-    get, put
-        read and write the weight of a slot
+    Args:
+        keys: of the styles in the first slots
+        slots: how many there are
+        get, put: read and write the weight of a slot
     """
 
     def __init__(
@@ -159,10 +154,8 @@ class SlotPolicy:
     def step(self, now: float) -> tuple[int, str] | None:
         """Go on, a little; return a slot and the key of a style that is to be loaded there, if one is.
 
-        Parameters
-        ----------
-        now
-            time, seconds
+        Args:
+            now: time, seconds
         """
         self._move(now)
         for place, slot in enumerate(self.slots):

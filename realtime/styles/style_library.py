@@ -68,10 +68,8 @@ class StyleLibrary:
     def list_folder(self, path: Path) -> tuple[Path, ...]:
         """List the styles of a folder, in alphabetical order, and nothing else; return their files.
 
-        Raises
-        ------
-        InputError
-            there is no such folder, or it cannot be read
+        Raises:
+            InputError: there is no such folder, or it cannot be read
         """
         try:
             found = sorted(
@@ -104,15 +102,11 @@ class StyleLibrary:
     def new_file(self, name: str | None) -> Path:
         """Return where a captured style is to be saved: there is nothing of that name yet.
 
-        Parameters
-        ----------
-        name
-            wanted; None is made of date and time
+        Args:
+            name: wanted; None is made of date and time
 
-        Raises
-        ------
-        InputError
-            it cannot be the name of a file, or the folder cannot be made
+        Raises:
+            InputError: it cannot be the name of a file, or the folder cannot be made
         """
         plain = (f"capture-{datetime.now().astimezone():%Y%m%d-%H%M%S}" if name is None else name).strip()
         allowed = plain.isprintable() and not plain.startswith(".") and not _FORBIDDEN & set(plain)

@@ -44,13 +44,12 @@ _SHORTEST_CAPTURE = 0.1
 class SlotInfo:
     """What is in a slot.
 
-    Attributes
-    ----------
-    name : of the style; empty where there is none
-    weight : target, 0 to 1
-    state : "empty", "loading" or "ready"
-    source : file; None where there is none, or the style came from elsewhere
-    serial : number under which the log of changes has it; 0 for what was there from the start
+    Attributes:
+        name: of the style; empty where there is none
+        weight: target, 0 to 1
+        state: "empty", "loading" or "ready"
+        source: file; None where there is none, or the style came from elsewhere
+        serial: number under which the log of changes has it; 0 for what was there from the start
     """
 
     name: str
@@ -63,16 +62,11 @@ class SlotInfo:
 class StyleManager:
     """What a user of the engine holds to change styles while it plays. Safe to call from any thread; never waits.
 
-    Parameters
-    ----------
-    context
-        to spawn the loader with
-    settings
-        of the engine
-    board
-        shared with it
-    get, put
-        read and write a parameter's target
+    Args:
+        context: to spawn the loader with
+        settings: of the engine
+        board: shared with it
+        get, put: read and write a parameter's target
     """
 
     def __init__(
@@ -158,10 +152,8 @@ class StyleManager:
 
         What is captured from now on is saved there.
 
-        Raises
-        ------
-        InputError
-            there is no such folder, or it cannot be read
+        Raises:
+            InputError: there is no such folder, or it cannot be read
         """
         with self._lock:
             self._work.ahead = self._catalog.list_folder(path)
@@ -171,21 +163,15 @@ class StyleManager:
     def load(self, source: Path | Style, *, slot: int | None = None) -> int:
         """Have a style brought to a slot, where it is not heard until it gets a weight.
 
-        Parameters
-        ----------
-        source
-            file, or a style
-        slot
-            0 to 3, which must not be the only one that is heard; None is one that is not heard
+        Args:
+            source: file, or a style
+            slot: 0 to 3, which must not be the only one that is heard; None is one that is not heard
 
-        Returns
-        -------
-        int, the slot; where it is there already, that one
+        Returns:
+            int, the slot; where it is there already, that one
 
-        Raises
-        ------
-        InputError
-            there is no such slot, or all are heard
+        Raises:
+            InputError: there is no such slot, or all are heard
         """
         with self._lock:
             self._check_chain()
@@ -217,17 +203,12 @@ class StyleManager:
     ) -> None:
         """Go over to a mixture of up to four styles, by name or path; all others fall silent.
 
-        Parameters
-        ----------
-        weights
-            0 to 1 each, not all 0
-        seconds
-            how long the weights take, once all are ready; it takes the place of what was wanted before
+        Args:
+            weights: 0 to 1 each, not all 0
+            seconds: how long the weights take, once all are ready; it takes the place of what was wanted before
 
-        Raises
-        ------
-        InputError
-            there is no such style, or too many, or a weight is out of range
+        Raises:
+            InputError: there is no such style, or too many, or a weight is out of range
         """
         if not 1 <= len(weights) <= MAX_STYLES:
             raise InputError(f"{len(weights)} styles cannot be mixed; give 1 to {MAX_STYLES}")
@@ -255,15 +236,11 @@ class StyleManager:
     def capture_begin(self, source: str = "main") -> None:
         """Begin to capture what comes in now.
 
-        Parameters
-        ----------
-        source
-            "main" is what the chain gets, "second" the further channels of the device (``capture_channels``)
+        Args:
+            source: "main" is what the chain gets, "second" the further channels of the device (`capture_channels`)
 
-        Raises
-        ------
-        InputError
-            there is no such source, or nothing plays yet
+        Raises:
+            InputError: there is no such source, or nothing plays yet
         """
         if source not in SOURCES:
             raise InputError(f"{source!r} cannot be captured; give {' or '.join(SOURCES)}")
@@ -284,19 +261,14 @@ class StyleManager:
 
         Of more than 30 s, the last 30.
 
-        Parameters
-        ----------
-        name
-            of the style; None is made of date and time. Where there is such a file, a number is added
+        Args:
+            name: of the style; None is made of date and time. Where there is such a file, a number is added
 
-        Returns
-        -------
-        Path, of the file that will be there in a moment; `events` tell when, and what went wrong if anything does
+        Returns:
+            Path, of the file that will be there in a moment; `events` tell when, and what went wrong if anything does
 
-        Raises
-        ------
-        InputError
-            nothing was being captured, it was too short, or the name cannot be one of a file
+        Raises:
+            InputError: nothing was being captured, it was too short, or the name cannot be one of a file
         """
         with self._lock:
             if self._capture is None:

@@ -20,11 +20,10 @@ _MOST_EVENTS = 200
 class StyleEvent:
     """Something that has happened.
 
-    Attributes
-    ----------
-    kind : "ready" (a style is in a slot), "switched" (the weights are where they were wanted), "saved" (the file of a
-        captured style is there), "note" (what the user should know of a style), or "error"
-    text : one line
+    Attributes:
+        kind: "ready" (a style is in a slot), "switched" (the weights are where they were wanted), "saved" (the file
+            of a captured style is there), "note" (what the user should know of a style), or "error"
+        text: one line
     """
 
     kind: str
@@ -34,12 +33,9 @@ class StyleEvent:
 class StyleTasks:
     """Everything that is under way. Whoever calls anything here holds the stage's lock.
 
-    Parameters
-    ----------
-    board
-        shared with the engine
-    loader, mixer, catalog
-        of the stage
+    Args:
+        board: shared with the engine
+        loader, mixer, catalog: of the stage
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""``gramophone bench live`` at its shortest: what it writes, and that what it reports is what it measured."""
+"""`gramophone bench live` at its shortest: what it writes, and that what it reports is what it measured."""
 
 import json
 from pathlib import Path

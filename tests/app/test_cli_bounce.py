@@ -1,4 +1,4 @@
-"""``gramophone bounce`` and ``gramophone live --record``: what a user sees, and what is written."""
+"""`gramophone bounce` and `gramophone live --record`: what a user sees, and what is written."""
 
 import json
 import shutil

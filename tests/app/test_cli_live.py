@@ -1,4 +1,4 @@
-"""``gramophone live`` on the virtual device, ``devices`` and ``ports``: what a user sees and what is written."""
+"""`gramophone live` on the virtual device, `devices` and `ports`: what a user sees and what is written."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""``gramophone demo``: what is played live in it, and that it needs no sound system."""
+"""`gramophone demo`: what is played live in it, and that it needs no sound system."""
 
 from pathlib import Path
 

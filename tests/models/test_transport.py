@@ -21,7 +21,7 @@ def transport(
 ) -> torch.Tensor:
     """Move a spectrogram [bins, frames] to the mean and covariance of another; bin by bin, all of them.
 
-    See :func:`transport_matrix` for the parameters. Values may come out below zero or above anything that the
+    See `transport_matrix` for the parameters. Values may come out below zero or above anything that the
     style holds.
     """
     ours, theirs = statistics(content), statistics(style)
@@ -35,7 +35,7 @@ def transport(
 def transport_in_bands(
     content: torch.Tensor, style: BandStatistics, basis: torch.Tensor, *, regularisation: float = 1e-3
 ) -> torch.Tensor:
-    """Move a spectrogram [bins, frames] by :func:`matrix_in_bands` to a style's mean and statistics."""
+    """Move a spectrogram [bins, frames] by `matrix_in_bands` to a style's mean and statistics."""
     ours = statistics(content)
     matrix = matrix_in_bands(ours.covariance, style, basis, regularisation=regularisation)
     moved = style.mean[:, None] + matrix @ (content.double() - ours.mean[:, None])

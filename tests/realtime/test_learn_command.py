@@ -1,4 +1,4 @@
-"""``gramophone learn`` and what a session makes of it, through the ports of a real JACK server."""
+"""`gramophone learn` and what a session makes of it, through the ports of a real JACK server."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""``gramophone live`` between the ports of a real JACK server, as a musician starts it."""
+"""`gramophone live` between the ports of a real JACK server, as a musician starts it."""
 
 import json
 import os
