@@ -98,8 +98,8 @@ def desk(browser: Browser, work: Path, picture: Path) -> None:
     for name in ("water", "choir", "drums"):
         (work / f"{name}.wav").rename(styles / f"{name}.wav")
     session = subprocess.Popen(
-        [sys.executable, "-u", "-m", "gramophone", "live", styles / "water.wav", "--styles", styles, "--desk", "--desk-port", "0",
-         "--virtual-input", work / "strings.wav", "--virtual-output", work / "played.wav"],
+        [sys.executable, "-u", "-m", "gramophone", "live", styles / "water.wav", "--styles", styles,
+         "--desk", "--desk-port", "0", "--virtual-input", work / "strings.wav", "--virtual-output", work / "played.wav"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:

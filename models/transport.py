@@ -19,7 +19,8 @@ is the orthogonal polar factor of (C_c^{1/2} K C_s^{1/2})ᵀ (orthogonal Procrus
   Mean and covariance are met as exactly; only the choice among the maps that meet them changes.
 
 Log-magnitudes are not Gaussian: they are never negative, and have an upper end that a Gaussian's tail runs past,
-where the exponential turns it into blasts. Whoever applies the map mends that bin by bin: `offline.transport.closed_form.Curves`.
+where the exponential turns it into blasts. Whoever applies the map mends that bin by bin, as
+`offline.transport.closed_form.Curves` does.
 """
 
 from __future__ import annotations

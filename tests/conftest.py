@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# As in gramophone.app.cli.main.main: on a machine with other work, spinning threads make the tests tens of times slower.
+# As the command line does: on a machine with other work, spinning threads make the tests tens of times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # How long an example takes says something of the machine only.

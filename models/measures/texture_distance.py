@@ -3,8 +3,8 @@
     distance = ‖s_output - s_style‖ / ‖s_content - s_style‖
 
 over the time-averages of McDermott and Simoncelli 2011 (`models.networks.texture_model`), without their means: 1 is the
-unchanged content, 0 the style. The style distance of `models.measures.style_distance` sees a quarter of a second at most; this
-one sees envelopes from half a second to five milliseconds. Three classes count alike:
+unchanged content, 0 the style. `models.measures.style_distance` sees a quarter of a second at most; this one sees
+envelopes from half a second to five milliseconds. Three classes count alike:
 
 - *moments*: how sparse, how skewed and how peaked each band's envelope is;
 - *modulation*: how its variance is spread over rates of 0.6 to 180 Hz;

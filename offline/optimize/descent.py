@@ -40,7 +40,7 @@ class Step:
     turn: float
 
     def take(self, values: Tensor, slopes: Sequence[Tensor], epsilon: float) -> None:
-        """Change `values`, see `offline.optimize.optimizer_state.OptimizerState`, by the slopes of gains and turns; in place."""
+        """Change the values of an `OptimizerState` by the slopes of gains and turns; in place."""
         first, second = (1.0 - beta**self.number for beta in _BETAS)
         for which, (slope, rate) in enumerate(zip(slopes, (self.gain, self.turn), strict=True)):
             value, mean, square = values[which], values[2 + 2 * which], values[3 + 2 * which]

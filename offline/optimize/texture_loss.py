@@ -1,9 +1,8 @@
 """How a style moves in time, as a loss: statistics of band envelopes, and of their modulations from 5 to 40 Hz.
 
-The networks of `offline.optimize.style_loss` see a sixth of a second, and all bins of it alike; how sparse a band is, how
-deeply and how fast it moves, and which bands move together, they hardly tell apart. These are the statistics of
-McDermott and Simoncelli 2011 (`models.networks.texture_model`), here of the spectrogram's own frames: moments of compressed
-envelopes, their correlations across bands, and power and correlations across bands in octaves of modulation.
+The networks of the style loss see a sixth of a second, and all bins of it alike; how sparse a band is, how deeply and how fast it moves, and which bands move together, they hardly tell apart. These are the statistics of
+McDermott and Simoncelli 2011 (`models.networks.texture_model`), here of the spectrogram's own frames: moments of
+compressed envelopes, their correlations across bands, and power and correlations across bands in octaves of modulation.
 
 Modulations slower than 5 Hz have no term of their own: they are what happens in the content. They are part of the
 moments and correlations all the same, which is what this loss costs the content. What is faster than half the frame
@@ -33,8 +32,8 @@ _FLOOR = 1e-10
 # Bands in which the style is this far below its loudest one are not heard, and do not count.
 _AUDIBLE_DB = -60.0
 # Root mean square differences between unrelated sounds: variation, skewness, kurtosis, correlation, modulation power
-# and correlation by octaves; see models/measures/texture_distance.py. Where content and style differ by less than this share
-# of them, they are alike, and no finer scale is taken.
+# and correlation by octaves; see models/measures/texture_distance.py. Where content and style differ by less than this
+# share of them, they are alike, and no finer scale is taken.
 _SCALES = (0.29, 1.05, 0.89, 0.45, 0.14, 0.39)
 _ALIKE = 0.3
 

@@ -1,7 +1,7 @@
 """The control surface: everything a performer can do, whichever hand does it.
 
-MIDI, OSC, the desk and the keys all act through one `ControlSurface`: parameters, which it hands on to the engine at once,
-and triggers, which may take a while and are done one after the other in a thread of their own, so that whoever
+MIDI, OSC, the desk and the keys all act through one `ControlSurface`: parameters, which it hands on to the engine at
+once, and triggers, which may take a while and are done one after the other in a thread of their own, so that whoever
 pressed never waits.
 """
 

@@ -99,7 +99,10 @@ def test_a_microphone_before_its_own_loudspeakers_is_recognised(source: str, sin
 
 
 # In processes of their own: PortAudio, once loaded, would see this process's next JACK server as well.
-LOOK = "from gramophone.realtime.audio.devices import list_devices; print([(d.name, d.host_api) for d in list_devices()]); "
+LOOK = (
+    "from gramophone.realtime.audio.devices import list_devices; "
+    "print([(d.name, d.host_api) for d in list_devices()]); "
+)
 STAY = """
 import sys
 from gramophone.realtime.audio.devices import load_portaudio
