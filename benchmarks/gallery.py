@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from playwright.sync_api import Page
 
-from benchmarks.browser import Browser, find_chromium
+from benchmarks.browser import find_chromium, open_page
 from benchmarks.pairs import load_pair
 from gramophone.app.demo_sounds import SAMPLE_RATE, bubbling_water, plucked_strings
 from gramophone.media.audiofile import read_audio, write_audio
@@ -80,18 +81,14 @@ def pictures(work: Path, folder: Path) -> None:
     if program is None:
         sys.exit("no Chromium: on Debian, apt-get install chromium")
     folder.mkdir(parents=True, exist_ok=True)
-    profile = work / "chromium"
-    profile.mkdir()
-    browser = Browser(program, profile)
-    try:
-        browser.open((work / "report.html").as_uri(), width=1100, height=900)
-        browser.screenshot(folder / "report.png")
-        desk(browser, work, folder / "desk.png")
-    finally:
-        browser.close()
+    with open_page(program) as page:
+        page.set_viewport_size({"width": 1100, "height": 900})
+        page.goto((work / "report.html").as_uri())
+        page.screenshot(path=folder / "report.png")
+        desk(page, work, folder / "desk.png")
 
 
-def desk(browser: Browser, work: Path, picture: Path) -> None:
+def desk(page: Page, work: Path, picture: Path) -> None:
     """Open the desk of a session that plays files, and photograph it."""
     styles = work / "styles"
     styles.mkdir()
@@ -99,7 +96,8 @@ def desk(browser: Browser, work: Path, picture: Path) -> None:
         (work / f"{name}.wav").rename(styles / f"{name}.wav")
     session = subprocess.Popen(
         [sys.executable, "-u", "-m", "gramophone", "live", styles / "water.wav", "--styles", styles,
-         "--desk", "--desk-port", "0", "--virtual-input", work / "strings.wav", "--virtual-output", work / "played.wav"],
+         "--desk", "--desk-port", "0",
+         "--virtual-input", work / "strings.wav", "--virtual-output", work / "played.wav"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
@@ -107,11 +105,12 @@ def desk(browser: Browser, work: Path, picture: Path) -> None:
         address = next(
             found[0] for line in session.stdout if (found := re.search(r"http://[^\s]+", line)) is not None
         )
-        browser.open(address, width=1280, height=800)
-        browser.wait("document.querySelector('#state').classList.contains('running')")
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("#state.running").wait_for()
         # Some seconds of both spectrograms, and the styles of the folder made ready.
         time.sleep(5.0)
-        browser.screenshot(picture)
+        page.screenshot(path=picture)
     finally:
         session.terminate()
         session.wait(10.0)

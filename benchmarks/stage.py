@@ -32,14 +32,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import aiohttp
 import numpy as np
 from numpy.typing import NDArray
+from playwright.sync_api import Page
 
-from benchmarks.browser import Browser, find_chromium
+from benchmarks.browser import find_chromium, grab, open_page
 from benchmarks.pairs import PAIRS, RATE, load_pair
 from benchmarks.stalls import watching
 from gramophone.app.bench.jack import connect, player, server
@@ -202,11 +204,13 @@ def capturing(host: Host, count: int) -> Figures:
     }
 
 
-def turning(host: Host, address: str, browser: Browser) -> Figures:
+def turning(host: Host, address: str, page: Page) -> Figures:
     """Turn one knob with the mouse, another by a page's messages; return how long the engine's took to follow."""
     _say("turning knobs")
-    x, y = browser.middle("[data-id=mix]")
-    browser.press("[data-id=mix]")
+    x, y = grab(page, "[data-id=mix]")
+    # With a button down, page.mouse asks the page before and after each move whether something is dragged: up to 6 ms.
+    mouse = page.context.new_cdp_session(page)
+    moved = {"type": "mouseMoved", "button": "left", "buttons": 1, "x": x}
     by_mouse = []
     for turn in range(_TURNS):
         reader = host.change_reader()
@@ -214,10 +218,11 @@ def turning(host: Host, address: str, browser: Browser) -> Figures:
         reader.read()
         start = time.monotonic()
         # Up and down again, never further than the knob turns.
-        browser.mouse("mouseMoved", x, y + 8 + turn % 2 * 8, button="left", buttons=1)
+        mouse.send("Input.dispatchMouseEvent", {**moved, "y": y + 8 + turn % 2 * 8})
         by_mouse.append(_followed(reader, "mix", start))
-    browser.release("[data-id=mix]")
-    by_message = asyncio.run(_saying(host, address))
+    page.mouse.up()
+    with ThreadPoolExecutor(1) as beside:  # Playwright has this thread's event loop.
+        by_message = beside.submit(asyncio.run, _saying(host, address)).result()
     return {
         name: found
         for what, times in (("mouse", by_mouse), ("message", by_message))
@@ -303,9 +308,9 @@ def main() -> None:
         }
         if program is not None:
             address = hands.addresses()["desk"]
-            browser = stack.enter_context(closing(Browser(program, folder / "browser")))
-            browser.open(address)
-            browser.wait("document.querySelector('#state').classList.contains('running')")
+            page = stack.enter_context(open_page(program))
+            page.goto(address)
+            page.locator("#state.running").wait_for()
         names = host.styles.names
         for known in names:
             # All of them once, so that what is measured is not the loader's first look at them.
@@ -313,16 +318,15 @@ def main() -> None:
             host.styles.wait(_PATIENCE)
         time.sleep(2.0)
         if program is not None:
-            figures["knob"] = _shown("knob", turning(host, address, browser))
+            figures["knob"] = _shown("knob", turning(host, address, page))
         figures["switching"] = _shown(
             "switching", switching(host, names, seconds=arguments.seconds, pause=arguments.pause)
         )
         if arguments.captures:
             figures["capturing"] = _shown("capturing", capturing(host, arguments.captures))
         if program is not None:
-            figures["page"] = _shown(
-                "page", {"faults": len(browser.faults()), "state": browser.text("#state")}
-            )
+            state = page.locator("#state").text_content()
+            figures["page"] = _shown("page", {"faults": len(page.page_errors()), "state": state})
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "stage.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

@@ -1,7 +1,8 @@
 """How a style moves in time, as a loss: statistics of band envelopes, and of their modulations from 5 to 40 Hz.
 
-The networks of the style loss see a sixth of a second, and all bins of it alike; how sparse a band is, how deeply and how fast it moves, and which bands move together, they hardly tell apart. These are the statistics of
-McDermott and Simoncelli 2011 (`models.networks.texture_model`), here of the spectrogram's own frames: moments of
+The networks of the style loss see a sixth of a second, and all bins of it alike; how sparse a band is, how deeply and
+how fast it moves, and which bands move together, they hardly tell apart. These are the statistics of McDermott and
+Simoncelli 2011 (`models.networks.texture_model`), here of the spectrogram's own frames: moments of
 compressed envelopes, their correlations across bands, and power and correlations across bands in octaves of modulation.
 
 Modulations slower than 5 Hz have no term of their own: they are what happens in the content. They are part of the

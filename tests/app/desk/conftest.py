@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
-from benchmarks.browser import Browser, find_chromium
+from benchmarks.browser import find_chromium, open_page
 
 # The JACK server of the neighbouring folder's tests.
 _spec = importlib.util.spec_from_file_location(
@@ -21,16 +22,15 @@ jack = _jack.jack
 
 
 @pytest.fixture
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def page() -> Iterator[Page]:
     program = find_chromium()
     if program is None:
         message = "no Chromium: on Debian, apt-get install chromium"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    made = Browser(program, tmp_path_factory.mktemp("chromium"))
-    yield made
-    made.close()
+    with open_page(program) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
