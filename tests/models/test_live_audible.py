@@ -3,10 +3,10 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inaudible import Inaudible, assert_no_more_than, inaudible, struck
 
 from gramophone.models.live.stylizer import PHASES, Stylizer, StylizerSettings
 from gramophone.models.style import Style
+from tests.inaudible import Inaudible, assert_no_more_than, inaudible, struck
 
 
 @settings(max_examples=14)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inaudible import Inaudible, assert_no_more_than, inaudible, outside, struck
 
 from gramophone.dsp.level import loudness
 from gramophone.models.style import Style
 from gramophone.offline.recipes.registry import get_recipe
 from gramophone.offline.render.render import render
 from gramophone.offline.render.texture import texture
+from tests.inaudible import Inaudible, assert_no_more_than, inaudible, outside, struck
 
 RATE = 44_100
 FEW: dict[str, dict[str, object]] = {

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from limits import needs_limits, no_room
 
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import EngineError, Host
 from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
 from gramophone.realtime.link.shared_memory import EngineState
+from tests.limits import needs_limits, no_room
 from tests.realtime import trial_chains
 
 RATE = 48_000

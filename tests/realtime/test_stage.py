@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from limits import needs_limits, no_room
 from numpy.typing import NDArray
 
 from gramophone.media.errors import InputError
@@ -17,6 +16,7 @@ from gramophone.models.style import Style, load_style
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
 from gramophone.realtime.recorder import Recorder
+from tests.limits import needs_limits, no_room
 
 RATE = 48_000
 PATIENCE = 60.0
