@@ -42,19 +42,18 @@ def stylize(
     Args:
         content: array [samples] or [channels, samples]. Full scale -1 to 1, finite, not silent, longer than one STFT
             frame.
-        sample_rate: int. Of the content, in Hz. The style may have another one.
-        style: Style or path. What `load_style` returns, or the name of a sound file or of a `.style` file.
-        recipe: str. A name in `recipes`. "gramophone" is the best, "transport" the fastest.
-        strength: float, 0 to 1. How far to go: 0 gives the content back, 1 goes all the way.
-        steps: int, optional. Optimiser steps, in place of the recipe's own number.
-        seed: int. Of everything random. The same seed on the same machine gives the same samples.
-        device: "auto", "cpu" or "cuda"
-        settings: mapping, optional. Settings of the recipe to replace, by key: `recipes()[name].describe()` lists
-            them.
-        local: float, optional. Seconds over which the content's statistics are taken, so that they move with the
-            music, 0.5 to 3600; by default the sound is taken as a whole, and what is quiet in it stays quiet. For
-            "gramophone" and "transport".
-        progress: callable, optional. Called now and then with a `Progress`: stage, step, steps, loss, fraction of the
+        sample_rate: Hz, of the content. The style may have another one.
+        style: what `load_style` returns, or the name of a sound file or of a `.style` file.
+        recipe: a name in `recipes`. "gramophone" is the best, "transport" the fastest.
+        strength: 0 to 1, how far to go: 0 gives the content back, 1 goes all the way.
+        steps: of the optimiser, in place of the recipe's own number.
+        seed: of everything random. The same seed on the same machine gives the same samples.
+        device: "auto", "cpu" or "cuda".
+        settings: settings of the recipe to replace, by key: `recipes()[name].describe()` lists them.
+        local: seconds over which the content's statistics are taken, so that they move with the music, 0.5 to 3600; by
+            default the sound is taken as a whole, and what is quiet in it stays quiet. For "gramophone" and
+            "transport".
+        progress: called now and then with a `Progress`: stage, step, steps, loss, fraction of the
             whole job (0 to 1).
 
     Returns:
@@ -102,8 +101,8 @@ def style_distance(
 
     Args:
         content, output: array [samples] or [channels, samples]
-        style: Style, or an array at the same rate as the others
-        sample_rate: int. In Hz.
+        style: a style, or an array at the same rate as the others
+        sample_rate: Hz.
 
     Returns:
         StyleDistance with `raw` and `centred`: 0 means the style's own statistics, 1 that nothing happened. An
@@ -135,7 +134,7 @@ def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> Con
 
     Args:
         content, output: array [samples] or [channels, samples]. Aligned in time; the longer one is cut.
-        sample_rate: int. In Hz.
+        sample_rate: Hz.
 
     Returns:
         ContentKept with `onset` (attacks), `energy` (loudness over time), `mel` (spectrum over time, after the best

@@ -31,8 +31,8 @@ def plucked_strings(sample_rate: int = SAMPLE_RATE, *, seed: int = 0) -> Samples
     """Return the demo's content: a plucked tune over bass, chords and a soft tap, 8 s.
 
     Args:
-        sample_rate: int. In Hz, 8000 or more.
-        seed: int. Of the strings' excitation, of the timing and of the touch.
+        sample_rate: Hz, 8000 or more.
+        seed: of the strings' excitation, of the timing and of the touch.
 
     Returns:
         samples [2, 8 * sample_rate], peak 0.7
@@ -66,8 +66,8 @@ def bubbling_water(sample_rate: int = SAMPLE_RATE, *, seed: int = 1) -> Samples:
     (Minnaert 1933; van den Doel 2005); its pitch rises as it nears the surface.
 
     Args:
-        sample_rate: int. In Hz, 8000 or more.
-        seed: int. Of when, where, how large and how loud the bubbles are.
+        sample_rate: Hz, 8000 or more.
+        seed: of when, where, how large and how loud the bubbles are.
 
     Returns:
         samples [2, 8 * sample_rate], peak 0.7
