@@ -75,6 +75,8 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
     tags = Tags()
     try:
         _read(Path(path), tags)
+    except ModuleNotFoundError:
+        return Tags(fault="they need the package mutagen: pip install 'gramophone[tags]'")
     except Exception as error:
         # Written by who knows what: mutagen raises anything from its own errors to those of struct.
         return Tags(fault=f"they cannot be read ({' '.join(str(error).split()) or type(error).__name__})")
@@ -203,6 +205,8 @@ def write_tags(path: str | os.PathLike[str], tags: Tags, *, kind: str) -> None:
     Raises:
         ValueError: If the tags do not fit into the file, or it is of another format.
     """
+    if tags.fault:
+        return
     path = Path(path)
     kind = "WAV" if kind == "RF64" else kind
     if kind in _ID3_CHUNK:

@@ -1,6 +1,7 @@
 import base64
 import itertools
 import struct
+import sys
 from pathlib import Path
 
 import mutagen
@@ -238,3 +239,15 @@ def test_a_cover_in_a_comment_of_ogg_is_a_cover(tone: np.ndarray, tmp_path: Path
     tags = read_tags(path)
     assert [one.data for one in tags.pictures] == [COVER]
     assert tags.fields == {}
+
+
+def test_without_mutagen_a_line_says_what_tags_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sound.flac"
+    soundfile.write(path, np.zeros(100), RATE)
+    # None stands for a package that is not installed.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mutagen"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    tags = read_tags(path)
+    assert "pip install 'gramophone[tags]'" in tags.fault
+    write_audio(tmp_path / "out.wav", np.zeros((1, 100)), RATE, tags=tags)
+    assert read_audio(tmp_path / "out.wav").samples.shape == (1, 100)
