@@ -14,7 +14,7 @@ from gramophone.offline.bounce.replay import as_on_stage
 from gramophone.takes.header import HEADER
 from gramophone.takes.reader import MOVES, open_take
 from gramophone.takes.sound import DRY, WET
-from tests.takes import make_take, noisy_tune, random_moves, style_file
+from tests.take_maker import make_take, noisy_tune, random_moves, style_file
 
 SECONDS = 1.5
 QUICK = ("--recipe", "transport", "--device", "cpu")

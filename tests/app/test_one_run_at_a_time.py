@@ -18,7 +18,7 @@ from gramophone.media.errors import InputError
 from gramophone.offline.batch.store import LocalStore
 from gramophone.offline.bounce.replay import as_on_stage
 from gramophone.realtime.recorder import Recorder
-from tests.takes import make_take, noisy_tune, style_file
+from tests.take_maker import make_take, noisy_tune, style_file
 
 COMMANDS = {
     "render": ("render", "content.wav", "style.wav", "-o", "out.wav", "--recipe", "transport"),

@@ -17,7 +17,7 @@ from gramophone.offline.bounce.replay import Comparison, as_on_stage, live_again
 from gramophone.offline.recipes.registry import get_recipe
 from gramophone.takes.automation import Automation, Move, Restart, StyleChange
 from gramophone.takes.reader import PARAMETERS, Take, open_take
-from tests.takes import RATE, make_take, noisy_tune, random_moves, style_file
+from tests.take_maker import RATE, make_take, noisy_tune, random_moves, style_file
 
 SECONDS = 3.0
 QUICK = get_recipe("transport", {"phase_iterations": 2, "rounds": 1})

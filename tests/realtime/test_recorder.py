@@ -25,7 +25,7 @@ from gramophone.takes.automation import Move
 from gramophone.takes.header import Header
 from gramophone.takes.reader import Take, open_take
 from tests.realtime import trial_chains
-from tests.takes import RATE, noisy_tune
+from tests.take_maker import RATE, noisy_tune
 
 LATENCY = 333
 CONTEXT = multiprocessing.get_context("spawn")

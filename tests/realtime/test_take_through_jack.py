@@ -14,7 +14,7 @@ from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
 from gramophone.realtime.recorder import Recorder
 from gramophone.takes.automation import StyleChange
 from gramophone.takes.reader import Take, open_take
-from tests.takes import RATE, noisy_tune, style_file
+from tests.take_maker import RATE, noisy_tune, style_file
 
 # How far around a missed deadline the dry sound may be heard: the join, the crossfade, the blocks in between.
 _AROUND = RATE // 4

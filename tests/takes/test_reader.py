@@ -16,7 +16,7 @@ from gramophone.takes.header import HEADER, Header, read_header, write_header
 from gramophone.takes.reader import MOVES, STATE, Take, open_take, write_state
 from gramophone.takes.sound import DRY, EXACT, WET
 from gramophone.takes.writer import TakeWriter
-from tests.takes import RATE, noisy_tune, style_file
+from tests.take_maker import RATE, noisy_tune, style_file
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PARTS = (HEADER, MOVES, DRY, EXACT, WET, STATE)

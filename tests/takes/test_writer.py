@@ -23,7 +23,7 @@ from gramophone.takes.reader import open_take
 from gramophone.takes.sound import DRY, EXACT, STEPS, WET, sound_files, to_steps
 from gramophone.takes.styles import keep_style
 from gramophone.takes.writer import TakeWriter
-from tests.takes import RATE, noisy_tune, style_file
+from tests.take_maker import RATE, noisy_tune, style_file
 
 HEADER_OF_TWO = Header(sample_rate=RATE, channels=2)
 
