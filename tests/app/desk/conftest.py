@@ -1,6 +1,5 @@
 """What tests of the desk need: a JACK server, a browser, and a place for screenshots."""
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +8,9 @@ import pytest
 from playwright.sync_api import Page
 
 from benchmarks.browser import find_chromium, open_page
+from tests.realtime.conftest import jack
 
-# The JACK server of the neighbouring folder's tests.
-_spec = importlib.util.spec_from_file_location(
-    "jack_fixture", Path(__file__).parents[2] / "realtime" / "conftest.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-_jack = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_jack)
-jack = _jack.jack
+__all__ = ["jack"]
 
 
 @pytest.fixture
