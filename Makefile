@@ -21,7 +21,7 @@ SYSTEM = debian() { \
   apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
     || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; }
 
-.PHONY: help setup demo test check lint format typecheck docs gallery bench clean portaudio jack
+.PHONY: help setup demo test check lint format typecheck docs gallery bench clean portaudio jack browser
 
 help:
 	@echo "make demo       make two clips, render and play one in the style of the other, write a report"
@@ -40,7 +40,7 @@ setup: $(READY) portaudio
 demo: $(READY) portaudio
 	@$(RUN) gramophone demo --out demo-output
 
-test: lint typecheck portaudio jack
+test: lint typecheck portaudio jack browser
 	@$(RUN) pytest -q
 
 # What is worth knowing before a commit, in under two minutes.
@@ -67,10 +67,10 @@ docs: $(READY)
 	@$(RUN) mkdocs build --quiet
 	@echo "The site is in build/site; open build/site/index.html."
 
-gallery: $(READY) portaudio
+gallery: $(READY) portaudio browser
 	@$(RUN) benchmarks.gallery
 
-bench: $(READY) portaudio jack
+bench: $(READY) portaudio jack browser
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.offline
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.full_tracks
@@ -104,6 +104,14 @@ jack:
 	  echo "Tests through JACK are skipped, since these are missing:" $$(missing) >&2; \
 	  echo "  Debian, Ubuntu: sudo apt-get install jackd2 fluidsynth timgm6mb-soundfont" >&2; \
 	  echo "  (from Debian 13 and Ubuntu 24.04 on also jack-example-tools)    macOS: brew install jack fluidsynth" >&2; }
+
+# The desk's tests look at the page in a real browser. Without it they are skipped; where CI is set, they fail.
+browser:
+	@$(SYSTEM); \
+	found() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; \
+	found || { debian chromium && found; } || { \
+	  echo "Tests of the desk in a browser are skipped, since there is no Chromium." >&2; \
+	  echo "  Debian: sudo apt-get install chromium    Fedora: sudo dnf install chromium" >&2; }
 
 # An interpreter is only taken if it runs and is new enough, and rather one that can make virtual environments:
 # Debian and Ubuntu keep that part in a package of its own.
