@@ -1,0 +1,151 @@
+"""Where the phase comes from: what is heard next in the clips, as far as a frame's phase tells."""
+
+import math
+
+import numpy as np
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from gramophone.models.live.carrier import NOISE, STYLE, Carrier
+from gramophone.models.live.prepared_style import live_clip, make_layout
+
+LAYOUT = make_layout(8000)
+HOP, FRAME, BANDS = LAYOUT.hop, LAYOUT.n_fft, LAYOUT.basis.shape[1]
+WINDOW = LAYOUT.pair.analysis.float()
+ROOM, SAMPLES = 200, 16_384
+WANTED = torch.linspace(-1.0, 1.0, BANDS)
+AWAY = torch.eye(BANDS)[7]
+FAR = WANTED + 1000.0 * AWAY
+
+
+def empty(*, kind: int = STYLE) -> Carrier:
+    return Carrier(LAYOUT, kind=kind, slots=3, places=ROOM, samples=SAMPLES, window=WINDOW.clone())
+
+
+def put(made: Carrier, slot: int, places: Tensor, *, stride: int = HOP, clip: Tensor | None = None) -> int:
+    """Fill a slot; the clip is noise, as long as its places [P, bands] reach. Returns its length."""
+    count = places.shape[0]
+    length = (count - 1) * stride + FRAME
+    if clip is None:
+        clip = torch.randn(length, generator=torch.Generator().manual_seed(slot))
+    part = slice(slot * ROOM, slot * ROOM + count)
+    made.places[part] = places
+    made.norms[part] = places.square().sum(dim=1)
+    made.clip[slot, : clip.shape[0]] = clip
+    made.open(slot, count, stride, clip.shape[0])
+    made.reset(0)
+    return length
+
+
+def places(*rows: tuple[int, Tensor], count: int = 12) -> Tensor:
+    """Places that resemble nothing, but for those that are given by number."""
+    out = FAR.expand(count, -1).clone()
+    for number, row in rows:
+        out[number] = row
+    return out
+
+
+def comes_from(unit: Tensor, made: Carrier, slot: int, start: int) -> bool:
+    spectrum = torch.fft.rfft(made.clip[slot, start : start + FRAME] * WINDOW)
+    return torch.allclose(unit, spectrum / spectrum.abs(), atol=1e-3)
+
+
+def test_of_every_bin_only_the_phase_is_given_and_of_silence_nothing() -> None:
+    made = empty()
+    length = put(made, 0, places())
+    torch.testing.assert_close(made.choose(WANTED, [1.0, 0.0, 0.0], 1.0).abs(), torch.ones(LAYOUT.bins))
+    put(made, 0, places(), clip=torch.zeros(length))
+    assert not made.choose(WANTED, [1.0, 0.0, 0.0], 1.0).any()
+
+
+@given(
+    count=st.integers(1, 12), stride=st.sampled_from([HOP, 3 * HOP, 5 * HOP // 2]), spread=st.floats(0.1, 9.0)
+)
+def test_it_plays_on_to_the_end_of_the_clip_where_nothing_resembles_more(
+    count: int, stride: int, spread: float
+) -> None:
+    made = empty()
+    length = put(made, 0, WANTED.expand(count, -1), stride=stride)
+    for start in range(HOP, count * stride, HOP):
+        unit = made.choose(WANTED, [1.0, 0.0, 0.0], spread)
+        assert comes_from(unit, made, 0, min(start, length - FRAME))
+    assert comes_from(made.choose(WANTED, [1.0, 0.0, 0.0], spread), made, 0, 0)
+
+
+@given(worse=st.floats(0.0, 4.0), spread=st.floats(0.1, 9.0))
+def test_it_jumps_only_to_what_is_better_by_one_and_a_half_variances(worse: float, spread: float) -> None:
+    assume(abs(worse - 1.5) > 0.02)
+    made = empty()
+    put(made, 0, places((1, WANTED + math.sqrt(worse * spread) * AWAY), (6, WANTED)))
+    unit = made.choose(WANTED, [1.0, 0.0, 0.0], spread)
+    assert comes_from(unit, made, 0, 6 * HOP if worse > 1.5 else HOP)
+
+
+@given(worse=st.floats(0.0, 4.0), share=st.floats(0.02, 0.98), spread=st.floats(0.1, 9.0))
+def test_a_style_with_a_small_share_has_to_fit_better(worse: float, share: float, spread: float) -> None:
+    least = 1.5 + 0.3 * math.log(share / (1.0 - share))
+    assume(abs(worse - least) > 0.02)
+    made = empty()
+    put(made, 0, places((1, WANTED + math.sqrt(worse * spread) * AWAY)))
+    put(made, 2, places((4, WANTED)))
+    unit = made.choose(WANTED, [share, 0.0, 1.0 - share], spread)
+    assert comes_from(unit, made, *((2, 4 * HOP) if worse > least else (0, HOP)))
+
+
+def test_a_style_without_a_share_is_left_at_once_and_never_chosen() -> None:
+    made = empty()
+    put(made, 0, places((1, WANTED), (2, WANTED)))
+    put(made, 1, places((3, WANTED + AWAY)))
+    # The one that has no share would fit, and the one that is not open would, too.
+    assert comes_from(made.choose(WANTED, [1.0, 0.0, 0.0], 1.0), made, 0, HOP)
+    assert comes_from(made.choose(WANTED, [0.0, 0.5, 0.5], 1.0), made, 1, 3 * HOP)
+    for _ in range(30):
+        made.choose(WANTED, [0.0, 1.0, 0.0], 1.0)
+        assert made.slot == 1
+
+
+def test_the_larger_its_share_the_more_often_a_style_is_heard() -> None:
+    generator = torch.Generator().manual_seed(0)
+    made = empty()
+    for slot in (0, 1):
+        put(made, slot, 0.1 * torch.randn(ROOM, BANDS, generator=generator))
+    wanted = 0.1 * torch.randn(300, BANDS, generator=generator)
+    heard = []
+    for share in (0.02, 0.2, 0.5, 0.8, 0.98):
+        made.reset(0)
+        slots = []
+        for row in wanted:
+            made.choose(row, [share, 1.0 - share, 0.0], 0.1)
+            slots.append(made.slot)
+        heard.append(slots.count(0) / len(slots))
+    assert heard == sorted(heard)
+    assert heard[0] < 0.2
+    assert heard[-1] > 0.8
+
+
+def test_what_is_wanted_is_found_in_the_clip_of_a_style() -> None:
+    hum = np.sin(2 * np.pi * 200 * np.arange(6000) / 8000)
+    hiss = np.random.default_rng(0).standard_normal(6000)
+    style = live_clip(0.1 * np.concatenate([hum, hiss])[None], LAYOUT)
+    made = empty()
+    put(made, 0, style.places, stride=style.stride, clip=style.clip)
+    spread = float(style.lagged[:, :BANDS].diagonal().sum())
+    for begin in (6000, 0, 6000, 0):
+        made.choose(style.places[(begin + 2500) // style.stride], [1.0, 0.0, 0.0], spread)
+        assert begin <= made.place * style.stride <= begin + 6000 - FRAME
+
+
+def test_noise_is_the_same_every_time_whatever_is_wanted_and_never_ends() -> None:
+    made, other = empty(kind=NOISE), empty(kind=NOISE)
+    units = torch.stack([made.choose(WANTED, [1.0, 0.0, 0.0], 1.0) for _ in range(2200)])
+    torch.testing.assert_close(units.abs(), torch.ones_like(units.abs()))
+    # It prefers no phase, and goes on from frame to frame as sound does.
+    assert float(units[::8].mean(dim=0).abs().max()) < 0.3
+    for hop in (0, 1, 2, 1000):
+        assert comes_from(units[hop], made, 0, (hop + 1) * HOP)
+    again = torch.stack([other.choose(FAR, [0.0, 0.2, 0.8], 9.0) for _ in range(2200)])
+    assert torch.equal(units, again)
+    made.reset(0)
+    assert torch.equal(made.choose(WANTED, [1.0, 0.0, 0.0], 1.0), units[0])

@@ -1,0 +1,120 @@
+"""Where tracked quantiles settle, and what moving values from one distribution to another keeps."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from torch import Tensor
+
+from gramophone.models.live.prepared_style import quantile_levels
+from gramophone.models.live.quantiles import RunningQuantiles
+
+LEVELS = quantile_levels()
+COUNT = LEVELS.shape[0]
+BINS = 200
+VALUES = st.floats(-20.0, 20.0, width=32)
+# Quantiles are in order; distances below those that count are as good as none.
+STEPS = st.lists(st.sampled_from([0.0, 0.01, 0.3, 2.0, 7.0]), min_size=COUNT - 1, max_size=COUNT - 1)
+
+
+def quantiles(first: float, steps: list[float]) -> Tensor:
+    return torch.tensor([first, *steps]).cumsum(0)[None]
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [stats.norm(), stats.norm(3.0, 0.5), stats.uniform(-4.0, 2.0), stats.expon(1.0, 2.0), stats.laplace()],
+    ids=["normal", "narrow", "uniform", "exponential", "laplace"],
+)
+def test_they_settle_where_their_share_of_the_values_lies_below(distribution: object) -> None:
+    running = RunningQuantiles(BINS)
+    # Expected of a style that is nothing like what comes in.
+    running.forget(torch.linspace(-2.0, 9.0, COUNT).expand(BINS, -1), 1.0)
+    values = torch.from_numpy(
+        distribution.rvs((3000, BINS), random_state=np.random.default_rng(0))  # type: ignore[attr-defined]
+    ).float()
+    for number, row in enumerate(values):
+        running.follow(row, 0.05 if number < 1000 else 0.01)
+    # One bin is off by its own noise; all of them together are not.
+    below = distribution.cdf(running.quantiles.numpy())  # type: ignore[attr-defined]
+    np.testing.assert_allclose(below.mean(axis=0), LEVELS, atol=0.01)
+    assert below.std(axis=0).max() < 0.05
+
+
+@given(
+    first=VALUES,
+    steps=STEPS,
+    values=st.lists(VALUES, min_size=1, max_size=60),
+    rate=st.floats(0.0, 1.0),
+)
+def test_whatever_comes_they_stay_in_order_and_move_towards_it(
+    first: float, steps: list[float], values: list[float], rate: float
+) -> None:
+    running = RunningQuantiles(1)
+    running.forget(quantiles(first, steps), 1.0)
+    for value in values:
+        before = running.quantiles.clone()
+        running.follow(torch.tensor([value]), rate)
+        assert (running.quantiles.diff() >= 0.0).all()
+        # Those below the value rise, those above it fall; order may keep one back, but turns none round.
+        assert (running.quantiles >= before)[before <= value].all()
+        assert running.quantiles[0, 0] <= before[0, 0] or before[0, 0] <= value
+
+
+def test_at_rate_0_they_hold() -> None:
+    running = RunningQuantiles(1)
+    running.forget(quantiles(0.0, [1.0] * (COUNT - 1)), 1.0)
+    running.follow(torch.tensor([99.0]), 0.0)
+    assert torch.equal(running.quantiles, quantiles(0.0, [1.0] * (COUNT - 1)))
+
+
+@given(
+    own=st.tuples(VALUES, STEPS),
+    other=st.tuples(VALUES, STEPS),
+    values=st.lists(VALUES, min_size=2, max_size=40),
+)
+def test_what_is_moved_keeps_its_order_and_stays_among_the_styles_quantiles(
+    own: tuple[float, list[float]], other: tuple[float, list[float]], values: list[float]
+) -> None:
+    style = quantiles(*other)
+    count = len(values)
+    running = RunningQuantiles(count)
+    running.forget(quantiles(*own).expand(count, -1), 1.0)
+    moved = running.match(torch.tensor(sorted(values)), style[:, 0].expand(count), style.diff())
+    assert (moved.diff() >= -1e-4).all()
+    assert (moved >= style[0, 0] - 1e-4).all()
+    assert (moved <= style[0, -1] + 1e-4).all()
+
+
+@given(own=st.tuples(VALUES, STEPS), other=st.tuples(VALUES, STEPS))
+def test_each_quantile_becomes_the_styles(
+    own: tuple[float, list[float]], other: tuple[float, list[float]]
+) -> None:
+    style = quantiles(*other)
+    mine = quantiles(own[0], [max(step, 0.01) for step in own[1]])
+    running = RunningQuantiles(COUNT)
+    running.forget(mine.expand(COUNT, -1), 1.0)
+    moved = running.match(mine[0], style[:, 0].expand(COUNT), style.diff())
+    # A distance of 0.01 at 20 has three digits left.
+    torch.testing.assert_close(moved, style[0], atol=0.02, rtol=0.0)
+    # Half way between two of them is half way between the style's.
+    between = running.match(
+        mine[0] + 0.5 * torch.cat([mine.diff()[0], torch.zeros(1)]), style[:, 0], style.diff()
+    )
+    torch.testing.assert_close(between[:-1], (style[0, 1:] + style[0, :-1]) / 2, atol=0.02, rtol=0.0)
+
+
+@given(lost=st.floats(0.0, 1.0), own=st.tuples(VALUES, STEPS), expected=st.tuples(VALUES, STEPS))
+def test_as_much_is_forgotten_as_is_lost(
+    lost: float, own: tuple[float, list[float]], expected: tuple[float, list[float]]
+) -> None:
+    running = RunningQuantiles(1)
+    running.forget(quantiles(*own), 1.0)
+    assert torch.equal(running.quantiles, quantiles(*own))
+    running.forget(quantiles(*expected), lost)
+    mixed = (1.0 - lost) * quantiles(*own) + lost * quantiles(*expected)
+    torch.testing.assert_close(running.quantiles, mixed, atol=1e-4, rtol=1e-5)
+    # What is matched from now on is what is left.
+    assert running.match(mixed[:, -1] + 1.0, torch.zeros(1), torch.ones(1, COUNT - 1)) == COUNT - 1
