@@ -1,6 +1,7 @@
 """Chains that do something simple or something bad, for the engine's tests. Sent to the engine process by name."""
 
 import functools
+import os
 import time
 
 import numpy as np
@@ -68,7 +69,7 @@ class Slow(Delay):
 
 
 class Bad(Delay):
-    """While "trouble" is on, raises, hangs or gives NaN; as it comes on, stalls."""
+    """While "trouble" is on, raises, hangs, ends its process or gives NaN; as it comes on, stalls."""
 
     def __init__(self, kind, **options):
         super().__init__(**options)
@@ -81,6 +82,8 @@ class Bad(Delay):
                 raise RuntimeError("out of ideas")
             if self.kind == "hang":
                 time.sleep(3600.0)
+            if self.kind == "exit":
+                os._exit(7)
             if self.kind == "stall":
                 self.values["trouble"] = 0.0
                 time.sleep(1.5)
@@ -119,3 +122,11 @@ def _broken(_settings: EngineSettings):
 
 def broken():
     return _broken
+
+
+def _gone(_settings: EngineSettings):
+    os._exit(7)
+
+
+def gone():
+    return _gone

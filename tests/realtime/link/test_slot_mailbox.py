@@ -1,0 +1,261 @@
+"""Who may touch a slot's memory when: whatever the order of things, no slot ever holds half a style."""
+
+import multiprocessing
+import threading
+import time
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gramophone.models.live import carrier, style_bank
+from gramophone.models.live.prepared_style import live_clip, make_layout
+from gramophone.models.live.slots import PIECE, most_bytes, most_samples, pack
+from gramophone.models.live.stylizer import MAX_STYLES, Stylizer
+from gramophone.models.style import Style
+from gramophone.realtime.link.changes import ChangeKind
+from gramophone.realtime.link.slot_mailbox import SlotFeed, SlotMailbox
+
+RATE = 8000
+CONTEXT = multiprocessing.get_context("spawn")
+LAYOUT = make_layout(RATE)
+HOP = LAYOUT.hop
+BLOCK = 0.1 * np.random.default_rng(0).standard_normal((1, HOP)).astype(np.float32)
+
+
+def style(number: int) -> Style:
+    """Noise; the last one is so long that it comes in many pieces."""
+    noise = np.random.default_rng(number).standard_normal((1, (1, 1, 2, 28)[number] * RATE))
+    return Style.from_audio(0.1 * noise, RATE, name=str(number))
+
+
+STYLES = [live_clip(style(number).at(RATE), LAYOUT) for number in range(4)]
+MOST = most_bytes(LAYOUT.bins, LAYOUT.basis.shape[1], len(LAYOUT.lags), most_samples(RATE))
+LONG = len(STYLES) - 1
+#: What may be offered, by number; the last one is no style.
+PACKED = [*(pack(prepared, LAYOUT, most=MOST) for prepared in STYLES), np.zeros(4096, dtype=np.uint8)]
+BROKEN = len(STYLES)
+# One for each engine process of the same host.
+CHAINS = [Stylizer([style(0)], sample_rate=RATE, channels=1, slots=MAX_STYLES) for _ in range(2)]
+
+
+def held(chain: Stylizer, slot: int) -> int:
+    """Return which style a slot holds, to the last bit."""
+    bank, voice = chain._core.bank, chain._core.voice
+    for number, whole in enumerate(STYLES):
+        first, count = slot * voice.room, whole.places.shape[0]
+        there = {name: getattr(bank, f"each_{name}")[slot] for name in style_bank.PARTS}
+        there |= zip(
+            carrier.PARTS,
+            (
+                voice.places[first : first + count],
+                voice.norms[first : first + count],
+                voice.clip[slot, : whole.clip.shape[0]],
+            ),
+            strict=True,
+        )
+        if all(torch.equal(part, getattr(whole, name)) for name, part in there.items()):
+            return number
+    raise AssertionError("a mixture of styles")
+
+
+class Engine:
+    """A chain that begins with the first style in every slot, only one of which is heard, and its end of a mailbox."""
+
+    def __init__(self, mailbox: SlotMailbox, chain: Stylizer, weights: list[float]) -> None:
+        self.chain = chain
+        self.turn(weights)
+        for slot in range(MAX_STYLES):
+            chain.replace(slot, PACKED[0])
+        chain.reset()
+        self.fed = 0
+        #: what it has noted last of each slot: a serial number, 0 while that is being written
+        self.noted: dict[int, int] = {}
+        self.feed = SlotFeed(mailbox, chain, RATE, HOP, self._note)
+        self.feed.catch_up()
+
+    def _note(self, event: int, value: float) -> None:
+        self.noted[ChangeKind.SLOT - event] = int(value)
+
+    def turn(self, weights: list[float]) -> None:
+        for slot, weight in enumerate(weights):
+            self.chain.set(f"style_{slot + 1}", weight)
+
+    def play(self, hops: int = 1) -> None:
+        for _ in range(hops):
+            heard = [slot for slot in range(MAX_STYLES) if self.chain._core.share(slot) > 0.0]
+            noted = dict(self.noted)
+            self.feed.step(self.fed)
+            # What is heard is left alone.
+            assert all(self.chain.filled[slot] and self.noted.get(slot) == noted.get(slot) for slot in heard)
+            self.chain.feed(BLOCK)
+            self.fed += HOP
+
+
+class Host:
+    """Keeps to the rule: a slot's memory is written only when what was offered there has been taken."""
+
+    def __init__(self, mailbox: SlotMailbox) -> None:
+        self.mailbox = mailbox
+        #: numbers of styles by the serial number under which they were offered
+        self.offered: dict[int, int] = {}
+        self.begun: dict[int, int] = {}
+
+    def begin(self, slot: int, number: int) -> bool:
+        """Write the first half of a style to a slot's memory, if that is allowed."""
+        if slot in self.begun or self.mailbox.offered(slot) not in (0, abs(self.mailbox.taken(slot))):
+            return False
+        self.mailbox.offer(slot, 0, 0)
+        packed = PACKED[number]
+        self.mailbox.bytes(slot)[: packed.size // 2] = packed[: packed.size // 2]
+        self.begun[slot] = number
+        return True
+
+    def finish(self, slot: int) -> None:
+        """Write the other half and offer it."""
+        number = self.begun.pop(slot, None)
+        if number is None:
+            return
+        packed = PACKED[number]
+        self.mailbox.bytes(slot)[packed.size // 2 : packed.size] = packed[packed.size // 2 :]
+        serial = len(self.offered) + 1
+        self.offered[serial] = number
+        self.mailbox.offer(slot, serial, packed.size)
+
+    def check(self, engine: Engine) -> None:
+        """Every slot that is in use holds what the engine has noted, and the host sees the same."""
+        for slot in range(MAX_STYLES):
+            serial = engine.noted.get(slot)
+            if serial == 0:
+                assert not engine.chain.filled[slot]
+                assert abs(self.mailbox.taken(slot)) != self.mailbox.offered(slot)
+            else:
+                assert engine.chain.filled[slot]
+                assert held(engine.chain, slot) == (0 if serial is None else self.offered[serial])
+            offered, taken = self.mailbox.offered(slot), self.mailbox.taken(slot)
+            if offered and taken == offered:
+                assert serial == offered
+            if offered and taken == -offered:
+                assert self.offered[offered] == BROKEN
+
+
+SLOTS = st.integers(0, MAX_STYLES - 1)
+MOVES = st.one_of(
+    st.tuples(st.just("begin"), SLOTS, st.sampled_from([1, 2, LONG, BROKEN])),
+    st.tuples(st.just("finish"), SLOTS, st.just(0)),
+    st.tuples(st.just("play"), st.integers(1, 8), st.just(0)),
+    st.tuples(st.just("knob"), SLOTS, st.integers(0, 1)),
+    st.tuples(st.just("take over"), st.just(0), st.just(0)),
+)
+
+
+@settings(max_examples=25)
+@given(moves=st.lists(MOVES, min_size=5, max_size=40))
+def test_whatever_the_order_of_things_a_slot_holds_one_whole_style(moves: list[tuple[str, int, int]]) -> None:
+    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    host = Host(mailbox)
+    weights = [1.0, 0.0, 0.0, 0.0]
+    engines = 0
+    engine = Engine(mailbox, CHAINS[0], weights)
+    for kind, first, second in moves:
+        if kind == "begin":
+            host.begin(first, second)
+        elif kind == "finish":
+            host.finish(first)
+        elif kind == "play":
+            engine.play(first)
+        elif kind == "knob":
+            weights[first] = float(second)
+            engine.turn(weights)
+        else:
+            engines += 1
+            engine = Engine(mailbox, CHAINS[engines % 2], weights)
+        host.check(engine)
+    for slot in range(MAX_STYLES):
+        host.finish(slot)
+    # Once a slot has fallen silent, it gets what was offered.
+    for loud in (3, 0):
+        engine.turn([float(slot == loud) for slot in range(MAX_STYLES)])
+        engine.play(60)
+        host.check(engine)
+    for slot in range(MAX_STYLES):
+        assert mailbox.offered(slot) in (0, abs(mailbox.taken(slot)))
+
+
+def test_two_threads_at_their_own_pace() -> None:
+    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
+    numbers = [1, LONG, 2, BROKEN, LONG, 1] * 3
+    end = time.monotonic() + 60.0
+
+    def load() -> None:
+        for number in numbers:
+            while not host.begin(2, number) and time.monotonic() < end:
+                time.sleep(0.0)
+            host.finish(2)
+
+    loader = threading.Thread(target=load)
+    loader.start()
+    taken = []
+    while abs(mailbox.taken(2)) < len(numbers) and time.monotonic() < end:
+        engine.play()
+        serial = mailbox.taken(2)
+        if serial and serial not in taken:
+            taken.append(serial)
+            if serial > 0:
+                # It may be on the way to the next one by now; it was whole when it was taken, and still is in the slot.
+                assert held(engine.chain, 2) == host.offered[serial]
+    loader.join()
+    assert taken == [n if number != BROKEN else -n for n, number in enumerate(numbers, 1)]
+
+
+def test_a_long_style_comes_piece_by_piece_one_in_a_hop() -> None:
+    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
+    host.begin(1, LONG)
+    engine.play(3)
+    # Half of it is there, but it has not been offered.
+    assert engine.noted == {}
+    host.finish(1)
+    hops = 0
+    while mailbox.taken(1) != 1:
+        hops += 1
+        engine.play()
+        assert not host.begin(1, 2) or mailbox.taken(1) == 1
+        noted = dict(engine.noted)
+        # Within the same hop nothing more is done.
+        engine.feed.step(engine.fed - HOP)
+        assert engine.noted == noted
+        assert hops < 50
+    assert hops >= PACKED[LONG].size / PIECE
+
+
+def test_who_takes_over_copies_at_once_all_that_was_offered_heard_or_not() -> None:
+    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    host = Host(mailbox)
+    for slot, number in enumerate((LONG, 2, BROKEN)):
+        host.begin(slot, number)
+        host.finish(slot)
+    host.begin(3, 1)
+    engine = Engine(mailbox, CHAINS[1], [1.0, 1.0, 1.0, 1.0])
+    assert engine.noted == {0: 1, 1: 2}
+    assert [mailbox.taken(slot) for slot in range(MAX_STYLES)] == [1, 2, -3, 0]
+    assert [held(engine.chain, slot) for slot in range(MAX_STYLES)] == [LONG, 2, 0, 0]
+    # And does not do it again.
+    engine.play(5)
+    assert engine.noted == {0: 1, 1: 2}
+
+
+def test_a_chain_without_slots_takes_nothing_and_says_so() -> None:
+    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    assert (mailbox.possible, mailbox.sample_rate) == (None, 0)
+    host = Host(mailbox)
+    host.begin(0, 1)
+    host.finish(0)
+    feed = SlotFeed(mailbox, None, RATE, HOP, lambda *_: None)
+    feed.catch_up()
+    feed.step(0)
+    assert (mailbox.possible, mailbox.sample_rate, mailbox.taken(0)) == (False, RATE, 0)
+    Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
+    assert mailbox.possible
