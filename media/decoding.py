@@ -179,8 +179,13 @@ class SoundReader:
             raise self._damaged(error) from error
         self._done = frame
 
-    def read(self, count: int, dtype: str = "float64") -> NDArray[Any]:
+    def read(self, count: int, dtype: str = "float64", *, finite: bool = True) -> NDArray[Any]:
         """Return the next `count` frames [n, channels]; fewer than `count` only at the end.
+
+        Args:
+            count: Frames.
+            dtype: "float64" or "float32".
+            finite: Whether values that are not finite are refused.
 
         Raises:
             InputError: The file is damaged, or holds values that are not finite.
@@ -189,7 +194,7 @@ class SoundReader:
         filled = 0
         while filled < count and not self._ended:
             block = self._block(out[filled : filled + _BLOCK])
-            if not np.isfinite(block).all():
+            if finite and not np.isfinite(block).all():
                 raise InputError(
                     f"{self._name} holds values that are not finite numbers (NaN or infinity); export it again"
                 )

@@ -3,8 +3,8 @@
 import unicodedata
 
 # Controls, what turns the direction of writing or cannot be seen, halves of characters (a byte of a name that is not
-# UTF-8 is one), and separators of lines.
-_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# UTF-8 is one), what has no meaning (yet, or to anyone else), and separators of lines.
+_ESCAPED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 # Without these joiners, Persian, Hindi and some emoji are not spelt right.
 _JOINERS = frozenset("\u200c\u200d")
 

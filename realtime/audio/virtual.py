@@ -82,7 +82,8 @@ class FileSource:
         """Return the next frames [n, channels]; fewer than `count` only at the end."""
         count = int(min(count, self._left))
         while self._ahead.shape[0] < count and not self._ended:
-            found = self._file.read(_CHUNK, "float32")[:, self._columns]
+            # What is no number becomes silence in the engine, and is counted, as from any device.
+            found = self._file.read(_CHUNK, "float32", finite=False)[:, self._columns]
             self._ended = found.shape[0] < _CHUNK
             if self._resampler is not None:
                 found = self._resampler.resample_chunk(np.ascontiguousarray(found), last=self._ended)

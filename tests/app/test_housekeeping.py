@@ -66,8 +66,8 @@ def test_a_session_plays_to_its_end_whatever_fails_beside_it(
         raise UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed")
 
     for owner, name in (
-        (live_controls.Hands, "news"),
-        (live_controls.Hands, "remember"),
+        (live_controls.LiveControls, "news"),
+        (live_controls.LiveControls, "remember"),
         (live_display.StatusDisplay, "update"),
     ):
         monkeypatch.setattr(owner, name, fail)

@@ -2,9 +2,6 @@
 
 import ctypes
 import multiprocessing
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +11,7 @@ import pytest
 import soundfile
 
 from gramophone.realtime.engine import supervisor as module
-from gramophone.realtime.engine.supervisor import Supervisor, quiet_environment
+from gramophone.realtime.engine.supervisor import Supervisor
 from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
 from gramophone.realtime.link.shared_memory import Cell, EngineState, Link, Order
 from gramophone.realtime.link.trace_board import TraceBoard
@@ -114,23 +111,3 @@ def test_one_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
     made = supervisor(tmp_path, trial_chains.delay())
     made.stop()
     assert made.seconds == 0.0
-
-
-def test_what_a_process_inherits_is_set_for_as_long_as_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-
-    def blocked() -> bool:
-        return sys.platform != "win32" and signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
-
-    def start() -> None:
-        with quiet_environment():
-            assert (os.environ["OMP_NUM_THREADS"], os.environ["OPENBLAS_NUM_THREADS"]) == ("1", "1")
-            assert blocked() or sys.platform == "win32"
-            raise OSError("no process")
-
-    with pytest.raises(OSError, match="no process"):
-        start()
-    assert os.environ["OMP_NUM_THREADS"] == "5"
-    assert "OPENBLAS_NUM_THREADS" not in os.environ
-    assert not blocked()
