@@ -74,7 +74,7 @@ def test_a_session_plays_to_its_end_whatever_fails_beside_it(
     device = VirtualSettings(input=folder / "content.wav", output=folder / "out.wav")
     play(
         EngineSettings(device=device, styles=(folder / "style.wav",), channels=2),
-        live_controls.Controls(port="none"),
+        live_controls.ControlOptions(port="none"),
         stats=None,
         overwrite=False,
     )

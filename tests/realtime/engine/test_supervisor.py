@@ -13,7 +13,7 @@ import soundfile
 from gramophone.realtime.engine import supervisor as module
 from gramophone.realtime.engine.supervisor import Supervisor
 from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
-from gramophone.realtime.link.shared_memory import Cell, EngineState, Link, Order
+from gramophone.realtime.link.shared_memory import Cell, Link, Order
 from gramophone.realtime.link.trace_board import TraceBoard
 from tests.realtime import trial_chains
 
@@ -86,24 +86,6 @@ def test_an_engine_that_ends_before_it_has_played_is_not_replaced(tmp_path: Path
     assert made.ended.wait(60.0)
     assert (made.has_played, len(made.links)) == (False, 1)
     assert made.failure == ("the engine process ended (exit code 7)", False, "")
-    made.stop()
-
-
-def test_what_is_the_users_to_mend_is_said_and_not_tried_again(tmp_path: Path) -> None:
-    # A file that turns out to be damaged in the middle.
-    noise = 0.3 * np.random.default_rng(0).standard_normal(60 * RATE)
-    soundfile.write(tmp_path / "in.flac", noise, RATE)
-    whole = (tmp_path / "in.flac").read_bytes()
-    (tmp_path / "in.flac").write_bytes(whole[: len(whole) // 2])
-    made = supervisor(tmp_path, trial_chains.delay(), sound="in.flac", fast=True)
-    made.start()
-    assert made.ended.wait(60.0)
-    # As fast as possible, nobody stands by.
-    assert (len(made.links), made.notes, made._standby) == (1, [], None)
-    assert made.link.state == EngineState.FAILED
-    assert made.failure is not None
-    assert made.failure[1:] == (True, "")
-    assert "in.flac is damaged" in made.failure[0]
     made.stop()
 
 
