@@ -25,6 +25,8 @@ from gramophone.media.audiofile import (
 from gramophone.media.errors import InputError
 from gramophone.media.spool import Held
 
+pytestmark = pytest.mark.filterwarnings("ignore::gramophone.media.errors.InputWarning")
+
 RATE = 44100
 EXTENSIONS = ["wav", "flac", "ogg", "mp3", "aif", "aiff"]
 
