@@ -73,7 +73,7 @@ def test_the_gain_follows_a_change_of_level(change: float) -> None:
     assert db(made.gain) - db(before) == pytest.approx(-change, abs=0.2)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(depth=st.floats(31.0, 80.0), seconds=st.floats(0.5, 4.0))
 def test_a_rest_sinks_the_level_with_fifty_times_the_time_constant(depth: float, seconds: float) -> None:
     made = heard((0.0, 6.0))
@@ -121,7 +121,7 @@ def test_at_rate_0_it_holds_what_it_has_heard() -> None:
     assert (made.gain, made.makeup, made.heard) == (1.0, 1.0, 0.0)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(ratio=st.floats(-80.0, 80.0))
 def test_the_makeup_brings_the_output_to_the_input_by_6_db_up_at_most(ratio: float) -> None:
     made = heard((0.0, 6.0))
@@ -141,7 +141,7 @@ def test_the_makeup_learns_from_what_came_out_too_loud_even_where_little_is_lear
     assert made.makeup < 0.1
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     below=st.floats(-70.0, 0.0),
     wished=st.floats(-60.0, 20.0),
