@@ -134,6 +134,8 @@ class SlotWriter:
         kind = np.float64 if target.dtype == torch.float64 else np.float32
         source = torch.from_numpy(packed[start : start + size].view(kind))
         flat = target.reshape(-1)
+        if source.numel() != flat.numel():
+            raise ValueError("what is packed is not whole")
         step = PIECE // target.element_size()
         self._pieces += zip(torch.split(flat, step), torch.split(source, step), strict=True)
         return start + size + -size % 8

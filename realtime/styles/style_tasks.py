@@ -75,7 +75,12 @@ class StyleTasks:
         if rate != self._rate:
             self._begin_again(rate)
         # Before the engine has opened its device nobody knows for which rate.
-        while rate and self._requests and self._send(replace(self._requests[0], sample_rate=rate)):
+        while rate and self._requests:
+            # The loader writes over what lies in the slot's memory: an engine that takes over meanwhile must not find it
+            # under its old number.
+            self._board.slots.offer(self._requests[0].slot, 0, 0)
+            if not self._send(replace(self._requests[0], sample_rate=rate)):
+                break
             self._requests.popleft()
         wanted_ahead = () if self.hold or self.busy else self.ahead
         if rate and self._ahead_sent != wanted_ahead and self._send(Prefetch(wanted_ahead, rate)):
