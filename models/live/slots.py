@@ -114,31 +114,17 @@ class SlotWriter:
         voice = self._core.voice
         if voice.stored and (count > voice.room or samples > voice.clip.shape[1]):
             raise ValueError("this style is longer than a slot")
+        targets = [getattr(self._core.bank, f"each_{name}")[slot] for name in style_bank.PARTS]
+        if voice.stored:
+            places = slice(slot * voice.room, slot * voice.room + count)
+            targets += [voice.places[places], voice.norms[places], voice.clip[slot, :samples]]
+        start, pieces = 8 * _HEADER, []
+        for target in targets:
+            start = _plan(pieces, target, packed, start)
+        # Not before everything is known to be there.
         self._core.close_slot(slot)
-        self._slot = slot
+        self._slot, self._pieces = slot, pieces
         self._open = (float(header[8]), count, stride, samples)
-        self._pieces = []
-        start = 8 * _HEADER
-        for name in style_bank.PARTS:
-            target = getattr(self._core.bank, f"each_{name}")[slot]
-            start = self._add(target, packed, start)
-        if not voice.stored:
-            return
-        start = self._add(voice.places.narrow(0, slot * voice.room, count), packed, start)
-        start = self._add(voice.norms.narrow(0, slot * voice.room, count), packed, start)
-        self._add(voice.clip[slot, :samples], packed, start)
-
-    def _add(self, target: Tensor, packed: Bytes, start: int) -> int:
-        """Plan the copying of what is packed from byte `start` on; return where the next array begins."""
-        size = target.numel() * target.element_size()
-        kind = np.float64 if target.dtype == torch.float64 else np.float32
-        source = torch.from_numpy(packed[start : start + size].view(kind))
-        flat = target.reshape(-1)
-        if source.numel() != flat.numel():
-            raise ValueError("what is packed is not whole")
-        step = PIECE // target.element_size()
-        self._pieces += zip(torch.split(flat, step), torch.split(source, step), strict=True)
-        return start + size + -size % 8
 
     def step(self) -> bool:
         """Copy up to `PIECE` bytes; return whether the slot is now open, or was so before."""
@@ -157,3 +143,16 @@ class SlotWriter:
             self._core.open_slot(self._slot, *self._open)
             self._slot = -1
         return True
+
+
+def _plan(pieces: list[tuple[Tensor, Tensor]], target: Tensor, packed: Bytes, start: int) -> int:
+    """Plan the copying of what is packed from byte `start` on; return where the next array begins."""
+    size = target.numel() * target.element_size()
+    kind = np.float64 if target.dtype == torch.float64 else np.float32
+    source = torch.from_numpy(packed[start : start + size].view(kind))
+    flat = target.reshape(-1)
+    if source.numel() != flat.numel():
+        raise ValueError("what is packed is not whole")
+    step = PIECE // target.element_size()
+    pieces += zip(torch.split(flat, step), torch.split(source, step), strict=True)
+    return start + size + -size % 8

@@ -76,8 +76,8 @@ class StyleTasks:
             self._begin_again(rate)
         # Before the engine has opened its device nobody knows for which rate.
         while rate and self._requests:
-            # The loader writes over what lies in the slot's memory: an engine that takes over meanwhile must not find it
-            # under its old number.
+            # The loader writes over what lies in the slot's memory: an engine that takes over meanwhile must not find
+            # it under its old number.
             self._board.slots.offer(self._requests[0].slot, 0, 0)
             if not self._send(replace(self._requests[0], sample_rate=rate)):
                 break

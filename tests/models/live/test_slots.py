@@ -133,8 +133,15 @@ def test_no_click_in_going_from_style_to_style(phase: str) -> None:
 def test_what_does_not_fit_is_refused_and_nothing_is_lost() -> None:
     made = with_slots(1, style_2=0.0)
     other = make_layout(44_100, window="full", hop=128)
-    for wrong in (pack(live_style(style(2), other), other, most=MOST), np.zeros(4096, dtype=np.uint8)):
-        with pytest.raises(ValueError, match="packed"):
+    whole = packed(2)
+    for wrong in (
+        pack(live_style(style(2), other), other, most=MOST),
+        np.zeros(4096, dtype=np.uint8),
+        # Of one that was being written over.
+        whole[: whole.size // 2],
+        whole[: whole.size // 2 // 8 * 8],
+    ):
+        with pytest.raises(ValueError, match=r"packed|dtype"):
             made.begin(1, wrong)
     small = Stylizer([style(1, 0.5)], sample_rate=RATE, channels=1)
     with pytest.raises(ValueError, match="longer"):
