@@ -136,7 +136,7 @@ def test_logs_warnings_and_tracebacks_are_shown_too(tmp_path: Path) -> None:
     script = tmp_path / "faulty.py"
     script.write_text(
         "import logging, threading, warnings\n"
-        "from gramophone import console\n"
+        "from gramophone.app import console\n"
         "with console.everything_shown():\n"
         "    for n in range(100):\n"
         "        logging.getLogger('aiohttp.server').error('\\x1b[31m%d', n)\n"
