@@ -118,7 +118,8 @@ class SlotWriter:
         if voice.stored:
             places = slice(slot * voice.room, slot * voice.room + count)
             targets += [voice.places[places], voice.norms[places], voice.clip[slot, :samples]]
-        start, pieces = 8 * _HEADER, []
+        start = 8 * _HEADER
+        pieces: list[tuple[Tensor, Tensor]] = []
         for target in targets:
             start = _plan(pieces, target, packed, start)
         # Not before everything is known to be there.

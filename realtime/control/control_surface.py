@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,8 @@ from ...plugins.preset import Preset, PresetFolder, summary
 #: What stands before a preset's name where triggers are named: ``preset:rain``.
 PRESET = "preset:"
 _LINES = 64
+# What waits to be done, at most: a sender that floods must not fill the memory.
+_MOST_JOBS = 256
 _SLOT_WEIGHTS = frozenset(f"style_{place + 1}" for place in range(MAX_STYLES))
 _GONE = 5.0
 
@@ -120,13 +123,19 @@ class ControlSurface:
         self.preset: str | None = None
         self._lines: deque[tuple[int, str]] = deque(maxlen=_LINES)
         self._said = 0
-        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._jobs: queue.Queue[Callable[[], object] | None] = queue.Queue(_MOST_JOBS)
         self._thread = threading.Thread(target=self._work, name="surface", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Finish what has been asked for, for some seconds at most, and stop."""
-        self._jobs.put(None)
+        while True:
+            try:
+                self._jobs.put_nowait(None)
+                break
+            except queue.Full:
+                with suppress(queue.Empty):
+                    self._jobs.get_nowait()
         self._thread.join(_GONE)
 
     def get(self, id: str) -> float:
@@ -216,8 +225,11 @@ class ControlSurface:
             self.notify(f"error: preset {preset.name}: {summary(preset.faults)}; save it again")
 
     def later(self, job: Callable[[], object]) -> None:
-        """Do something after what was asked for before, in this object's thread."""
-        self._jobs.put(job)
+        """Do something after what was asked for before, in this object's thread; of far too much, some is left out."""
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            self.notify("error: more is asked for than can be done; something was left out")
 
     def notify(self, line: str) -> None:
         """Say something to whoever looks at `news`."""

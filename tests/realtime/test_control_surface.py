@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,6 +83,20 @@ def test_what_fails_is_told_and_what_follows_is_done(surface: ControlSurface, er
     surface.later(lambda: surface.notify("done"))
     until(lambda: surface.news() and surface.news()[-1][1] == "done")
     assert surface.news()[0][1].startswith("error: ")
+
+
+def test_a_flood_is_left_out_in_part_and_the_rest_is_done_in_order(surface: ControlSurface) -> None:
+    held, done = threading.Event(), list[int]()
+    surface.later(lambda: held.wait(10.0))
+    for number in range(5000):
+        surface.later(lambda number=number: done.append(number))
+    held.set()
+    surface.later(lambda: done.append(-1))
+    until(lambda: -1 in done or not surface._jobs.qsize())
+    kept = [number for number in done if number >= 0]
+    assert kept == sorted(kept)
+    assert 0 < len(kept) < 1000
+    assert "left out" in surface.news()[-1][1]
 
 
 def test_panic_does_not_wait_for_anything(surface: ControlSurface) -> None:
