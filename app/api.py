@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..dsp.torch_state import own_torch_state
-from ..media import arguments
+from ..media import arguments, limits
 
 if TYPE_CHECKING:
     from ..models.measures.content_kept import ContentKept
@@ -78,7 +78,7 @@ def stylize(
         recipe=arguments.text(recipe, "recipe"),
         strength=arguments.real(strength, "strength", low=0.0, high=1.0),
         steps=steps,
-        seed=arguments.whole(seed, "seed", low=0, high=arguments.HIGHEST_SEED),
+        seed=arguments.whole(seed, "seed", low=0, high=limits.HIGHEST_SEED),
         device=arguments.text(device, "device"),
         settings=None if settings is None else arguments.mapping(settings, "settings"),
         local=local,

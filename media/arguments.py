@@ -13,11 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
+from .limits import RATES
 
-# Of sample rates, in Hz. No sound has others, and at a rate of 1 a second of music would become half a day.
-_LOWEST_RATE, _HIGHEST_RATE = 100, 10_000_000
-#: of seeds
-HIGHEST_SEED = 2**63 - 1
 # No sound has more; [samples, channels] is what other libraries call a sound.
 _MOST_CHANNELS = 256
 _LONGEST = 60
@@ -87,7 +84,7 @@ def mapping(value: object, name: str) -> dict[str, object]:
 
 def rate(value: object, name: str = "sample_rate") -> int:
     """Return a sample rate; InputError where it is none."""
-    return whole(value, name, low=_LOWEST_RATE, high=_HIGHEST_RATE, unit=" of Hz")
+    return whole(value, name, low=RATES[0], high=RATES[1], unit=" of Hz")
 
 
 def sound(value: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -5,6 +5,8 @@ from .errors import InputError
 #: Hz. Below, an octave of what is heard would be missing; above, nothing records or plays.
 RATES = (8_000, 384_000)
 MAX_CHANNELS = 16
+#: of seeds: what torch's generators take
+HIGHEST_SEED = 2**63 - 1
 
 
 def check_sound(name: str, *, channels: int, sample_rate: int) -> None:

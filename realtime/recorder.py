@@ -1,6 +1,6 @@
 """The recorder: what came in, what was heard and what was turned, into a folder, off the audio path.
 
-A process of its own reads what the engine has left on the board (`realtime.recording.recording`). A full disk ends the
+A process of its own reads what the engine has left on the trace board. A full disk ends the
 recording, a slow one makes it miss something, and neither touches the sound. For the folder see `takes.reader`.
 """
 

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from ...media.errors import InputError
 from ...media.files import shown
+from ...media.limits import HIGHEST_SEED
 from .. import console
 from .option_lists import STYLES
-from .render import DEVICES, LARGEST_SEED, DeviceOption, SettingsOption, StrengthOption, key_value
+from .render import DEVICES, DeviceOption, SettingsOption, StrengthOption, key_value
 
 if TYPE_CHECKING:
     from ...offline.batch.batch import BatchSettings, Outcome, Task, TaskEvent
@@ -114,7 +115,7 @@ def batch(
     from ...offline.recipes.registry import get_recipe
 
     console.check_range("--strength", strength, 0.0, 1.0, "from the content to all the way")
-    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    console.check_range("--seed", seed, 0, HIGHEST_SEED, "any whole number")
     if device not in DEVICES:
         raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
     changes: dict[str, object] = dict(map(key_value, settings or ()))

@@ -8,8 +8,9 @@ import typer
 
 from ...media.errors import InputError
 from ...media.files import shown
+from ...media.limits import HIGHEST_SEED
 from .. import console
-from .render import DEVICES, LARGEST_SEED
+from .render import DEVICES
 
 
 def bounce(
@@ -53,7 +54,7 @@ def bounce(
     """
     from ..bounce import QUALITIES, bounce_file
 
-    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    console.check_range("--seed", seed, 0, HIGHEST_SEED, "any whole number")
     if device not in DEVICES:
         raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
     if quality not in QUALITIES:

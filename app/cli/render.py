@@ -8,13 +8,13 @@ import typer
 
 from ...media.errors import InputError
 from ...media.files import shown
+from ...media.limits import HIGHEST_SEED
 from .. import console, remote_files, report_data, scores
 
 if TYPE_CHECKING:
     from ...offline.report.report import Row
 
 DEVICES = ("auto", "cpu", "cuda")
-LARGEST_SEED = 2**63 - 1
 
 # Options of every command that renders.
 SettingsOption = Annotated[
@@ -122,7 +122,7 @@ def render(
     from ...offline.recipes.registry import get_recipe
 
     console.check_range("--strength", strength, 0.0, 1.0, "from the content to all the way")
-    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    console.check_range("--seed", seed, 0, HIGHEST_SEED, "any whole number")
     if device not in DEVICES:
         raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
     changes: dict[str, object] = dict(map(key_value, settings or ()))

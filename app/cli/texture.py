@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ...media.files import shown
+from ...media.limits import HIGHEST_SEED
 from .. import console
-from .render import DEVICES, LARGEST_SEED, DeviceOption, SettingsOption, StepsOption, key_value
+from .render import DEVICES, DeviceOption, SettingsOption, StepsOption, key_value
 
 _LONGEST = 24 * 3600.0
 
@@ -50,7 +51,7 @@ def texture(
     from ...offline.recipes.registry import get_recipe
 
     console.check_range("--seconds", seconds, 0.1, _LONGEST, "the length of the texture")
-    console.check_range("--seed", seed, 0, LARGEST_SEED, "any whole number")
+    console.check_range("--seed", seed, 0, HIGHEST_SEED, "any whole number")
     if device not in DEVICES:
         raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
     changes: dict[str, object] = dict(map(key_value, settings or ()))

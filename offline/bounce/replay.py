@@ -165,7 +165,7 @@ class _Player:
 
     def __init__(self, take: Take, stage: ReplayChain) -> None:
         self._chain = stage.chain
-        self._restyling = stage.slot_replay
+        self._slot_replay = stage.slot_replay
         self._length = round(gate.SECONDS * take.header.sample_rate)
         muted = take.header.values.get(MUTE.id, MUTE.default)
         self._gate = Gate(self._length, opened=not muted)
@@ -179,8 +179,8 @@ class _Player:
             if isinstance(event, Restart):
                 place += self._restart(event, events[place:])
             elif isinstance(event, StyleChange):
-                if self._restyling is not None:
-                    self._restyling.change(event)
+                if self._slot_replay is not None:
+                    self._slot_replay.change(event)
             elif event.id == MUTE.id:
                 self._gate.set(opened=not event.value, at=frame)
             else:
@@ -204,8 +204,8 @@ class _Player:
                 self._gate = Gate(self._length, opened=not move.value)
             else:
                 self._chain.set(move.id, move.value)
-        if self._restyling is not None:
-            self._restyling.begin_with(following[:count])
+        if self._slot_replay is not None:
+            self._slot_replay.begin_with(following[:count])
         self._chain.reset()
         return count
 

@@ -1,4 +1,4 @@
-"""The engine's side of the board: writes down what it gets, plays and does, at the frames at which it does it."""
+"""The engine's side of the trace board: writes down what it gets, plays and does, at the frames at which it does it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recorder's process: takes what the engine has written on the board, and writes a take of it to the disk.
+"""The recorder's process: takes what the engine has written on the trace board, and writes a take of it to the disk.
 
 It may be as slow as it likes. The engine does not know of it; the taps hold forty seconds, and what is overwritten
 before it was read is missing in the take, which says so.
