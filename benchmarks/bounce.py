@@ -25,7 +25,7 @@ from gramophone.models.style import Style
 from gramophone.offline.bounce.bounce import bounce_full, bounce_live
 from gramophone.offline.recipes.registry import get_recipe
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
 from gramophone.realtime.recorder import Recorder
 from gramophone.takes.reader import PARAMETERS, Take, open_take
 

@@ -18,7 +18,7 @@ import torch
 from benchmarks.pairs import RATE, load_pair
 from gramophone.models.live.stylizer import StylizerSettings
 from gramophone.models.style import Style
-from gramophone.plugins.live import live_chain
+from gramophone.plugins.live_chain import live_chain
 
 BLOCK = 128
 

@@ -51,7 +51,7 @@ from gramophone.models.style import Style
 from gramophone.plugins.knobs import MAX_STYLES
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.changes import Change, ChangeReader
-from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
 
 OUTPUT = Path(__file__).parent / "output"
 _PIECE = 4800

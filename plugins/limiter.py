@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..dsp.limiter import limit_block, limiter_state
+from ..dsp.live_limiter import limit_block, limiter_state
 from .knobs import LIMITER
 from .plugin import Plugin
 from .ramp import Ramp

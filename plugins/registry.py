@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-from .contract import check_contract
+from .contract_check import check_contract
 from .parameter import ContractError
 from .plugin import Plugin
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Self
 from ..media.claims import claimed
 from ..media.errors import InputError
 from ..media.files import replacing
-from ..plugins.live import LIVE_PARAMETERS
+from ..plugins.live_chain import LIVE_PARAMETERS
 from ..plugins.parameter import Parameter
 from ..takes.wavfile import seal
 from .engine.stats import Snapshot, figures, take_snapshot
 from .engine.supervisor import Supervisor
 from .link.changes import Change, ChangeReader
-from .link.settings import MUTE, EngineSettings, VirtualSettings
+from .link.engine_settings import MUTE, EngineSettings, VirtualSettings
 from .link.trace_board import TraceBoard
 from .styles.style_manager import StyleManager
 
@@ -47,7 +47,7 @@ class Host:
     Args:
         settings: of the engine
         build_chain: makes the chain in the engine process; a function of a module, since it is sent there by name.
-            None is `plugins.live.live_chain` with the styles of the settings.
+            None is `plugins.live_chain.live_chain` with the styles of the settings.
         parameters: those of the chain
 
     Raises:

@@ -19,12 +19,12 @@ from pathlib import Path
 from ..media.errors import InputError
 from ..media.files import check_writable, shown
 from ..takes.header import HEADER, Header
-from ..takes.styles import Clip
+from ..takes.style_copies import Clip
 from .host import Host
 from .link.descriptors import reason, reserve
 from .link.spawning import start_process
 from .recording.recorder_link import RecorderCell, RecorderJob, RecorderLink, RecorderState, make_folder
-from .recording.recording import run_recorder
+from .recording.recorder_process import run_recorder
 
 _ANSWER_SECONDS = 2.0
 # To write down what the taps still hold may take a slow disk a while.

@@ -30,7 +30,7 @@ from ..media.errors import InputError
 from ..media.files import replacing, shown
 from ..media.inputs import read_bytes
 from ..plugins.knobs import MUTE
-from ..plugins.live import LIVE_PARAMETERS
+from ..plugins.live_chain import LIVE_PARAMETERS
 from ..plugins.parameter import Parameter
 from .automation import Event, Restart, StyleChange, read_lines
 from .header import HEADER, Header, Span, fit_spans, is_style_name, read_header

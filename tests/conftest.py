@@ -25,7 +25,8 @@ def settings_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
 # What renders, plays or starts processes takes its time. The rest answers within a minute.
 SLOW = (
     "test_any_bytes", "app/desk", "app/test_api", "app/test_arguments", "app/test_bad_input", "app/test_callers_state",
-    "app/test_cli", "app/test_demo.py", "app/test_names", "app/test_one_run", "app/test_streams", "models/live",
+    "app/test_cli", "app/test_demo.py", "app/test_names", "app/test_one_run", "app/test_standard",
+    "models/live",
     "offline/test_b", "offline/test_in", "offline/test_o", "offline/test_p", "offline/test_re", "offline/test_t",
     "plugins/test_s", "realtime/engine", "realtime/test_d", "realtime/test_engine", "realtime/test_learn_command",
     "realtime/test_live", "realtime/test_midi.py", "realtime/test_recorder", "realtime/test_sessions",

@@ -7,12 +7,12 @@ import numpy as np
 import soundfile
 
 from gramophone.models.style import load_style
-from gramophone.plugins.gate import SECONDS, Gate
-from gramophone.plugins.live import LIVE_PARAMETERS, live_chain
+from gramophone.plugins.live_chain import LIVE_PARAMETERS, live_chain
+from gramophone.plugins.mute import SECONDS, Gate
 from gramophone.takes.automation import Event, Move, StyleChange
 from gramophone.takes.header import Header
 from gramophone.takes.reader import Take, open_take
-from gramophone.takes.styles import keep_style
+from gramophone.takes.style_copies import keep_style
 from gramophone.takes.writer import TakeWriter
 
 RATE = 48_000

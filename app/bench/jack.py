@@ -19,11 +19,11 @@ import numpy as np
 import soundfile
 
 from ...media.errors import InputError
-from ...realtime.control.mapping import CcMap
 from ...realtime.control.midi import MidiInput
+from ...realtime.control.midi_bindings import CcMap
 from ...realtime.host import Host
-from ...realtime.link.settings import DeviceSettings, EngineSettings
-from ..live.settings import parameters
+from ...realtime.link.engine_settings import DeviceSettings, EngineSettings
+from ..live.session_settings import parameters
 from .midi import write_tune
 
 if TYPE_CHECKING:

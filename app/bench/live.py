@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from ...realtime.host import Host
-from ...realtime.link.settings import EngineSettings, VirtualSettings
+from ...realtime.link.engine_settings import EngineSettings, VirtualSettings
 from .. import demo_sounds
 from . import jack as bench_jack
 

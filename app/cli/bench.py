@@ -8,7 +8,7 @@ import typer
 
 from ...media.files import replacing, shown
 from .. import console
-from ..live import settings as live_settings
+from ..live import session_settings as live_settings
 
 bench_app = typer.Typer(
     help=console.prose("""Measure how this machine fares.

@@ -56,7 +56,7 @@ def demo(
         from ...media.audiofile import read_audio, write_audio
         from ...models.style import Style
         from ...offline.render.render import render
-        from ...realtime.link.settings import EngineSettings, VirtualSettings
+        from ...realtime.link.engine_settings import EngineSettings, VirtualSettings
 
         style = Style.from_audio(texture, rate, name="bubbling water", licence="CC0-1.0")
         renderings: dict[str, Rendering] = {

@@ -14,11 +14,11 @@ from rich.table import Table
 from ...media.errors import InputError
 from ...media.files import shown
 from .. import console
-from ..live import settings as live_settings
+from ..live import session_settings as live_settings
 
 if TYPE_CHECKING:
     from ...realtime.control.learn import Learner
-    from ...realtime.control.mapping import Assignment
+    from ...realtime.control.midi_bindings import Assignment
     from ...realtime.control.midi_map import MidiMap, Pad
 
 # Seconds between two looks, so that Ctrl-C is heard.

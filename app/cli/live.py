@@ -265,10 +265,10 @@ def live(
     from ...realtime.audio.devices import choose_pair, may_howl
     from ...realtime.audio.devices import list_devices as look
     from ...realtime.control.midi import NONE
-    from ...realtime.link.settings import MUTE, DeviceSettings, EngineSettings
+    from ...realtime.link.engine_settings import MUTE, DeviceSettings, EngineSettings
     from ..live import controls as live_controls
     from ..live import session as live_session
-    from ..live import settings as live_settings
+    from ..live import session_settings as live_settings
 
     played = live_controls.remembered(safe=safe, files=virtual_input is not None)
     styles = live_controls.styles_or_remembered(styles or (), played)

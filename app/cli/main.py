@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from ...media.errors import InputError, InputWarning
 from ...media.files import shown
 from ...realtime.link.descriptors import is_shortage, raise_limit, reason
-from .. import console, streams
+from .. import console, standard_streams
 from ..interruption import EXIT_INTERRUPTED, leave
 from .batch import batch
 from .bench import bench_app
@@ -122,7 +122,7 @@ def _output_told() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except streams.OutputError as error:
+    except standard_streams.OutputError as error:
         if error.errno == errno.EPIPE:
             # Whoever read it has gone.
             raise typer.Exit(EXIT_BROKEN_PIPE) from None
@@ -214,7 +214,7 @@ class _Ending:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 wrong input, 130 interrupted, 128 + n where signal n ended it."""
-    streams.prepare()
+    standard_streams.prepare()
     ending = _Ending()
     # Windows has no SIGHUP, which is what a program gets whose terminal is closed; nohup has it ignored.
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...realtime.control.mapping import BENDS, Assignment
+from ...realtime.control.midi_bindings import BENDS, Assignment
 from ...realtime.control.midi_map import Pad, written_knob, written_pad
 from ..units import clock, decibels
 from .spectra import HIGHEST_HZ, LOWEST_HZ

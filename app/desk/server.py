@@ -24,7 +24,7 @@ from ..housekeeping import Task
 from . import feed
 from .access import COOKIE, LOOPBACK, Access
 from .commands import Commands
-from .door import MOST, Door, listening
+from .connection_limit import MOST, Door, listening
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -17,13 +17,13 @@ from ..housekeeping import Task
 from ..performance.settings_folder import map_file, presets_folder, state_file, takes_folder
 from ..performance.style_shelf import StyleShelf
 from ..performance.takes import Takes
-from . import settings as live_settings
+from . import session_settings as live_settings
 
 if TYPE_CHECKING:
     from ...realtime.control.midi import MidiInput
     from ...realtime.control.osc import OscControl
     from ...realtime.host import Host
-    from ...realtime.link.settings import EngineSettings
+    from ...realtime.link.engine_settings import EngineSettings
     from ..desk.server import Desk, DeskSettings
     from ..performance.session_state import SessionState
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...realtime.control.midi import MidiInput
     from ...realtime.engine.stats import Snapshot
     from ...realtime.host import EngineError, Host
-    from ...realtime.link.settings import EngineSettings
+    from ...realtime.link.engine_settings import EngineSettings
     from .controls import ControlOptions, LiveControls
     from .record import SessionRecorder
 
@@ -57,7 +57,7 @@ def play(
     """
     from ...realtime.engine.stats import FAILED
     from ...realtime.host import EngineError, Host
-    from ...realtime.link.settings import VirtualSettings
+    from ...realtime.link.engine_settings import VirtualSettings
     from .controls import LiveControls
     from .record import SessionRecorder
 
@@ -116,7 +116,7 @@ def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, obj
         typer.Exit: 1 where the engine could not go on.
     """
     from ...realtime.host import EngineError, Host
-    from ...realtime.link.settings import VirtualSettings
+    from ...realtime.link.engine_settings import VirtualSettings
 
     host = Host(settings)
     try:

@@ -11,7 +11,7 @@ from ...plugins.parameter import Parameter
 from ...plugins.preset import PresetFolder, summary
 from ...realtime.control.control_surface import ControlSurface, Knobs, Mixture
 from ...realtime.control.learn import Learner
-from ...realtime.control.mapping import Assignment, CcMap
+from ...realtime.control.midi_bindings import Assignment, CcMap
 from ...realtime.control.midi_map import MidiMap, Pad, parse_knob, parse_pad, read_map
 from .settings_folder import set_aside
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...media.errors import InputError
 from ...media.files import shown
 from ..units import clock
-from .bouncing import Bouncer
+from .bounce_jobs import Bouncer
 
 if TYPE_CHECKING:
     from ...realtime.control.control_surface import ControlSurface

@@ -22,7 +22,7 @@ For several styles A is the weighted mean of their maps: their barycentre along 
 content (Ambrosio, Gigli and Savaré 2008, section 9.2).
 
 Of this module's parts, each with what it keeps, `loudness` follows levels (models.live.loudness) and keeps
-pauses soft (models.live.gate), `distribution` moves values to quantiles (models.live.quantiles), `memory` is
+pauses soft (models.live.noise_gate), `distribution` moves values to quantiles (models.live.quantiles), `memory` is
 the Gram matrix and its descent (models.live.gram_memory), `voice` the phase (models.live.carrier), `bank` the styles
 (models.live.style_bank), and `output` the synthesis (models.live.synthesis).
 """

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ...dsp.level import REFERENCE_LUFS, k_weights
 from ...dsp.stft import S0
-from .gate import LevelGate
+from .noise_gate import LevelGate
 from .prepared_style import Layout
 
 # Frames this far below the running level are a pause. They hardly change it.

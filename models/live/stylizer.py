@@ -15,9 +15,9 @@ from ...media.errors import InputError
 from ..style import Style
 from .core import StylizerCore
 from .prepared_style import MOST_PLACES, Layout, live_style
-from .settings import MAX_ITERATIONS, PHASES, StylizerSettings, stylizer_layout
 from .slots import Bytes, SlotWriter, most_bytes, most_samples, pack
 from .state import core_state, restore_core
+from .stylizer_settings import MAX_ITERATIONS, PHASES, StylizerSettings, stylizer_layout
 
 __all__ = ["MAX_ITERATIONS", "MAX_STYLES", "PHASES", "Stylizer", "StylizerSettings"]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...dsp.audible import HIGHEST_HZ, block_highpass
-from ...dsp.limiter import limit_block, limiter_state
+from ...dsp.live_limiter import limit_block, limiter_state
 from .prepared_style import Layout
 
 _CEILING = 10.0 ** (-1.0 / 20.0)

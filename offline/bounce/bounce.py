@@ -30,7 +30,7 @@ from ...media.errors import InputError
 from ...media.files import shown
 from ...media.spool import Spool
 from ...plugins.knobs import MUTE
-from ...plugins.live import chain_around
+from ...plugins.live_chain import chain_around
 from ...plugins.prerendered import Prerendered
 from ...takes.automation import Automation, StyleChange
 from ...takes.reader import PARAMETERS, Take

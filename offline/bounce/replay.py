@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from ...media.errors import InputError
 from ...media.files import shown
-from ...models.live.settings import StylizerSettings
-from ...plugins import gate
+from ...models.live.stylizer_settings import StylizerSettings
+from ...plugins import mute
 from ...plugins.chain import Chain
-from ...plugins.gate import Gate
 from ...plugins.knobs import MUTE
-from ...plugins.live import live_chain
+from ...plugins.live_chain import live_chain
+from ...plugins.mute import Gate
 from ...takes.automation import Event, Move, Restart, StyleChange, between
 from ...takes.header import Span
 from ...takes.reader import PARAMETERS, Take
@@ -166,7 +166,7 @@ class _Player:
     def __init__(self, take: Take, stage: ReplayChain) -> None:
         self._chain = stage.chain
         self._slot_replay = stage.slot_replay
-        self._length = round(gate.SECONDS * take.header.sample_rate)
+        self._length = round(mute.SECONDS * take.header.sample_rate)
         muted = take.header.values.get(MUTE.id, MUTE.default)
         self._gate = Gate(self._length, opened=not muted)
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ...media.errors import InputError
 from ...media.files import shown
 from ...models.live.prepared_style import live_style
-from ...models.live.settings import StylizerSettings, stylizer_layout
 from ...models.live.slots import StyleSlots, most_bytes, most_samples, pack
+from ...models.live.stylizer_settings import StylizerSettings, stylizer_layout
 from ...takes.automation import Event, StyleChange
 from ...takes.reader import Take
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..work.settings import setting
-from .published import FLOAT, Published
+from .published_recipe import FLOAT, Published
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Antognini(Published):
         generator: torch.Generator,
         on_step: Callable[[int, float], None],
     ) -> Tensor:
-        """See `offline.recipes.published.Published.optimised`."""
+        """See `offline.recipes.published_recipe.Published.optimised`."""
         from ..published.antognini import optimise_texture_networks
 
         rate = self.sample_rate / self.hop
@@ -69,7 +69,7 @@ class Antognini(Published):
         )
 
     def memory(self, samples: int, style_samples: int) -> float:
-        """See `offline.recipes.published.Published.memory`."""
+        """See `offline.recipes.published_recipe.Published.memory`."""
         from ..published.antognini import usable_kernels
 
         frames, theirs = self.frames(samples, style_samples)

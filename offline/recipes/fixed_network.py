@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..work.settings import setting
-from .published import FLOAT, Published
+from .published_recipe import FLOAT, Published
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ class FixedNetwork(Published):
         generator: torch.Generator,
         on_step: Callable[[int, float], None],
     ) -> Tensor:
-        """See `offline.recipes.published.Published.optimised`."""
+        """See `offline.recipes.published_recipe.Published.optimised`."""
         from ..published.fixed_network import Network, optimise_fixed
 
         return optimise_fixed(
@@ -69,7 +69,7 @@ class FixedNetwork(Published):
         )
 
     def memory(self, samples: int, style_samples: int) -> float:
-        """See `offline.recipes.published.Published.memory`."""
+        """See `offline.recipes.published_recipe.Published.memory`."""
         frames = sum(self.frames(samples, style_samples))
         weights = 2 * FLOAT * self.filters * self.bins * self.kernel
         grams = 6 * FLOAT * min(self.filters, frames) ** 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..work.settings import setting
-from .published import RANDOM_WEIGHTS, WEIGHTS, Published
+from .published_recipe import RANDOM_WEIGHTS, WEIGHTS, Published
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Gatys(Published):
         generator: torch.Generator,
         on_step: Callable[[int, float], None],
     ) -> Tensor:
-        """See `offline.recipes.published.Published.optimised`."""
+        """See `offline.recipes.published_recipe.Published.optimised`."""
         from ..published.gatys import optimise_gatys
 
         return optimise_gatys(
@@ -63,7 +63,7 @@ class Gatys(Published):
         )
 
     def memory(self, samples: int, style_samples: int) -> float:
-        """See `offline.recipes.published.Published.memory`."""
+        """See `offline.recipes.published_recipe.Published.memory`."""
         return self.vgg_memory(samples, style_samples)
 
     def fault(self) -> str:

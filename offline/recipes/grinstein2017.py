@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..work.settings import setting
 from .fixed_network import FixedNetwork
-from .published import FLOAT, RANDOM_WEIGHTS, WEIGHTS, Published
+from .published_recipe import FLOAT, RANDOM_WEIGHTS, WEIGHTS, Published
 from .recipe import Job, Recipe
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Grinstein(Published):
         generator: torch.Generator,
         on_step: Callable[[int, float], None],
     ) -> Tensor:
-        """See `offline.recipes.published.Published.optimised`."""
+        """See `offline.recipes.published_recipe.Published.optimised`."""
         from ..published.grinstein import optimise_shallow, optimise_vgg
 
         if self.network == "vgg19":
@@ -56,7 +56,7 @@ class Grinstein(Published):
         )
 
     def stylised(self, content: Tensor, style: Tensor, job: Job) -> Tensor:
-        """See `offline.recipes.published.Published.stylised`."""
+        """See `offline.recipes.published_recipe.Published.stylised`."""
         if self.network != "texture":
             return super().stylised(content, style, job)
         from ..published.grinstein import optimise_texture
@@ -76,7 +76,7 @@ class Grinstein(Published):
         return samples[0]
 
     def memory(self, samples: int, style_samples: int) -> float:
-        """See `offline.recipes.published.Published.memory`."""
+        """See `offline.recipes.published_recipe.Published.memory`."""
         if self.network == "vgg19":
             return self.vgg_memory(samples, style_samples)
         if self.network == "texture":

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...plugins import gate
-from ...plugins.gate import Gate
+from ...plugins import mute
+from ...plugins.mute import Gate
 from .rings import Frames, History, OutputRing
 
 # Seconds: of the join, of the crossfade back to wet, of the fade into and out of silence.
@@ -94,7 +94,7 @@ class OutputScheduler:
         self._dry_from = start - self._fade.size
         # The dry signal is in the ring up to this frame; behind it, it fades out.
         self._known = self.frontier
-        self._gate = Gate(round(gate.SECONDS * sample_rate), opened=not muted)
+        self._gate = Gate(round(mute.SECONDS * sample_rate), opened=not muted)
 
     def open_gate(self, *, opened: bool) -> None:
         """Let the output through, or silence it, from where it can still be changed; takes 10 ms."""

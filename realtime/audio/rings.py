@@ -1,8 +1,8 @@
 """The two rings between the device and the engine, on PortAudio's lock-free ring buffer.
 
-The device writes the input ring and reads the output ring, in C where it is hardware (`realtime.audio.streams`). Both
-flows begin in the same call of the device and move the same number of frames in each, so that one count of frames,
-taken from the input ring, tells the time of both.
+The device writes the input ring and reads the output ring, in C where it is hardware
+(`realtime.audio.portaudio_stream`). Both flows begin in the same call of the device and move the same number of frames
+in each, so that one count of frames, taken from the input ring, tells the time of both.
 
 The output ring is written *ahead*: its write index always stands a whole ring before the reader, over silence, and
 the engine writes sound into what is still to come, as often as it knows better. The device never finds the ring empty

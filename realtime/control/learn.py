@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...plugins.parameter import Parameter
-from .mapping import FIRST_RESERVED, Assignment
+from .midi_bindings import FIRST_RESERVED, Assignment
 from .midi_map import Pad
 
 _NOTE_ON, _CONTROL_CHANGE = 0x90, 0xB0

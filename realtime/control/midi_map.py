@@ -23,7 +23,7 @@ from ...media.errors import InputError
 from ...media.files import shown
 from ...plugins.parameter import Parameter
 from ...plugins.preset import read_json, write_json
-from .mapping import BENDS, FIRST_RESERVED, Assignment, CcMap
+from .midi_bindings import BENDS, FIRST_RESERVED, Assignment, CcMap
 
 FORMAT = "gramophone MIDI map"
 

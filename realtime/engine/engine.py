@@ -15,11 +15,11 @@ import numpy as np
 
 from ...media.errors import InputError
 from ...plugins.ramp import Ramp
-from ..audio.contracts import POLL, ChainLike, DeviceLostError, Stream
 from ..audio.output_scheduler import FADE, OutputScheduler, rising
 from ..audio.rings import Frames, History
+from ..audio.stream_contract import POLL, ChainLike, DeviceLostError, Stream
 from ..link.changes import LAYOUT, ChangeKind
-from ..link.settings import MUTE, EngineSettings
+from ..link.engine_settings import MUTE, EngineSettings
 from ..link.shared_memory import Cell, Link, Order
 from .engine_trace import EngineTrace
 from .meters import Meters

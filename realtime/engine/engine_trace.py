@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..audio.contracts import ChainLike, Stream
 from ..audio.rings import Frames
+from ..audio.stream_contract import ChainLike, Stream
 from ..link.chain_state import StateWriter
 from ..link.changes import ChangeKind
 from ..link.slot_mailbox import SlotFeed

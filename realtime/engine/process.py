@@ -17,11 +17,11 @@ from multiprocessing import parent_process
 from typing import TYPE_CHECKING
 
 from ...media.errors import InputError, noted
-from ..link.settings import DeviceSettings, EngineSettings
+from ..link.engine_settings import DeviceSettings, EngineSettings
 from ..link.shared_memory import Cell, EngineState, Link, Order
 
 if TYPE_CHECKING:
-    from ..audio.contracts import ChainLike, Stream
+    from ..audio.stream_contract import ChainLike, Stream
 
     BuildChain = Callable[[EngineSettings], ChainLike]
 
@@ -85,7 +85,7 @@ def _play(
     *,
     ready: bool,
 ) -> None:
-    from ..audio.contracts import DeviceLostError
+    from ..audio.stream_contract import DeviceLostError
     from ..link.priority import hold_memory, raise_priority
     from .engine import Engine
 
@@ -120,12 +120,12 @@ def _running(link: Link) -> None:
 def _open(settings: EngineSettings, link: Link, stack: ExitStack) -> Stream | None:
     """Open the device, as often as it takes if it was there before; None if it is not wanted any more."""
     if not isinstance(settings.device, DeviceSettings):
-        from ..audio.virtual import VirtualStream
+        from ..audio.virtual_stream import VirtualStream
 
         virtual = VirtualStream(settings, start=int(link.orders[Order.RESUME]))
         stack.callback(virtual.close)
         return virtual
-    from ..audio.streams import open_device
+    from ..audio.portaudio_stream import open_device
 
     # Of the engine that played before. If the device was away, so was everything that was connected to it.
     connect = link.told().get("connections")
@@ -156,7 +156,7 @@ def _live_chain(settings: EngineSettings) -> ChainLike:
     """Return the chain that is played: stylizer, gain, limiter."""
     from ...models.live.stylizer import StylizerSettings
     from ...models.style import load_style
-    from ...plugins.live import live_chain
+    from ...plugins.live_chain import live_chain
 
     styles = [load_style(path) for path in settings.styles]
     return live_chain(styles, StylizerSettings(**dict(settings.stylizer)))  # type: ignore[arg-type]

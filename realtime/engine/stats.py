@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..link.engine_settings import MUTE, EngineSettings
 from ..link.histogram import BINS, percentile
-from ..link.settings import MUTE, EngineSettings
 from ..link.shared_memory import HISTOGRAM, INPUT_PEAKS, OUTPUT_PEAKS, Cell, EngineState
 
 if TYPE_CHECKING:

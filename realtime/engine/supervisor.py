@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 from ..link.descriptors import is_shortage, reason, reserve
-from ..link.settings import EngineSettings, VirtualSettings
+from ..link.engine_settings import EngineSettings, VirtualSettings
 from ..link.shared_memory import Cell, EngineState, Link, Order
 from ..link.spawning import start_process
 from .process import DEVICE_LOST, run_engine

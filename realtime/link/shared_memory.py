@@ -14,8 +14,8 @@ from enum import IntEnum, auto
 from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING, Any
 
+from .engine_settings import MAX_CHANNELS
 from .histogram import BINS
-from .settings import MAX_CHANNELS
 
 if TYPE_CHECKING:
     import numpy as np

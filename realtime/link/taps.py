@@ -14,7 +14,7 @@ from enum import IntEnum, auto
 from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING
 
-from .settings import EngineSettings
+from .engine_settings import EngineSettings
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .chain_state import StateBox
 from .changes import ChangeLog
-from .settings import EngineSettings
+from .engine_settings import EngineSettings
 from .slot_mailbox import SlotMailbox
 from .taps import USUAL_RATE, Taps
 

@@ -172,7 +172,7 @@ class _Loader:
     def __init__(self, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
         import torch
 
-        from ...models.live.settings import StylizerSettings
+        from ...models.live.stylizer_settings import StylizerSettings
 
         torch.set_num_threads(1)
         self._slots = slots
@@ -269,8 +269,8 @@ class _Loader:
     def _pack_clip(self, clip: NDArray[np.float64], sample_rate: int) -> Bytes:
         """Pack what a stylizer needs of a clip [channels, samples] at its rate and the reference level."""
         from ...models.live.prepared_style import live_clip
-        from ...models.live.settings import stylizer_layout
         from ...models.live.slots import pack
+        from ...models.live.stylizer_settings import stylizer_layout
 
         layout = stylizer_layout(sample_rate, self._settings)
         return pack(live_clip(clip, layout), layout, most=self._slots.bytes(0).size)

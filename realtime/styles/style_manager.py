@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ...media.errors import InputError
 from ...plugins.knobs import MAX_STYLES
-from ..link.settings import EngineSettings
+from ..link.engine_settings import EngineSettings
 from ..link.trace_board import TraceBoard
 from .loader import Captured
 from .loader_link import LoaderLink

@@ -263,7 +263,7 @@ def test_without_any_device_the_remedies_are_named() -> None:
 
 def test_help_names_the_choices_that_there_are(call, monkeypatch: pytest.MonkeyPatch) -> None:
     from gramophone.models.live.prepared_style import WINDOWS
-    from gramophone.models.live.settings import PHASES
+    from gramophone.models.live.stylizer_settings import PHASES
 
     monkeypatch.setenv("COLUMNS", "200")
     shown = call("live", "--help").out

@@ -6,7 +6,7 @@ from gramophone.app.live import controls as live_controls
 from gramophone.app.live import display as live_display
 from gramophone.app.live.session import play
 from gramophone.media.errors import InputError
-from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
 
 ERRORS = [
     InputError("the disk is full"),

@@ -4,7 +4,7 @@ import pytest
 
 from gramophone.app import console
 from gramophone.app.live import display as live_display
-from gramophone.app.live import settings as live_settings
+from gramophone.app.live import session_settings as live_settings
 from gramophone.app.units import decibels
 from gramophone.realtime.engine.stats import Snapshot
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gramophone.app.live.settings import parameters
+from gramophone.app.live.session_settings import parameters
 from gramophone.app.performance.control_router import starting_map
 from gramophone.app.performance.session_state import SessionState, load_state, save_state
 from gramophone.app.performance.settings_folder import set_aside, settings_folder

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gramophone.media.audiofile import read_audio, read_audio_bytes, read_track
 from gramophone.media.errors import InputError, InputWarning
 from gramophone.media.inputs import parse_json
-from gramophone.realtime.audio.virtual import FileSource
+from gramophone.realtime.audio.virtual_stream import FileSource
 
 RATE = 44100
 KINDS = ("WAV", "RF64", "AIFF", "FLAC", "OGG", "MP3", "AU", "W64", "CAF")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gramophone.media.errors import InputError
 from gramophone.plugins.knobs import GAIN, LIMITER, STYLIZER
-from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.plugins.naming import chain_parameters, slot_names
 from gramophone.plugins.parameter import UNITS, ContractError, Parameter
 
@@ -182,7 +182,9 @@ def test_ids_that_cannot_be_told_apart_are_refused() -> None:
 
 
 def test_knobs_are_listed_without_numpy_and_torch() -> None:
-    code = "import sys; from gramophone.plugins.live import LIVE_PARAMETERS as knobs; print(knobs[0].id)"
+    code = (
+        "import sys; from gramophone.plugins.live_chain import LIVE_PARAMETERS as knobs; print(knobs[0].id)"
+    )
     code += "; assert not {'numpy', 'torch'} & set(sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gramophone.media.errors import InputError
-from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.plugins.preset import PASSING, PresetFolder, check_name
 
 HELD = [parameter for parameter in LIVE_PARAMETERS if parameter.id not in PASSING]

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gramophone.media.errors import InputError
-from gramophone.models.live.settings import StylizerSettings
+from gramophone.models.live.stylizer_settings import StylizerSettings
 from gramophone.models.style import Style
 from gramophone.plugins.chain import Chain
 from gramophone.plugins.gain import Gain
 from gramophone.plugins.limiter import Limiter
-from gramophone.plugins.live import LIVE_PARAMETERS, live_chain
+from gramophone.plugins.live_chain import LIVE_PARAMETERS, live_chain
 from gramophone.plugins.parameter import ContractError
 from gramophone.plugins.plugin import Plugin
 from gramophone.plugins.registry import register
 from gramophone.realtime.link.chain_state import StateBox, StateWriter
-from gramophone.realtime.link.settings import MAX_CHANNELS, RATES
+from gramophone.realtime.link.engine_settings import MAX_CHANNELS, RATES
 
 RATE, BLOCK, COUNT = 48_000, 512, 9000
 MOVABLE = [parameter for parameter in LIVE_PARAMETERS if parameter.id != "adapt"]

@@ -10,7 +10,7 @@ from gramophone.models.live.stylizer import StylizerSettings
 from gramophone.models.style import Style
 from gramophone.plugins.chain import Chain
 from gramophone.plugins.knobs import MAX_STYLES, STYLIZER
-from gramophone.plugins.live import LIVE_PARAMETERS, live_chain
+from gramophone.plugins.live_chain import LIVE_PARAMETERS, live_chain
 from gramophone.plugins.stylizer import StylizerPlugin
 
 Block = NDArray[np.float32]

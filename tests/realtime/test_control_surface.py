@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gramophone.media.errors import InputError
-from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.preset import PresetFolder
 from gramophone.realtime.control.control_surface import ControlSurface

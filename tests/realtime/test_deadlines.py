@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gramophone.plugins.knobs import GAIN, LIMITER
-from gramophone.realtime.audio.virtual import VirtualStream
+from gramophone.realtime.audio.virtual_stream import VirtualStream
 from gramophone.realtime.engine.engine import Engine
-from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import MUTE, EngineSettings, VirtualSettings
 from gramophone.realtime.link.shared_memory import Cell, Link
 from gramophone.realtime.link.trace_board import TraceBoard
 from gramophone.takes.wavfile import seal

@@ -12,7 +12,7 @@ import soundfile
 
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import EngineError, Host
-from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
 from gramophone.realtime.link.shared_memory import EngineState
 from tests.limits import needs_limits, no_room
 from tests.realtime import trial_chains

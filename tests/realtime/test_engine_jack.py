@@ -9,7 +9,7 @@ import pytest
 
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
 from tests.realtime import trial_chains
 
 RATE = 48_000

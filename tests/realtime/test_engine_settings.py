@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gramophone.media.errors import InputError
-from gramophone.realtime.audio.contracts import ring_frames, whole_blocks
+from gramophone.realtime.audio.stream_contract import ring_frames, whole_blocks
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
 from gramophone.realtime.link.histogram import BINS, bin_of, percentile
-from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.realtime.control.learn import Learner
-from gramophone.realtime.control.mapping import Assignment
+from gramophone.realtime.control.midi_bindings import Assignment
 from gramophone.realtime.control.midi_map import Pad
 
 

@@ -10,9 +10,9 @@ import pytest
 import rtmidi
 
 from gramophone.media.errors import InputError
-from gramophone.plugins.live import LIVE_PARAMETERS
-from gramophone.realtime.control.mapping import CcMap
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.realtime.control.midi import MidiInput
+from gramophone.realtime.control.midi_bindings import CcMap
 from gramophone.realtime.control.midi_ports import Port, choose_port, list_ports
 
 PATIENCE = 15.0

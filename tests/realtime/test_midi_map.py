@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramophone.media.errors import InputError
-from gramophone.plugins.live import LIVE_PARAMETERS
-from gramophone.realtime.control.mapping import BENDS, Assignment, CcMap
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
+from gramophone.realtime.control.midi_bindings import BENDS, Assignment, CcMap
 from gramophone.realtime.control.midi_map import MidiMap, Pad, read_map
 
 PARAMETERS = {parameter.id: parameter for parameter in LIVE_PARAMETERS}

@@ -13,7 +13,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from gramophone.media.errors import InputError
-from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.preset import PresetFolder
 from gramophone.realtime.control.control_surface import ControlSurface

@@ -13,14 +13,14 @@ import soundfile
 from hypothesis import strategies as st
 
 from gramophone.media.errors import InputError
-from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.changes import LAYOUT, ChangeKind
-from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import MUTE, EngineSettings, VirtualSettings
 from gramophone.realtime.link.trace_board import TraceBoard
 from gramophone.realtime.recorder import Recorder, take_folder
 from gramophone.realtime.recording.recorder_link import RecorderCell, RecorderJob, RecorderLink
-from gramophone.realtime.recording.recording import Recording
+from gramophone.realtime.recording.recorder_process import Recording
 from gramophone.takes.automation import Move
 from gramophone.takes.header import Header
 from gramophone.takes.reader import Take, open_take

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gramophone.media.errors import InputError
 from gramophone.models.style import Style, load_style
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
 from gramophone.realtime.recorder import Recorder
 from tests.limits import needs_limits, no_room
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gramophone.models.style import Style
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
 
 RATE = 48_000
 PATIENCE = 60.0

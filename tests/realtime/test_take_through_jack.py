@@ -10,7 +10,7 @@ from gramophone.models.style import load_style
 from gramophone.offline.bounce.replay import Comparison, as_on_stage, live_again, play_again
 from gramophone.realtime.audio.devices import choose_pair, list_devices
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
 from gramophone.realtime.recorder import Recorder
 from gramophone.takes.automation import StyleChange
 from gramophone.takes.reader import Take, open_take

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.changes import LAYOUT, Change, ChangeKind, ChangeLog, ChangeReader
-from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
 from gramophone.realtime.link.taps import OverwrittenError, Tap
 from tests.realtime import trial_chains
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from gramophone.plugins.parameter import Parameter
-from gramophone.realtime.link.settings import EngineSettings
+from gramophone.realtime.link.engine_settings import EngineSettings
 
 LEVEL = Parameter(id="level", name="Level", low=0.0, high=1.0, default=1.0)
 TROUBLE = Parameter(id="trouble", name="Trouble", low=0.0, high=1.0, default=0.0, curve="toggle")

@@ -21,7 +21,7 @@ from gramophone.takes.automation import Move
 from gramophone.takes.header import HEADER, Header, is_style_name
 from gramophone.takes.reader import open_take
 from gramophone.takes.sound import DRY, EXACT, STEPS, WET, sound_files, to_steps
-from gramophone.takes.styles import keep_style
+from gramophone.takes.style_copies import keep_style
 from gramophone.takes.writer import TakeWriter
 from tests.take_maker import RATE, noisy_tune, style_file
 

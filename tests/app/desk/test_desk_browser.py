@@ -23,7 +23,7 @@ from gramophone.app import demo_sounds
 from gramophone.app.desk.server import DeskSettings
 from gramophone.app.live.controls import ControlOptions, LiveControls
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.settings import DeviceSettings, EngineSettings
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
 
 RATE = 48_000
 SIZES: dict[str, ViewportSize] = {

@@ -17,9 +17,9 @@ from gramophone.app.desk.commands import Commands
 from gramophone.app.desk.server import Desk, DeskSettings
 from gramophone.app.performance.control_router import ControlRouter, starting_map
 from gramophone.media.errors import InputError
-from gramophone.plugins.live import LIVE_PARAMETERS
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.realtime.host import Host
-from gramophone.realtime.link.settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
 
 PATIENCE = 10.0
 SETTINGS = EngineSettings(device=VirtualSettings(input=Path("none.wav"), output=Path("none.wav")))

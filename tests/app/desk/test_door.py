@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gramophone.app.desk.door import Door, listening
+from gramophone.app.desk.connection_limit import Door, listening
 
 MOST = 8
 PATIENCE = 20.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gramophone.models.live.gate import LevelGate
+from gramophone.models.live.noise_gate import LevelGate
 
 HOP = 0.005
 LEVELS = st.floats(-150.0, 10.0)

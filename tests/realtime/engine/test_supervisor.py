@@ -12,7 +12,7 @@ import soundfile
 
 from gramophone.realtime.engine import supervisor as module
 from gramophone.realtime.engine.supervisor import Supervisor
-from gramophone.realtime.link.settings import MUTE, EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import MUTE, EngineSettings, VirtualSettings
 from gramophone.realtime.link.shared_memory import Cell, Link, Order
 from gramophone.realtime.link.trace_board import TraceBoard
 from tests.realtime import trial_chains

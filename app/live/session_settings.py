@@ -7,9 +7,9 @@ from ...media.errors import InputError
 from ...media.files import shown
 from ...media.inputs import check_regular
 from ...plugins.knobs import MAX_STYLES
-from ...plugins.live import LIVE_PARAMETERS
+from ...plugins.live_chain import LIVE_PARAMETERS
 from ...plugins.parameter import Parameter, whole_number
-from ...realtime.link.settings import LONGEST_LATENCY, MUTE, VirtualSettings
+from ...realtime.link.engine_settings import LONGEST_LATENCY, MUTE, VirtualSettings
 from .. import console
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gramophone.dsp.limiter import limit_block, limiter_state
+from gramophone.dsp.live_limiter import limit_block, limiter_state
 
 CEILING = 10.0 ** (-1.0 / 20.0)
 RELEASE = 80e-3 * 48_000

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramophone.media.errors import InputError
-from gramophone.plugins.live import LIVE_PARAMETERS
-from gramophone.realtime.control.mapping import DEFAULT_MAP, CcMap, parse_assignment
+from gramophone.plugins.live_chain import LIVE_PARAMETERS
+from gramophone.realtime.control.midi_bindings import DEFAULT_MAP, CcMap, parse_assignment
 
 PARAMETERS = {parameter.id: parameter for parameter in LIVE_PARAMETERS}
 BYTES = st.integers(0, 127)

@@ -20,11 +20,11 @@ from ...media.decoding import open_sound
 from ...media.errors import InputError
 from ...media.files import shown, write_error
 from ...takes.wavfile import WavWriter
+from ..link.engine_settings import VIRTUAL_BLOCKSIZE, EngineSettings, VirtualSettings
 from ..link.priority import raise_priority
-from ..link.settings import VIRTUAL_BLOCKSIZE, EngineSettings, VirtualSettings
-from .contracts import POLL, ring_frames, whole_blocks
 from .jack_ports import Connections
 from .rings import InputRing, OutputRing
+from .stream_contract import POLL, ring_frames, whole_blocks
 
 Frames = NDArray[np.float32]
 
@@ -125,7 +125,7 @@ def _columns(
 
 
 class VirtualStream:
-    """Files through the rings; a `realtime.audio.contracts.Stream`.
+    """Files through the rings; a `realtime.audio.stream_contract.Stream`.
 
     Args:
         settings: whose device is a `VirtualSettings`; the output exists already, empty or left by another engine

@@ -27,7 +27,7 @@ from .recorder_link import RecorderCell, RecorderJob, RecorderLink, RecorderStat
 
 if TYPE_CHECKING:
     from ...takes.header import Header
-    from ...takes.styles import Clip, StyleKeeper
+    from ...takes.style_copies import Clip, StyleKeeper
     from ...takes.writer import TakeWriter
     from ..link.taps import Tap
 
@@ -223,7 +223,7 @@ class Recording:
 
     def _open(self, first: int) -> None:
         from ...takes.reader import write_state
-        from ...takes.styles import StyleKeeper
+        from ...takes.style_copies import StyleKeeper
         from ...takes.writer import TakeWriter
 
         header = replace(

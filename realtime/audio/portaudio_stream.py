@@ -10,11 +10,11 @@ from types import ModuleType
 from typing import Any
 
 from ...media.errors import InputError
-from ..link.settings import DeviceSettings, EngineSettings
-from .contracts import POLL, DeviceLostError, ring_frames, whole_blocks
+from ..link.engine_settings import DeviceSettings, EngineSettings
 from .devices import JACK, Device, choose_pair, list_devices, portaudio
 from .jack_ports import Connections, JackPorts, own_client
 from .rings import InputRing, OutputRing
+from .stream_contract import POLL, DeviceLostError, ring_frames, whole_blocks
 
 # A device that gives nothing for so long is gone.
 SILENT_DEVICE = 1.0
