@@ -83,13 +83,13 @@ class StyleManager:
         self._loader = LoaderLink(context, board, settings.stylizer)
         self._catalog = StyleLibrary()
         keys = [self._catalog.key(path) for path in settings.styles]
-        self._mixer = SlotPolicy(
+        self._policy = SlotPolicy(
             keys,
             MAX_STYLES,
             get=lambda place: get(f"style_{place + 1}"),
             put=lambda place, value: put(f"style_{place + 1}", value),
         )
-        self._work = StyleTasks(board, self._loader, self._mixer, self._catalog)
+        self._work = StyleTasks(board, self._loader, self._policy, self._catalog)
         # Source and first frame of the capture that is under way.
         self._capture: tuple[str, int] | None = None
         self._lock = threading.RLock()
@@ -102,10 +102,10 @@ class StyleManager:
         """What is in each slot."""
         with self._lock:
             found = []
-            for place, slot in enumerate(self._mixer.slots):
+            for place, slot in enumerate(self._policy.slots):
                 key = slot.coming or slot.key
                 name = self._catalog.names.get(key, "")
-                weight = self._mixer.weight(place)
+                weight = self._policy.weight(place)
                 found.append(SlotInfo(name, weight, slot.state, self._catalog.path(key), slot.serial))
             return found
 
@@ -176,18 +176,18 @@ class StyleManager:
         with self._lock:
             self._check_chain()
             key = self._catalog.key(source)
-            present = self._mixer.holds(key)
+            present = self._policy.holds(key)
             if present is not None and slot in (None, present):
                 return present
             if slot is None:
-                slot = self._mixer.free()
+                slot = self._policy.free()
                 if slot is None:
                     raise InputError("all slots are heard; take the weight of one to 0 first")
             elif not 0 <= slot < MAX_STYLES:
                 raise InputError(f"there is no slot {slot}; give 0 to {MAX_STYLES - 1}")
-            elif self._mixer.slots[slot].state == LOADING:
+            elif self._policy.slots[slot].state == LOADING:
                 raise InputError("this slot is being loaded; wait until it is ready")
-            elif not any(self._mixer.weight(other) for other in range(MAX_STYLES) if other != slot):
+            elif not any(self._policy.weight(other) for other in range(MAX_STYLES) if other != slot):
                 raise InputError("no other slot is heard; give another one a weight first")
             self._catalog.show(key)
             self._work.begin(slot, key)
@@ -219,7 +219,7 @@ class StyleManager:
             wish = {self._catalog.find(name): weight for name, weight in weights.items()}
             for key in wish:
                 self._catalog.show(key)
-            self._mixer.want(wish, max(0.0, seconds))
+            self._policy.want(wish, max(0.0, seconds))
             self._start()
 
     def next(self, *, step: int = 1, seconds: float = 0.05) -> None:
@@ -228,7 +228,7 @@ class StyleManager:
             names = self.names
             if not names:
                 raise InputError("there is no list of styles; choose a folder")
-            wanted = next(iter(self._mixer.wished), None)
+            wanted = next(iter(self._policy.wished), None)
             at = self.current if wanted is None else self._catalog.names[wanted]
             place = names.index(at) + step if at in names else 0
             self.switch(names[place % len(names)], seconds=seconds)
@@ -285,7 +285,7 @@ class StyleManager:
             rows = (0, taps.channels) if source == SOURCES[0] else (taps.channels, taps.input.channels)
             self._work.captured[key] = Captured(0, path, 0, rate, rate, start, stop, rows)
             self._catalog.show(key)
-            self._mixer.want({key: 1.0}, _CAPTURE_SECONDS)
+            self._policy.want({key: 1.0}, _CAPTURE_SECONDS)
             self._start()
             return path
 

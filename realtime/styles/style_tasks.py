@@ -1,4 +1,4 @@
-"""What the stage's thread does: passes between the loader, the mixer's rules and the engine's slots."""
+"""The work of the style manager's thread: it passes styles between the loader, the slot policy and the engine."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class StyleEvent:
 
 
 class StyleTasks:
-    """Everything that is under way. Whoever calls anything here holds the stage's lock.
+    """The loads that are under way. Every caller holds the style manager's lock.
 
     Args:
         board: shared with the engine
-        loader, mixer, catalog: of the stage
+        loader, policy, catalog: of the style manager
     """
 
     def __init__(
-        self, board: TraceBoard, loader: LoaderLink, mixer: SlotPolicy, catalog: StyleLibrary
+        self, board: TraceBoard, loader: LoaderLink, policy: SlotPolicy, catalog: StyleLibrary
     ) -> None:
         self._board = board
         self._loader = loader
-        self._mixer = mixer
+        self._policy = policy
         self._catalog = catalog
         self.events: list[StyleEvent] = []
         #: captures that have not been sent to the loader, by key
@@ -61,13 +61,13 @@ class StyleTasks:
         self._number = 0
         # Hz, for which styles are made ready; and the keys that every engine begins with.
         self._rate = 0
-        self._first = [slot.key for slot in mixer.slots if slot.key]
+        self._first = [slot.key for slot in policy.slots if slot.key]
         self._shortage = ""
 
     @property
     def busy(self) -> bool:
         """Whether anything is still to be done."""
-        return self._mixer.busy or bool(self._jobs) or bool(self._offered)
+        return self._policy.busy or bool(self._jobs) or bool(self._offered)
 
     def step(self, now: float) -> None:
         """Go on, a little; `now` is the time in seconds."""
@@ -89,7 +89,7 @@ class StyleTasks:
         if answers is None:
             self._notify("error", "the loader of styles has ended; what it was loading is given up")
             for place, _ in self._jobs.values():
-                self._mixer.failed(place)
+                self._policy.failed(place)
             self._jobs.clear()
         for answer in answers or ():
             self._handle(answer)
@@ -97,10 +97,10 @@ class StyleTasks:
             if abs(self._board.slots.taken(place)) == serial and self._board.slots.sample_rate == rate:
                 self._taken(place, serial)
         if rate and self._board.slots.possible:
-            wanted = self._mixer.step(now)
+            wanted = self._policy.step(now)
             if wanted is not None:
                 self.begin(*wanted)
-        if names := self._mixer.arrived():
+        if names := self._policy.arrived():
             self._notify("switched", ", ".join(self._catalog.names[key] for key in names))
 
     def _begin_again(self, rate: int) -> None:
@@ -108,12 +108,12 @@ class StyleTasks:
         self._rate = rate
         if not self._number:
             return
-        for place in range(len(self._mixer.slots)):
+        for place in range(len(self._policy.slots)):
             self._board.slots.offer(place, 0, 0)
         # A capture that is under way is saved all the same, and then comes from its file.
         self._jobs.clear()
         self._offered.clear()
-        self._mixer.restart(self._first)
+        self._policy.restart(self._first)
 
     def _send(self, request: LoadRequest | Captured | Prefetch) -> bool:
         """Send a request; return False if it has to wait, which is told once."""
@@ -128,7 +128,7 @@ class StyleTasks:
 
     def begin(self, place: int, key: str) -> None:
         """Have a style loaded to a slot."""
-        self._mixer.begin(place, key)
+        self._policy.begin(place, key)
         self._number += 1
         self._jobs[self._number] = (place, key)
         captured = self.captured.pop(key, None)
@@ -149,7 +149,7 @@ class StyleTasks:
             return
         if answer.problem:
             self._notify("error", answer.problem)
-            self._mixer.failed(place)
+            self._policy.failed(place)
             self._catalog.listed.pop(key, None)
         else:
             if answer.note:
@@ -164,12 +164,12 @@ class StyleTasks:
         if self._board.slots.taken(place) < 0:
             self._notify(
                 "error",
-                f"{self._catalog.names[self._mixer.slots[place].coming]} does not fit the engine's slot",
+                f"{self._catalog.names[self._policy.slots[place].coming]} does not fit the engine's slot",
             )
-            self._mixer.failed(place)
+            self._policy.failed(place)
             return
-        self._mixer.loaded(place, serial)
-        self._notify("ready", self._catalog.names[self._mixer.slots[place].key])
+        self._policy.loaded(place, serial)
+        self._notify("ready", self._catalog.names[self._policy.slots[place].key])
 
     def fail(self, error: Exception) -> None:
         """Tell of a step that could not be done."""

@@ -11,11 +11,11 @@ STYLES = "abcdefgh"
 
 
 class Trial:
-    """A mixer, and loads that take their time; fails where a slot is loaded to that could be heard."""
+    """A policy, and loads that take their time; fails where a slot is loaded to that could be heard."""
 
     def __init__(self, first: str, patience: int = 3) -> None:
         self.weights = [1.0] * SLOTS
-        self.mixer = SlotPolicy(
+        self.policy = SlotPolicy(
             list(first), SLOTS, get=self.weights.__getitem__, put=self.weights.__setitem__
         )
         self.patience = patience
@@ -24,34 +24,34 @@ class Trial:
         self.number = 0
 
     def heard(self) -> list[float]:
-        return [self.mixer.weight(place) for place in range(SLOTS)]
+        return [self.policy.weight(place) for place in range(SLOTS)]
 
     def step(self) -> None:
-        wanted = self.mixer.step(self.now)
+        wanted = self.policy.step(self.now)
         self.now += TICK
         # However the weights move, something always sounds, and a slot that is being loaded never.
         assert any(self.heard())
         assert all(0.0 <= weight <= 1.0 for weight in self.weights)
-        for place, slot in enumerate(self.mixer.slots):
+        for place, slot in enumerate(self.policy.slots):
             assert slot.state != LOADING or self.weights[place] == 0.0
         for place in list(self.loads):
             self.loads[place] -= 1
             if self.loads[place] == 0:
                 del self.loads[place]
                 self.number += 1
-                self.mixer.loaded(place, self.number)
+                self.policy.loaded(place, self.number)
         if wanted is not None:
             place, key = wanted
-            assert self.mixer.weight(place) == 0.0
-            self.mixer.begin(place, key)
+            assert self.policy.weight(place) == 0.0
+            self.policy.begin(place, key)
             self.loads[place] = self.patience
 
     def settle(self) -> tuple[str, ...]:
         for _ in range(3000):
             self.step()
-            if arrived := self.mixer.arrived():
+            if arrived := self.policy.arrived():
                 return arrived
-        raise AssertionError(f"it never arrives: {self.mixer.slots}, {self.weights}")
+        raise AssertionError(f"it never arrives: {self.policy.slots}, {self.weights}")
 
 
 wishes = st.dictionaries(st.sampled_from(STYLES), st.floats(0.01, 1.0), min_size=1, max_size=SLOTS)
@@ -72,24 +72,24 @@ def test_whatever_is_wanted_and_whenever_it_arrives_in_the_end_and_nothing_else_
     trial = Trial(first)
     ticks = 0
     for wish, seconds, pause in asked:
-        trial.mixer.want(wish, seconds)
+        trial.policy.want(wish, seconds)
         for _ in range(pause):
             trial.step()
-            trial.mixer.arrived()
+            trial.policy.arrived()
             ticks += 1
             if ticks in restarts:
                 # What has not arrived is still wanted; what was heard comes back.
                 trial.loads.clear()
-                trial.mixer.restart(list(first))
+                trial.policy.restart(list(first))
             for at, place, value in turned:
                 # A performer turns the knobs of slots that sound, meanwhile.
-                if at == ticks and trial.mixer.weight(place) > 0.0:
+                if at == ticks and trial.policy.weight(place) > 0.0:
                     trial.weights[place] = max(value, 0.01)
-    trial.mixer.want(asked[-1][0], asked[-1][1])
+    trial.policy.want(asked[-1][0], asked[-1][1])
     wish = asked[-1][0]
     assert set(trial.settle()) == set(wish)
     sounding = {
-        slot.key: trial.weights[place] for place, slot in enumerate(trial.mixer.slots) if trial.heard()[place]
+        slot.key: trial.weights[place] for place, slot in enumerate(trial.policy.slots) if trial.heard()[place]
     }
     assert sounding == wish
 
@@ -97,13 +97,13 @@ def test_whatever_is_wanted_and_whenever_it_arrives_in_the_end_and_nothing_else_
 def test_weights_move_in_straight_lines_that_add_up():
     trial = Trial("ab")
     trial.weights[1] = 0.0
-    trial.mixer.want({"b": 1.0}, 0.1)
+    trial.policy.want({"b": 1.0}, 0.1)
     trial.step()
     ways = []
-    while trial.mixer.busy:
+    while trial.policy.busy:
         ways.append(tuple(trial.weights[:2]))
         trial.step()
-        trial.mixer.arrived()
+        trial.policy.arrived()
     assert len(ways) >= 18
     for one, other in ways:
         assert abs(one + other - 1.0) < 1e-9
@@ -114,39 +114,39 @@ def test_weights_move_in_straight_lines_that_add_up():
 def test_what_was_not_heard_for_the_longest_goes_first():
     trial = Trial("abcd")
     for key in "bcda":
-        trial.mixer.want({key: 1.0}, 0.0)
+        trial.policy.want({key: 1.0}, 0.0)
         trial.settle()
-    trial.mixer.want({"e": 1.0}, 0.0)
+    trial.policy.want({"e": 1.0}, 0.0)
     trial.settle()
-    assert [slot.key for slot in trial.mixer.slots] == ["a", "e", "c", "d"]
+    assert [slot.key for slot in trial.policy.slots] == ["a", "e", "c", "d"]
 
 
 def test_a_style_that_cannot_be_had_is_done_without():
     trial = Trial("a")
-    trial.mixer.want({"x": 1.0, "b": 0.5}, 0.0)
-    place, key = trial.mixer.step(0.0)
+    trial.policy.want({"x": 1.0, "b": 0.5}, 0.0)
+    place, key = trial.policy.step(0.0)
     assert key == "x"
-    trial.mixer.begin(place, key)
-    trial.mixer.failed(place)
-    assert trial.mixer.slots[place].state == EMPTY
+    trial.policy.begin(place, key)
+    trial.policy.failed(place)
+    assert trial.policy.slots[place].state == EMPTY
     assert trial.settle() == ("b",)
-    trial.mixer.want({"x": 1.0}, 0.0)
-    place, _ = trial.mixer.step(0.0)
-    trial.mixer.begin(place, "x")
-    trial.mixer.failed(place)
-    assert not trial.mixer.busy
-    assert trial.heard()[trial.mixer.holds("b")] == 0.5
-    assert trial.mixer.slots[trial.mixer.holds("b")].state == READY
+    trial.policy.want({"x": 1.0}, 0.0)
+    place, _ = trial.policy.step(0.0)
+    trial.policy.begin(place, "x")
+    trial.policy.failed(place)
+    assert not trial.policy.busy
+    assert trial.heard()[trial.policy.holds("b")] == 0.5
+    assert trial.policy.slots[trial.policy.holds("b")].state == READY
 
 
 def test_what_was_heard_is_heard_again_after_a_restart():
     trial = Trial("ab")
-    trial.mixer.want({"c": 0.5, "b": 0.25}, 0.03)
+    trial.policy.want({"c": 0.5, "b": 0.25}, 0.03)
     trial.settle()
     trial.loads.clear()
-    trial.mixer.restart(["a", "b"])
+    trial.policy.restart(["a", "b"])
     assert set(trial.settle()) >= {"b", "c"}
     heard = {
-        slot.key: weight for slot, weight in zip(trial.mixer.slots, trial.heard(), strict=True) if weight
+        slot.key: weight for slot, weight in zip(trial.policy.slots, trial.heard(), strict=True) if weight
     }
     assert heard == {"b": 0.25, "c": 0.5}
