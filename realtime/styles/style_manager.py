@@ -81,15 +81,15 @@ class StyleManager:
         self._settings = settings
         self._board = board
         self._loader = LoaderLink(context, board, settings.stylizer)
-        self._catalog = StyleLibrary()
-        keys = [self._catalog.key(path) for path in settings.styles]
+        self._library = StyleLibrary()
+        keys = [self._library.key(path) for path in settings.styles]
         self._policy = SlotPolicy(
             keys,
             MAX_STYLES,
             get=lambda place: get(f"style_{place + 1}"),
             put=lambda place, value: put(f"style_{place + 1}", value),
         )
-        self._work = StyleTasks(board, self._loader, self._policy, self._catalog)
+        self._work = StyleTasks(board, self._loader, self._policy, self._library)
         # Source and first frame of the capture that is under way.
         self._capture: tuple[str, int] | None = None
         self._lock = threading.RLock()
@@ -104,21 +104,21 @@ class StyleManager:
             found = []
             for place, slot in enumerate(self._policy.slots):
                 key = slot.coming or slot.key
-                name = self._catalog.names.get(key, "")
+                name = self._library.names.get(key, "")
                 weight = self._policy.weight(place)
-                found.append(SlotInfo(name, weight, slot.state, self._catalog.path(key), slot.serial))
+                found.append(SlotInfo(name, weight, slot.state, self._library.path(key), slot.serial))
             return found
 
     def source(self, serial: int) -> Path | Style | None:
         """Return where the style came from that has a serial number in the log of changes; None if nobody knows."""
         with self._lock:
-            return self._catalog.sources.get(self._work.played.get(serial, ""))
+            return self._library.sources.get(self._work.played.get(serial, ""))
 
     @property
     def names(self) -> list[str]:
         """The styles of the folder, in alphabetical order, then those captured and loaded from elsewhere."""
         with self._lock:
-            return [self._catalog.names[key] for key in self._catalog.listed]
+            return [self._library.names[key] for key in self._library.listed]
 
     @property
     def current(self) -> str:
@@ -135,11 +135,11 @@ class StyleManager:
     @property
     def captures(self) -> Path:
         """Where captured styles are saved while no folder has been chosen."""
-        return self._catalog.captures
+        return self._library.captures
 
     @captures.setter
     def captures(self, path: Path) -> None:
-        self._catalog.captures = path
+        self._library.captures = path
 
     def events(self) -> list[StyleEvent]:
         """Return what has happened since the last call, the oldest first. For one caller."""
@@ -156,7 +156,7 @@ class StyleManager:
             InputError: there is no such folder, or it cannot be read
         """
         with self._lock:
-            self._work.ahead = self._catalog.list_folder(path)
+            self._work.ahead = self._library.list_folder(path)
             self._start()
             return self.names
 
@@ -175,7 +175,7 @@ class StyleManager:
         """
         with self._lock:
             self._check_chain()
-            key = self._catalog.key(source)
+            key = self._library.key(source)
             present = self._policy.holds(key)
             if present is not None and slot in (None, present):
                 return present
@@ -189,7 +189,7 @@ class StyleManager:
                 raise InputError("this slot is being loaded; wait until it is ready")
             elif not any(self._policy.weight(other) for other in range(MAX_STYLES) if other != slot):
                 raise InputError("no other slot is heard; give another one a weight first")
-            self._catalog.show(key)
+            self._library.show(key)
             self._work.begin(slot, key)
             self._start()
             return slot
@@ -216,9 +216,9 @@ class StyleManager:
             raise InputError("weights must be from 0 to 1, and not all 0")
         with self._lock:
             self._check_chain()
-            wish = {self._catalog.find(name): weight for name, weight in weights.items()}
+            wish = {self._library.find(name): weight for name, weight in weights.items()}
             for key in wish:
-                self._catalog.show(key)
+                self._library.show(key)
             self._policy.want(wish, max(0.0, seconds))
             self._start()
 
@@ -229,7 +229,7 @@ class StyleManager:
             if not names:
                 raise InputError("there is no list of styles; choose a folder")
             wanted = next(iter(self._policy.wished), None)
-            at = self.current if wanted is None else self._catalog.names[wanted]
+            at = self.current if wanted is None else self._library.names[wanted]
             place = names.index(at) + step if at in names else 0
             self.switch(names[place % len(names)], seconds=seconds)
 
@@ -280,11 +280,11 @@ class StyleManager:
             start = max(start, stop - round(_LONGEST_CAPTURE * rate), taps.input.oldest, taps.input.since)
             if stop - start < _SHORTEST_CAPTURE * rate:
                 raise InputError(f"that was too short for a style; hold for {_SHORTEST_CAPTURE:g} s at least")
-            path = self._catalog.new_file(name)
-            key = self._catalog.key(path)
+            path = self._library.new_file(name)
+            key = self._library.key(path)
             rows = (0, taps.channels) if source == SOURCES[0] else (taps.channels, taps.input.channels)
             self._work.captured[key] = Captured(0, path, 0, rate, rate, start, stop, rows)
-            self._catalog.show(key)
+            self._library.show(key)
             self._policy.want({key: 1.0}, _CAPTURE_SECONDS)
             self._start()
             return path

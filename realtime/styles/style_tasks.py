@@ -35,16 +35,16 @@ class StyleTasks:
 
     Args:
         board: shared with the engine
-        loader, policy, catalog: of the style manager
+        loader, policy, library: of the style manager
     """
 
     def __init__(
-        self, board: TraceBoard, loader: LoaderLink, policy: SlotPolicy, catalog: StyleLibrary
+        self, board: TraceBoard, loader: LoaderLink, policy: SlotPolicy, library: StyleLibrary
     ) -> None:
         self._board = board
         self._loader = loader
         self._policy = policy
-        self._catalog = catalog
+        self._library = library
         self.events: list[StyleEvent] = []
         #: captures that have not been sent to the loader, by key
         self.captured: dict[str, Captured] = {}
@@ -101,7 +101,7 @@ class StyleTasks:
             if wanted is not None:
                 self.begin(*wanted)
         if names := self._policy.arrived():
-            self._notify("switched", ", ".join(self._catalog.names[key] for key in names))
+            self._notify("switched", ", ".join(self._library.names[key] for key in names))
 
     def _begin_again(self, rate: int) -> None:
         """Have everything made ready for another rate: there an engine has only the styles that it starts with."""
@@ -135,7 +135,7 @@ class StyleTasks:
         if captured is not None:
             self._requests.append(replace(captured, job=self._number, slot=place))
         else:
-            self._requests.append(LoadRequest(self._number, self._catalog.sources[key], place, 0))
+            self._requests.append(LoadRequest(self._number, self._library.sources[key], place, 0))
 
     def _handle(self, answer: LoadResult | Saved) -> None:
         if isinstance(answer, Saved):
@@ -150,7 +150,7 @@ class StyleTasks:
         if answer.problem:
             self._notify("error", answer.problem)
             self._policy.failed(place)
-            self._catalog.listed.pop(key, None)
+            self._library.listed.pop(key, None)
         else:
             if answer.note:
                 self._notify("note", answer.note)
@@ -164,12 +164,12 @@ class StyleTasks:
         if self._board.slots.taken(place) < 0:
             self._notify(
                 "error",
-                f"{self._catalog.names[self._policy.slots[place].coming]} does not fit the engine's slot",
+                f"{self._library.names[self._policy.slots[place].coming]} does not fit the engine's slot",
             )
             self._policy.failed(place)
             return
         self._policy.loaded(place, serial)
-        self._notify("ready", self._catalog.names[self._policy.slots[place].key])
+        self._notify("ready", self._library.names[self._policy.slots[place].key])
 
     def fail(self, error: Exception) -> None:
         """Tell of a step that could not be done."""
