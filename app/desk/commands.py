@@ -27,12 +27,12 @@ class Commands:
     """Takes the messages of pages. All that comes from there may be anything.
 
     Args:
-        performance: what is turned and pressed
+        router: what is turned and pressed
         stages: further commands and lists
     """
 
-    def __init__(self, performance: ControlRouter, *stages: CommandTarget) -> None:
-        self._performance = performance
+    def __init__(self, router: ControlRouter, *stages: CommandTarget) -> None:
+        self._router = router
         self._stages = stages
 
     def lists(self) -> list[Message]:
@@ -49,8 +49,8 @@ class Commands:
         Raises:
             InputError: it cannot be done
         """
-        performance = self._performance
-        surface = performance.surface
+        router = self._router
+        surface = router.surface
         match asked.get("do"):
             case "set":
                 for identity, position in _positions(asked.get("v")).items():
@@ -60,13 +60,13 @@ class Commands:
                 surface.press(target, down)
                 (held.add if down and self._is_held(target) else held.discard)(target)
             case "learn":
-                performance.learner.start() if asked.get("on") is True else performance.learner.leave()
+                router.learner.start() if asked.get("on") is True else router.learner.leave()
             case "touch":
-                performance.touch(_text(asked, "target"))
+                router.touch(_text(asked, "target"))
             case "forget":
-                performance.forget(_place(asked))
+                router.forget(_place(asked))
             case "edit":
-                performance.edit(_place(asked), asked.get("entry"))
+                router.edit(_place(asked), asked.get("entry"))
             case "recall":
                 surface.recall(_text(asked, "name"))
             case "store":
@@ -83,7 +83,7 @@ class Commands:
         return None
 
     def _is_held(self, target: str) -> bool:
-        return any(item.id == target and item.hold for item in self._performance.surface.triggers)
+        return any(item.id == target and item.hold for item in self._router.surface.triggers)
 
 
 def _positions(found: Any) -> dict[str, float]:

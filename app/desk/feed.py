@@ -97,22 +97,22 @@ def status(snapshot: Snapshot) -> Message:
     }
 
 
-def learning(performance: ControlRouter) -> Message:
+def learning(router: ControlRouter) -> Message:
     """Return where learning stands, and what waits to be taken over by its controller."""
-    learner = performance.learner
+    learner = router.learner
     return {
         "type": "learning",
         "on": learner.active,
         "target": learner.target,
         "control": None if learner.control is None else str(learner.control),
-        "waiting": {key: round(at, 4) for key, at in performance.midi.knobs.waiting.items()},
+        "waiting": {key: round(at, 4) for key, at in router.midi.knobs.waiting.items()},
     }
 
 
-def mapping(performance: ControlRouter) -> Message:
+def mapping(router: ControlRouter) -> Message:
     """Return the map: what each control does, as written in a file and as shown."""
     items: list[Message] = []
-    for item in performance.items():
+    for item in router.items():
         target = item.parameter.id if isinstance(item, Assignment) else item.target
         what = str(item).partition(f" {target}")[0]
         entry = written_pad(item) if isinstance(item, Pad) else written_knob(item)

@@ -106,7 +106,7 @@ class Desk:
     """A running desk; `close` ends it.
 
     Args:
-        performance: what is turned and pressed
+        router: what is turned and pressed
         host: the engine's; only looked at
         settings: where to listen
         commands: what pages may ask for
@@ -115,11 +115,9 @@ class Desk:
         InputError: aiohttp is missing, or the address cannot be listened on
     """
 
-    def __init__(
-        self, performance: ControlRouter, host: Host, settings: DeskSettings, commands: Commands
-    ) -> None:
+    def __init__(self, router: ControlRouter, host: Host, settings: DeskSettings, commands: Commands) -> None:
         check_desk()
-        self._performance = performance
+        self._router = router
         self._host = host
         self._settings = settings
         self._commands = commands
@@ -272,14 +270,14 @@ class Desk:
             # Whatever this page held down is let go, or it would stay down.
             for target in held:
                 with suppress(InputError):
-                    self._performance.surface.press(target, False)
+                    self._router.surface.press(target, False)
         return connection
 
     async def _greeting(self) -> list[str]:
-        surface = self._performance.surface
+        surface = self._router.surface
         messages = [feed.hello(surface), {"type": "values", "v": feed.values(surface)}]
-        messages += [feed.status(self._host.snapshot()), feed.learning(self._performance)]
-        messages += [feed.mapping(self._performance), await asyncio.to_thread(feed.presets, surface)]
+        messages += [feed.status(self._host.snapshot()), feed.learning(self._router)]
+        messages += [feed.mapping(self._router), await asyncio.to_thread(feed.presets, surface)]
         messages += self._commands.lists()
         return [json.dumps(message) for message in messages]
 
@@ -291,7 +289,7 @@ class Desk:
             slow = self._commands.handle(asked, held)
             if slow is not None:
                 await asyncio.to_thread(slow)
-                self._changed(await asyncio.to_thread(feed.presets, self._performance.surface))
+                self._changed(await asyncio.to_thread(feed.presets, self._router.surface))
         except InputError as error:
             page.send(json.dumps({"type": "error", "text": str(error)}))
         except ValueError:
@@ -306,7 +304,7 @@ class Desk:
         knobs = Task("showing the knobs on the desk", self._tell_knobs)
         pictures = Task("showing the spectrograms on the desk", self._tell_pictures)
         status = Task("showing the meters on the desk", self._tell_status)
-        presets = Task("listing the presets on the desk", partial(feed.presets, self._performance.surface))
+        presets = Task("listing the presets on the desk", partial(feed.presets, self._router.surface))
         count = 0
         while True:
             await asyncio.sleep(_TICK)
@@ -340,18 +338,18 @@ class Desk:
             self._changed(message)
 
     def _send_values(self) -> None:
-        now = feed.values(self._performance.surface)
+        now = feed.values(self._router.surface)
         changed = {key: value for key, value in now.items() if self._known.get(key) != value}
         self._known = now
         if changed:
             self._broadcast(json.dumps({"type": "values", "v": changed}))
 
     def _send_learning(self) -> None:
-        self._changed(feed.learning(self._performance))
-        self._changed(feed.mapping(self._performance))
+        self._changed(feed.learning(self._router))
+        self._changed(feed.mapping(self._router))
 
     def _send_news(self) -> None:
-        for number, line in self._performance.surface.news(self._told):
+        for number, line in self._router.surface.news(self._told):
             self._told = number
             self._broadcast(json.dumps({"type": "news", "text": line}))
 

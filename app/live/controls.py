@@ -140,7 +140,7 @@ class LiveControls:
             captures=takes,
             second=settings.capture_channels is not None,
         )
-        self.performance = ControlRouter(
+        self.router = ControlRouter(
             host,
             midi=midi,
             map_path=controls.map_path,
@@ -148,8 +148,8 @@ class LiveControls:
             actions={**self._shelf.actions, "record": self._takes.press},
             mixture=self._shelf,
         )
-        self._takes.attach(self.performance.surface)
-        self._shelf.attach(self.performance.surface)
+        self._takes.attach(self.router.surface)
+        self._shelf.attach(self.router.surface)
         self.controller: MidiInput | None = None
         self._osc: OscControl | None = None
         self._desk: Desk | None = None
@@ -160,7 +160,7 @@ class LiveControls:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.callback(self.performance.close)
+            stack.callback(self.router.close)
             stack.callback(self._takes.close)
             self._open(stack)
             self._stack = stack.pop_all()
@@ -178,15 +178,13 @@ class LiveControls:
 
         controls = self._controls
         if controls.port != NONE:
-            self.controller = MidiInput(
-                self.performance.handle_midi, wanted=controls.port, api=controls.midi_api
-            )
+            self.controller = MidiInput(self.router.handle_midi, wanted=controls.port, api=controls.midi_api)
             stack.callback(self.controller.close)
         if controls.osc is not None:
             from ...realtime.control.osc import OscControl, parse_address
 
             feedback = None if controls.osc_to is None else parse_address(controls.osc_to, option="--osc-to")
-            self._osc = OscControl(self.performance.surface, parse_address(controls.osc), feedback=feedback)
+            self._osc = OscControl(self.router.surface, parse_address(controls.osc), feedback=feedback)
             stack.callback(self._osc.close)
         elif controls.osc_to is not None:
             raise InputError("--osc-to needs --osc, the port to listen on; give both")
@@ -195,10 +193,10 @@ class LiveControls:
             from ..desk.server import Desk
 
             self._desk = Desk(
-                self.performance,
+                self.router,
                 self._host,
                 controls.desk,
-                Commands(self.performance, self._shelf, self._takes),
+                Commands(self.router, self._shelf, self._takes),
             )
             stack.callback(self._desk.close)
 
@@ -213,7 +211,7 @@ class LiveControls:
         """Return what was told since the last call; passes on what has happened behind the knobs."""
         self._shelf.notify()
         self._takes.notify()
-        lines = self.performance.surface.news(self._told)
+        lines = self.router.surface.news(self._told)
         if lines:
             self._told = lines[-1][0]
         return [line for _, line in lines]
@@ -232,7 +230,7 @@ class LiveControls:
             values=values,
             styles=tuple(os.path.realpath(source) for source, _ in sources),
             folder=None if self._controls.folder is None else str(self._controls.folder),
-            preset=self.performance.surface.preset,
+            preset=self.router.surface.preset,
         )
         if state != self._saved:
             save_state(state_file(), state)

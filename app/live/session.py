@@ -213,7 +213,7 @@ def _watch(
 
 def _handle(hands: "LiveControls", key: str) -> None:
     """Do what a key is for."""
-    surface = hands.performance.surface
+    surface = hands.router.surface
     if key in _PRESSES and surface.can(_PRESSES[key]):
         surface.press(_PRESSES[key], True)
     elif key in _STEPS:

@@ -89,7 +89,9 @@ def test_whatever_is_wanted_and_whenever_it_arrives_in_the_end_and_nothing_else_
     wish = asked[-1][0]
     assert set(trial.settle()) == set(wish)
     sounding = {
-        slot.key: trial.weights[place] for place, slot in enumerate(trial.policy.slots) if trial.heard()[place]
+        slot.key: trial.weights[place]
+        for place, slot in enumerate(trial.policy.slots)
+        if trial.heard()[place]
     }
     assert sounding == wish
 

@@ -26,7 +26,7 @@ SETTINGS = EngineSettings(device=VirtualSettings(input=Path("none.wav"), output=
 
 
 @pytest.fixture
-def performance(tmp_path: Path) -> Iterator[ControlRouter]:
+def router(tmp_path: Path) -> Iterator[ControlRouter]:
     # A host that is never started has all of its parameters, and no engine.
     host = Host(SETTINGS)
     midi, _ = starting_map(host.parameters, (), None)
@@ -49,13 +49,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def serve(performance: ControlRouter) -> Iterator[Callable[..., Desk]]:
+def serve(router: ControlRouter) -> Iterator[Callable[..., Desk]]:
     opened: list[Desk] = []
 
     def start(**options: Any) -> Desk:
-        opened.append(
-            Desk(performance, Host(SETTINGS), DeskSettings(port=0, **options), Commands(performance))
-        )
+        opened.append(Desk(router, Host(SETTINGS), DeskSettings(port=0, **options), Commands(router)))
         return opened[-1]
 
     yield start
@@ -119,30 +117,28 @@ def test_the_page_and_its_parts_are_served_and_nothing_else(serve: Callable[...,
 
 
 def test_a_page_learns_of_every_parameter_and_turns_each(
-    serve: Callable[..., Desk], performance: ControlRouter
+    serve: Callable[..., Desk], router: ControlRouter
 ) -> None:
     async def talk(page: Page) -> None:
         hello = await page.hear("hello")
-        assert [one["id"] for one in hello["parameters"]] == [
-            one.id for one in performance.surface.parameters
-        ]
-        for one in performance.surface.parameters:
+        assert [one["id"] for one in hello["parameters"]] == [one.id for one in router.surface.parameters]
+        for one in router.surface.parameters:
             for position in (1.0, 0.0):
                 await page.say(do="set", v={one.id: position})
                 await page.say(do="press", target="nothing")
                 await page.hear("error")
-                assert performance.surface.get(one.id) == one.from_unit(position)
+                assert router.surface.get(one.id) == one.from_unit(position)
 
     visit(serve(), talk)
 
 
-def test_what_others_turn_is_seen(serve: Callable[..., Desk], performance: ControlRouter) -> None:
+def test_what_others_turn_is_seen(serve: Callable[..., Desk], router: ControlRouter) -> None:
     async def talk(page: Page) -> None:
         await page.hear("hello")
-        performance.surface.set("mix", 0.25)
+        router.surface.set("mix", 0.25)
         found = await page.hear("values", lambda now: now["v"].get("mix", [1.0])[0] == 0.25)
         assert found["v"]["mix"] == [0.25, "25 %"]
-        performance.handle_midi([0xB0, 64, 127])
+        router.handle_midi([0xB0, 64, 127])
         found = await page.hear("values", lambda now: now["v"].get("freeze", [0])[0] == 1.0)
         assert found["v"]["freeze"] == [1.0, "on"]
 
@@ -150,13 +146,13 @@ def test_what_others_turn_is_seen(serve: Callable[..., Desk], performance: Contr
 
 
 def test_learning_editing_and_forgetting(
-    serve: Callable[..., Desk], performance: ControlRouter, tmp_path: Path
+    serve: Callable[..., Desk], router: ControlRouter, tmp_path: Path
 ) -> None:
     async def talk(page: Page) -> None:
         await page.say(do="learn", on=True)
         await page.say(do="touch", target="strength")
         await page.hear("learning", lambda now: now["target"] == "strength")
-        performance.handle_midi([0xB0, 21, 64])
+        router.handle_midi([0xB0, 21, 64])
         learnt = await page.hear("map", lambda now: any(one["control"] == "CC 21" for one in now["items"]))
         place = next(n for n, one in enumerate(learnt["items"]) if one["control"] == "CC 21")
         entry = {
@@ -170,13 +166,13 @@ def test_learning_editing_and_forgetting(
         await page.hear("map", lambda now: any(one["entry"] == entry for one in now["items"]))
         await page.say(do="learn", on=False)
         await page.hear("learning", lambda now: not now["on"])
-        performance.handle_midi([0xB0, 21, 127])
-        assert performance.surface.get("strength") == 0.5
+        router.handle_midi([0xB0, 21, 127])
+        assert router.surface.get("strength") == 0.5
         await page.say(do="forget", place=place)
         await page.hear("map", lambda now: all(one["control"] != "CC 21" for one in now["items"]))
 
     visit(serve(), talk)
-    performance.close()
+    router.close()
     written = json.loads((tmp_path / "map.json").read_text())
     assert all(knob["cc"] != 21 for knob in written["knobs"])
 
@@ -200,10 +196,8 @@ def test_presets_are_saved_recalled_and_deleted(serve: Callable[..., Desk]) -> N
 def test_what_a_page_holds_is_let_go_when_it_leaves(tmp_path: Path) -> None:
     host, held = Host(SETTINGS), []
     midi, _ = starting_map(host.parameters, (), None)
-    performance = ControlRouter(
-        host, midi=midi, map_path=None, presets=tmp_path, actions={"capture": held.append}
-    )
-    desk = Desk(performance, host, DeskSettings(port=0), Commands(performance))
+    router = ControlRouter(host, midi=midi, map_path=None, presets=tmp_path, actions={"capture": held.append})
+    desk = Desk(router, host, DeskSettings(port=0), Commands(router))
 
     async def talk(page: Page) -> None:
         await page.say(do="press", target="capture", down=True)
@@ -214,7 +208,7 @@ def test_what_a_page_holds_is_let_go_when_it_leaves(tmp_path: Path) -> None:
         visit(desk, talk)
     finally:
         desk.close()
-        performance.close()
+        router.close()
     assert held == [True, False]
 
 
@@ -368,12 +362,10 @@ def test_pages_from_elsewhere_reach_nothing(serve: Callable[..., Desk]) -> None:
     assert get(guarded.address.partition("/?")[0])[0] == 401
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(
-    serve: Callable[..., Desk], performance: ControlRouter
-) -> None:
+def test_a_port_that_is_taken_is_said_in_one_line(serve: Callable[..., Desk], router: ControlRouter) -> None:
     port = int(serve().address.rpartition(":")[2])
     with pytest.raises(InputError, match="--desk-port") as refusal:
-        Desk(performance, Host(SETTINGS), DeskSettings(port=port), Commands(performance))
+        Desk(router, Host(SETTINGS), DeskSettings(port=port), Commands(router))
     assert "\n" not in str(refusal.value)
 
 
