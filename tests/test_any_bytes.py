@@ -96,7 +96,7 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def readers() -> dict[str, Callable[[Path], object]]:
-    from gramophone.app.performance import session_state
+    from gramophone.app.session import session_state
     from gramophone.media.decoding import read_audio
     from gramophone.media.tags import read_tags
     from gramophone.models.style import load_style

@@ -75,8 +75,8 @@ def learn(
     """
     from ...realtime.control.learn import Learner
     from ...realtime.control.midi import NONE
-    from ..performance.control_router import starting_map
-    from ..performance.settings_folder import map_file
+    from ..session.control_router import starting_map
+    from ..session.settings_folder import map_file
 
     file = path or map_file()
     known = live_settings.parameters()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...media.errors import InputError
 
 if TYPE_CHECKING:
-    from ..performance.control_router import ControlRouter
+    from ..session.control_router import ControlRouter
     from .feed import Message
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...plugins.parameter import Parameter
     from ...realtime.control.control_surface import ControlSurface
     from ...realtime.engine.stats import Snapshot
-    from ..performance.control_router import ControlRouter
+    from ..session.control_router import ControlRouter
 
 Message = dict[str, Any]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from ...realtime.host import Host
-    from ..performance.control_router import ControlRouter
+    from ..session.control_router import ControlRouter
     from .spectra import Spectra
 
 PORT = 8520

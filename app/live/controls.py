@@ -14,9 +14,9 @@ from ...media.files import shown
 from ...plugins.knobs import MAX_STYLES
 from .. import console
 from ..housekeeping import Task
-from ..performance.settings_folder import map_file, presets_folder, state_file, takes_folder
-from ..performance.style_shelf import StyleShelf
-from ..performance.takes import Takes
+from ..session.settings_folder import map_file, presets_folder, state_file, takes_folder
+from ..session.style_shelf import StyleShelf
+from ..session.take_shelf import TakeShelf
 from . import session_settings as live_settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...realtime.host import Host
     from ...realtime.link.engine_settings import EngineSettings
     from ..desk.server import Desk, DeskSettings
-    from ..performance.session_state import SessionState
+    from ..session.session_state import SessionState
 
 # How often where the knobs stand is written down, if they moved: what a power cut takes away at most.
 _REMEMBER_SECONDS = 15.0
@@ -60,7 +60,7 @@ class ControlOptions:
 
 def remembered(*, safe: bool, files: bool) -> "SessionState":
     """Return what the last session left; nothing with --safe, and for files, whose result must not depend on it."""
-    from ..performance.session_state import SessionState, load_state
+    from ..session.session_state import SessionState, load_state
 
     if safe or files:
         return SessionState()
@@ -124,7 +124,7 @@ class LiveControls:
     """
 
     def __init__(self, host: "Host", settings: "EngineSettings", controls: ControlOptions) -> None:
-        from ..performance.control_router import ControlRouter, starting_map
+        from ..session.control_router import ControlRouter, starting_map
 
         self._host = host
         self._settings = settings
@@ -133,7 +133,7 @@ class LiveControls:
         if line is not None:
             console.warn(line)
         takes = (controls.takes or takes_folder()).expanduser()
-        self._takes = Takes(host, takes)
+        self._takes = TakeShelf(host, takes)
         self._shelf = StyleShelf(
             host.styles,
             folder=controls.folder,
@@ -218,7 +218,7 @@ class LiveControls:
 
     def remember(self, *, now: bool = False) -> None:
         """Write down where everything stands, now and then, or `now`; InputError where that cannot be."""
-        from ..performance.session_state import SessionState, save_state
+        from ..session.session_state import SessionState, save_state
 
         if not self._controls.remember or not (now or time.monotonic() >= self._next):
             return

@@ -28,7 +28,7 @@ ROWS = (
     ("offline/render", "realtime/styles"),
     ("offline/batch", "offline/bounce", "offline", "realtime"),
     ("app",),
-    ("app/performance",),
+    ("app/session",),
     ("app/desk",),
     ("app/live",),
     ("app/bench",),

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramophone.app.live.session_settings import parameters
-from gramophone.app.performance.control_router import starting_map
-from gramophone.app.performance.session_state import SessionState, load_state, save_state
-from gramophone.app.performance.settings_folder import set_aside, settings_folder
+from gramophone.app.session.control_router import starting_map
+from gramophone.app.session.session_state import SessionState, load_state, save_state
+from gramophone.app.session.settings_folder import set_aside, settings_folder
 
 PARAMETERS = parameters()
 JSON = st.recursive(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gramophone.app.desk.commands import Commands
 from gramophone.app.desk.server import Desk, DeskSettings
-from gramophone.app.performance.control_router import ControlRouter, starting_map
+from gramophone.app.session.control_router import ControlRouter, starting_map
 from gramophone.media.errors import InputError
 from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.realtime.host import Host

@@ -1,4 +1,4 @@
-"""Takes as a performer makes them: record, stop, and render what was recorded."""
+"""What the record button and the desk do with takes: record, stop, and render what was recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MOST_TAKES = 20
 
 
-class Takes:
+class TakeShelf:
     """Recording, and rendering what was recorded.
 
     Args:
