@@ -77,7 +77,7 @@ bench: $(READY) portaudio jack browser
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.live
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.soak
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.bounce
-	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.stage
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.desk
 	@$(RUN) gramophone bench live --jack-seconds 600 --latency high
 
 clean:

@@ -1,1 +1,1 @@
-"""The offline stage: two sounds in, a stylised track out."""
+"""Offline: two sounds in, a stylised track out."""

@@ -1,4 +1,4 @@
-"""The check of a plugin's contract: run when it is registered, so that it does not fail on stage."""
+"""The check of a plugin's contract. It runs when a plugin is registered, so that the plugin does not fail in a show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What another stage has made of the sound, in the place of the stylizer: the rest of the chain is as it is live."""
+"""A rendered sound in the place of the stylizer, so that the rest of the live chain can act on it."""
 
 from __future__ import annotations
 

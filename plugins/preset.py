@@ -1,8 +1,8 @@
 """Presets: where the knobs stand, under a name, in a readable file.
 
 A preset holds what makes the sound. What belongs to the moment (`PASSING`) is left out, so that a recall never
-silences a stage or forgets a soundcheck. A parameter that a preset does not know stays where it is, and what a newer
-version wrote of parameters that are not known here is passed over: files outlive lists of parameters.
+mutes a show or forgets a soundcheck. A parameter that the preset does not name stays where it is. Parameters of a
+newer version that this one does not know are passed over.
 """
 
 from __future__ import annotations

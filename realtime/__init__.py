@@ -1,1 +1,1 @@
-"""The real-time stage: the engine plays in a process of its own, and the host is what a user of it holds."""
+"""Real time: the engine plays in a process of its own, and the host steers it from the user's process."""

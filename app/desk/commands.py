@@ -28,16 +28,16 @@ class Commands:
 
     Args:
         router: what is turned and pressed
-        stages: further commands and lists
+        targets: what takes the other commands: styles, takes
     """
 
-    def __init__(self, router: ControlRouter, *stages: CommandTarget) -> None:
+    def __init__(self, router: ControlRouter, *targets: CommandTarget) -> None:
         self._router = router
-        self._stages = stages
+        self._targets = targets
 
     def lists(self) -> list[Message]:
         """Return what a page shows beside the knobs."""
-        return [message for stage in self._stages for message in stage.lists()]
+        return [message for target in self._targets for message in target.lists()]
 
     def handle(self, asked: Message, held: set[str]) -> Callable[[], object] | None:
         """Do what is quick; return what may take a while, to be done elsewhere.
@@ -76,8 +76,8 @@ class Commands:
                 name = _text(asked, "name")
                 return lambda: surface.presets.delete(name)
             case _:
-                for stage in self._stages:
-                    slow = stage.handle(asked)
+                for target in self._targets:
+                    slow = target.handle(asked)
                     if slow is not None:
                         return slow
         return None

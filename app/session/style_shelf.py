@@ -19,10 +19,10 @@ _MOST_SHOWN = 200
 
 
 class StyleShelf:
-    """What triggers, presets and the desk do with a host's stage.
+    """What triggers, presets and the desk do with the styles of a host.
 
     Args:
-        stage: the host's
+        manager: of the host's styles
         folder: of styles, or None
         captures: where captures are saved if there is no folder
         second: whether there is a second input to capture from
@@ -31,16 +31,16 @@ class StyleShelf:
         InputError: the folder cannot be read
     """
 
-    def __init__(self, stage: StyleManager, *, folder: Path | None, captures: Path, second: bool) -> None:
-        self._stage = stage
+    def __init__(self, manager: StyleManager, *, folder: Path | None, captures: Path, second: bool) -> None:
+        self._manager = manager
         self.folder = folder
         self._surface: ControlSurface | None = None
-        stage.captures = captures
+        manager.captures = captures
         self._captures = captures
         self._second = second
         self._name: str | None = None
         if folder is not None:
-            stage.folder(folder)
+            manager.folder(folder)
 
     @property
     def actions(self) -> Mapping[str, Callable[[bool], object]]:
@@ -58,49 +58,49 @@ class StyleShelf:
 
     def styles(self) -> dict[str, float]:
         """Return the mixture that is heard: weights by name."""
-        return {one.name: one.weight for one in self._stage.slots if one.name and one.weight > 0.0}
+        return {one.name: one.weight for one in self._manager.slots if one.name and one.weight > 0.0}
 
     def blend(self, styles: Mapping[str, float]) -> None:
         """Go over to a mixture; InputError where one of its styles is not there."""
-        self._stage.blend(dict(styles), seconds=_SWITCH_SECONDS)
+        self._manager.blend(dict(styles), seconds=_SWITCH_SECONDS)
 
     def sources(self) -> list[tuple[Path, float]]:
         """Return the files in the slots and their weights, for the next session."""
-        return [(one.source, one.weight) for one in self._stage.slots if one.source is not None]
+        return [(one.source, one.weight) for one in self._manager.slots if one.source is not None]
 
     def _step(self, step: int) -> None:
-        self._stage.next(step=step, seconds=_SWITCH_SECONDS)
+        self._manager.next(step=step, seconds=_SWITCH_SECONDS)
 
     def _capture(self, down: bool, source: str) -> None:
         if down:
-            self._stage.capture_begin(source)
-        elif self._stage.capturing == source:
+            self._manager.capture_begin(source)
+        elif self._manager.capturing == source:
             try:
                 (self.folder or self._captures).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise InputError(f"a capture cannot be saved: {error.strerror or error}") from None
             name, self._name = self._name, None
-            self._stage.capture_end(name)
+            self._manager.capture_end(name)
 
     def notify(self) -> None:
-        """Pass on what has happened on the stage; to be called now and then, from one thread."""
-        for event in self._stage.events():
+        """Pass on what the style manager reports; to be called now and then, from one thread."""
+        for event in self._manager.events():
             if self._surface is not None and event.kind in ("captured", "saved", "note", "error"):
                 self._surface.notify(f"error: {event.text}" if event.kind == "error" else event.text)
 
     def lists(self) -> list[dict[str, Any]]:
         """Return slots and styles, for the desk."""
-        slots = self._stage.slots
+        slots = self._manager.slots
         heard = {one.name for one in slots if one.weight > 0.0}
         loading = {one.name for one in slots if one.state == "loading"}
-        names = self._stage.names[:_MOST_SHOWN]
+        names = self._manager.names[:_MOST_SHOWN]
         return [
             {
-                "type": "stage",
+                "type": "styles",
                 "slots": [{"name": one.name, "state": one.state} for one in slots],
                 "styles": [{"name": name, "on": name in heard, "loading": name in loading} for name in names],
                 "folder": None if self.folder is None else self.folder.name,
-                "capturing": self._stage.capturing,
+                "capturing": self._manager.capturing,
             }
         ]
 
@@ -110,7 +110,7 @@ class StyleShelf:
         if asked.get("do") == "name_capture":
             self._name = check_name(name) if isinstance(name, str) and name else None
         elif asked.get("do") == "style":
-            if not isinstance(name, str) or name not in self._stage.names:
+            if not isinstance(name, str) or name not in self._manager.names:
                 raise InputError(f"there is no style {name!r} here")
-            self._stage.switch(name, seconds=_SWITCH_SECONDS)
+            self._manager.switch(name, seconds=_SWITCH_SECONDS)
         return None

@@ -1,13 +1,13 @@
 """Bounce: a recorded performance rendered afterwards, as it was played (live) or at full quality with the same moves.
 
-Full quality takes the offline stage in the place of the live stylizer. Each style that was played is rendered over the
-whole take at strength 1, so that its map is the same wherever it comes back. With X the spectrum of what came in, Y_i
-those of the renderings, s the strength and w_i the shares of the styles (together 1), all of them functions of time,
+At full quality an offline recipe replaces the live stylizer. Each style that was played is rendered over the whole
+take at strength 1, so that its map is the same wherever it comes back. With X the spectrum of the input, Y_i those of
+the renderings, s the strength and w_i the shares of the styles (together 1), all of them functions of time,
 
     |out| = (1 - t) |X| + t Σ w_i |Y_i|,    t = 1 - (1 - s)²,    phase of (1 - t) X + t Σ w_i Y_i,
 
-frame by frame, as `offline.render.strength` does it for one style and one strength. That takes the stylizer's place in
-the live chain; all other knobs, switches and the mute act on it as they did on stage.
+frame by frame, as `offline.render.strength` does it for one style and one strength. The rest of the live chain then
+acts on it, with all other knobs, switches and the mute as they were played.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from ..render.strength import HOP, N_FFT
 from ..work.block_pool import block_pool, blocks
 from ..work.checkpoint import Checkpoint
 from ..work.progress import Progress
-from .replay import BLOCK, Comparison, ReplayChain, as_on_stage, live_again, play_again
+from .replay import BLOCK, Comparison, ReplayChain, as_in_the_engine, live_again, play_again
 
 Listener = Callable[[Progress], None]
 Shares = NDArray[np.float64]
@@ -75,7 +75,7 @@ def bounce_live(take: Take, folder: Path, *, progress: Listener | None = None) -
         InputError: The take is damaged, or the disk full.
     """
     comparison = Comparison(take)
-    with as_on_stage():
+    with as_in_the_engine():
         sound = _played(take, live_again(take), folder, take.wet_frames, progress, comparison)
     return Bounced(sound, comparison)
 
@@ -94,7 +94,7 @@ def bounce_full(
     Args:
         take: what was recorded
         folder: for the sound, and all that lies between
-        recipe: of the offline stage
+        recipe: the offline recipe
         seed, device: as for `offline.render.render.render`
         progress: called now and then
 
@@ -188,7 +188,7 @@ class _Part:
 
 
 def _equally_loud(wanted: float, level: float) -> float:
-    """Return the gain from one loudness to another, LUFS; at most 6 dB up, as on stage.
+    """Return the gain from one loudness to another, LUFS; at most 6 dB up, as live.
 
     A rendering is held below full scale as a whole, and so may be softer than the content. In a mixture the softer part
     is hardly heard; the limiter at the end of the chain is there for what stands out then.
@@ -235,7 +235,7 @@ def _mixed(content: Spool, renderings: list[_Part], folder: Path) -> Spool:
 
 def _played(
     take: Take,
-    stage: ReplayChain,
+    replay: ReplayChain,
     folder: Path,
     frames: int,
     progress: Listener | None,
@@ -246,7 +246,7 @@ def _played(
         raise InputError(f"{shown(take.folder)} ends before anything was heard; nothing can be bounced")
     out = Spool.create(folder / "out.spool", channels=take.header.channels, length=frames)
     position = told = 0
-    for block in play_again(take, stage, frames=frames):
+    for block in play_again(take, replay, frames=frames):
         out.write(position, block)
         if comparison is not None:
             comparison.feed(block)

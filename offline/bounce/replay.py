@@ -1,8 +1,7 @@
 """Replay: a take's dry sound through a chain again, with the same moves at the same samples.
 
-What the engine does to the sound is the chain and, behind it, the gate of the mute. Neither depends on the blocks in
-which the sound comes. So the same chain, from the same state, gives the same samples as on stage, whatever the
-device's blocks were, wherever nothing was missed.
+In the engine the sound passes the chain and then the gate of the mute. Neither depends on the size of the blocks. So
+the same chain, from the same state, gives the samples that were played, wherever no deadline was missed.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ Sound = NDArray[np.float32]
 
 #: As in the engine, whose chain is prepared for blocks of up to so many samples.
 BLOCK = 1024
-# On stage as many iterations are done as there is time for; without a clock, as many as are ever done there.
+# Live, `auto` does as many iterations as there is time for; a replay has no clock, and does the most that live ever does.
 _AUTOMATIC = 8
 
 
 @contextmanager
-def as_on_stage() -> Iterator[None]:
+def as_in_the_engine() -> Iterator[None]:
     """Compute in one thread, as the engine does: several add up in another order, and so round in another way."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -61,7 +60,7 @@ class ReplayChain:
 def live_again(take: Take) -> ReplayChain:
     """Return the live chain as it stood at a take's first frame: prepared, and with what it remembered.
 
-    To be called, and played, within `as_on_stage`.
+    To be called, and played, within `as_in_the_engine`.
 
     Raises:
         InputError: a style or the state is damaged, or does not fit the settings
@@ -81,7 +80,7 @@ def live_again(take: Take) -> ReplayChain:
     slot_replay = None if own is None else SlotReplay(own, take, StyleCache(take, settings))
     empty = [slot for slot in range(len(slots)) if not (header.styles[slot : slot + 1] or ("",))[0]]
     if empty and slot_replay is not None:
-        # Closed like on stage: at weight 0.
+        # Closed as the engine does it: at weight 0.
         _set_all(chain, {f"style_{slot + 1}": 0.0 for slot in empty})
         chain.reset()
         for slot in empty:
@@ -108,20 +107,20 @@ def _set_all(chain: Chain, values: Mapping[str, float]) -> None:
             chain.set(identity, value)
 
 
-def play_again(take: Take, stage: ReplayChain, *, frames: int) -> Iterator[Sound]:
+def play_again(take: Take, replay: ReplayChain, *, frames: int) -> Iterator[Sound]:
     """Feed a take's dry sound to a chain, with its moves; return what is heard, in time with what went in.
 
     Args:
         take: whose moves are made
-        stage: its chain is prepared for the take's rate and channels and blocks of 1024 samples, and has heard what
+        replay: its chain is prepared for the take's rate and channels and blocks of 1024 samples, and has heard what
             it must have heard
         frames: how long it shall be; where the dry sound is shorter, silence follows
 
     Yields:
         [channels, n], n at most 1024
     """
-    player = _Player(take, stage)
-    skip = stage.chain.latency_samples
+    player = _Player(take, replay)
+    skip = replay.chain.latency_samples
     position, left = 0, frames
     for sound in _followed_by_silence(take, frames + skip):
         for start, stop, events in _pieces(take.events, position, position + sound.shape[1]):
@@ -163,9 +162,9 @@ def _pieces(events: tuple[Event, ...], start: int, stop: int) -> Iterator[tuple[
 class _Player:
     """The chain and the gate behind it, as the engine has them."""
 
-    def __init__(self, take: Take, stage: ReplayChain) -> None:
-        self._chain = stage.chain
-        self._slot_replay = stage.slot_replay
+    def __init__(self, take: Take, replay: ReplayChain) -> None:
+        self._chain = replay.chain
+        self._slot_replay = replay.slot_replay
         self._length = round(mute.SECONDS * take.header.sample_rate)
         muted = take.header.values.get(MUTE.id, MUTE.default)
         self._gate = Gate(self._length, opened=not muted)

@@ -1,4 +1,4 @@
-"""The styles of a replay: brought into the slots of the chain at the samples at which they came on stage."""
+"""The styles of a replay: brought into the slots of the chain at the samples at which the engine took them."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class StyleCache:
 
 
 class SlotReplay:
-    """Does with a chain's slots what was done with them on stage.
+    """Does with a chain's slots what the engine did with them.
 
-    There a slot is first closed, while nothing of it is heard, then written in pieces, and opened when all is there. A
-    take knows when it was closed and when it was opened.
+    The engine closes a slot that nobody hears, writes it in pieces, and opens it when all is there. A take knows when
+    it was closed and when it was opened.
 
     Args:
         slots: of the chain

@@ -39,7 +39,7 @@ class ChangeKind(IntEnum):
     ALGORITHMIC = -7
     BUFFER = -8
     DEVICE = -9
-    #: and below, down to SLOT - 3: a slot's style has been replaced; the value is its serial number, see the stage
+    #: and below, down to SLOT - 3: a slot's style has been replaced; the value is its serial number, see `StyleManager`
     SLOT = -10
 
 

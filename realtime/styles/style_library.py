@@ -1,4 +1,4 @@
-"""The styles that are known on stage: their sources, names of their own, and which of them are listed."""
+"""The styles of a session: their sources, a name for each, and which of them are listed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Styles on stage: which ones are in the engine's slots, and how one goes over into another.
+"""Styles while the engine plays: which ones are in its slots, and the fade from one to another.
 
-What is asked for is done in a thread: it has the loader make styles ready, waits until the engine has them, and moves
-the weights (the parameters style_1 to style_4, as if someone turned those knobs, so that a recording of the knobs is
-all that is needed to play it again). Whoever asks never waits; what became of it is among the events.
+A thread does the work: it has the loader prepare styles, waits until the engine has them, and moves the weights. These
+are the parameters style_1 to style_4, as if someone turned those knobs, so a recording of the knobs is enough to play
+it again. Callers never wait; `events` says what became of a request.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SlotInfo:
 
 
 class StyleManager:
-    """What a user of the engine holds to change styles while it plays. Safe to call from any thread; never waits.
+    """Changes styles while the engine plays. Safe to call from any thread; never waits.
 
     Args:
         context: to spawn the loader with
@@ -311,7 +311,7 @@ class StyleManager:
         """Have the thread go on, and the loader be there."""
         self._loader.start()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="stage", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="styles", daemon=True)
             self._thread.start()
         self._wake.set()
 

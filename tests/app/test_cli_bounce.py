@@ -10,7 +10,7 @@ import soundfile
 
 from gramophone.app.bounce import bounce_file, find_take
 from gramophone.app.cli.main import app  # noqa: F401 - what the commands load first
-from gramophone.offline.bounce.replay import as_on_stage
+from gramophone.offline.bounce.replay import as_in_the_engine
 from gramophone.takes.header import HEADER
 from gramophone.takes.reader import MOVES, open_take
 from gramophone.takes.sound import DRY, WET
@@ -24,7 +24,7 @@ QUICK = ("--recipe", "transport", "--device", "cpu")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("takes")
     dry = noisy_tune(SECONDS)
-    with as_on_stage():
+    with as_in_the_engine():
         make_take(
             folder / "one",
             dry,

@@ -16,7 +16,7 @@ import soundfile
 from gramophone.media.claims import alone_at
 from gramophone.media.errors import InputError
 from gramophone.offline.batch.store import LocalStore
-from gramophone.offline.bounce.replay import as_on_stage
+from gramophone.offline.bounce.replay import as_in_the_engine
 from gramophone.realtime.recorder import Recorder
 from tests.take_maker import make_take, noisy_tune, style_file
 
@@ -42,7 +42,7 @@ COMMANDS = {
 @pytest.fixture
 def evening(folder: Path) -> None:
     dry = noisy_tune(0.5)
-    with as_on_stage():
+    with as_in_the_engine():
         make_take(folder / "evening", dry, [style_file(folder, "hiss", seed=1)], events=[])
 
 

@@ -13,7 +13,7 @@ from gramophone.media.errors import InputError
 from gramophone.models.measures.style_distance import StyleMeter
 from gramophone.models.style import load_style
 from gramophone.offline.bounce.bounce import bounce_full, bounce_live, style_shares
-from gramophone.offline.bounce.replay import Comparison, as_on_stage, live_again, play_again
+from gramophone.offline.bounce.replay import Comparison, as_in_the_engine, live_again, play_again
 from gramophone.offline.recipes.registry import get_recipe
 from gramophone.takes.automation import Automation, Move, Restart, StyleChange
 from gramophone.takes.reader import PARAMETERS, Take, open_take
@@ -25,7 +25,7 @@ QUICK = get_recipe("transport", {"phase_iterations": 2, "rounds": 1})
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread():
-    with as_on_stage():
+    with as_in_the_engine():
         yield
 
 
@@ -93,17 +93,17 @@ def test_a_take_in_the_middle_goes_on_from_what_was_remembered(
     first = dry.shape[1] // 3
     moves = random_moves(60, dry.shape[1], seed=7)
     both = make_take(tmp_path / "both", dry, styles, events=moves)
-    stage = live_again(both)
-    heard = whole(play_again(both, stage, frames=both.wet_frames))
+    replay = live_again(both)
+    heard = whole(play_again(both, replay, frames=both.wet_frames))
     # The same again, but stopped on the way, and gone on with from a folder.
-    stage = live_again(both)
+    replay = live_again(both)
     before = dataclasses.replace(both, frames=first)
-    whole(play_again(before, stage, frames=first - stage.chain.latency_samples))
+    whole(play_again(before, replay, frames=first - replay.chain.latency_samples))
     values = {parameter.id: parameter.default for parameter in PARAMETERS}
     values |= {move.id: move.value for move in moves if isinstance(move, Move) and move.frame < first}
     header = dataclasses.replace(both.header, values=values, resumed=True, wet_sha256="")
     shutil.copytree(both.folder / "styles", tmp_path / "rest" / "styles")
-    write_state(tmp_path / "rest", stage.chain.state())
+    write_state(tmp_path / "rest", replay.chain.state())
     later = tuple(
         dataclasses.replace(move, frame=move.frame - first) for move in moves if move.frame >= first
     )

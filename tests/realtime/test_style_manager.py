@@ -55,7 +55,7 @@ def playing(folder: Path, *names: str, channels: int = 1, seconds: float = 120.0
     soundfile.write(folder / "in.wav", sound(seconds, channels + len(tail)).T, RATE, subtype="FLOAT")
     device = VirtualSettings(input=folder / "in.wav", output=folder / "out.wav")
     paths = tuple(folder / "styles" / name for name in names)
-    # With much time to spare, since tests share their machine; what it takes is for benchmarks/stage.py to say.
+    # With much time to spare, since tests share their machine; what it takes is for benchmarks/manager.py to say.
     chosen = {"device": device, "styles": paths, "channels": channels, "latency": 0.2, **options}
     return Host(EngineSettings(**chosen))  # type: ignore[arg-type]
 
@@ -70,25 +70,25 @@ def kinds(host: Host) -> list[str]:
 
 def test_a_set_of_styles_is_switched_mixed_and_captured(tmp_path: Path, styles: Path) -> None:
     with playing(tmp_path, "s0.style", capture_channels=(2,)) as host:
-        stage = host.styles
-        stage.capture_begin("second")
-        assert stage.capturing == "second"
+        manager = host.styles
+        manager.capture_begin("second")
+        assert manager.capturing == "second"
         began = host.taps.input.position
         assert contents(host) == {"s0": 1.0}
-        assert stage.folder(styles) == ["s0", "s0 (2)", "s1", "s2", "s3", "s4", "s5"]
+        assert manager.folder(styles) == ["s0", "s0 (2)", "s1", "s2", "s3", "s4", "s5"]
         for name in ("s3", styles / "s1.style", "s0 (2)", "s4", "s5", "s3"):
-            stage.switch(name)
-            assert stage.wait(PATIENCE)
+            manager.switch(name)
+            assert manager.wait(PATIENCE)
             assert contents(host) == {Path(name).stem: 1.0}
-        stage.blend({"s1": 0.5, "s2": 0.25, "s0": 1.0, "s4": 1.0})
-        assert stage.wait(PATIENCE)
+        manager.blend({"s1": 0.5, "s2": 0.25, "s0": 1.0, "s4": 1.0})
+        assert manager.wait(PATIENCE)
         assert contents(host) == {"s1": 0.5, "s2": 0.25, "s0": 1.0, "s4": 1.0}
-        stage.next()
-        assert stage.wait(PATIENCE)
+        manager.next()
+        assert manager.wait(PATIENCE)
         assert len(contents(host)) == 1
         assert set(kinds(host)) == {"ready", "switched"}
-        path = stage.capture_end("from the room")
-        assert stage.wait(PATIENCE)
+        path = manager.capture_end("from the room")
+        assert manager.wait(PATIENCE)
         ended = host.taps.input.position
         assert contents(host) == {"from the room": 1.0}
         end = time.monotonic() + PATIENCE
@@ -96,7 +96,7 @@ def test_a_set_of_styles_is_switched_mixed_and_captured(tmp_path: Path, styles: 
             assert time.monotonic() < end
             time.sleep(0.01)
         assert path == styles / "from the room.style"
-        assert stage.names[-1] == "from the room"
+        assert manager.names[-1] == "from the room"
         # What was captured is what came in on the further channel meanwhile, to 24 bits.
         kept = load_style(path)
         assert kept.samples.shape[0] == 1
@@ -108,64 +108,66 @@ def test_a_set_of_styles_is_switched_mixed_and_captured(tmp_path: Path, styles: 
         np.testing.assert_allclose(
             kept.samples[0], came[first : first + kept.samples.shape[1]], atol=2.0**-23
         )
-        # Every style that came on stage is in the log, emptied first, and at weight 0.
+        # Every style that was put into a slot is in the log, emptied first, and at weight 0.
         log = [change for change in host.changes() if change.id.startswith("s")]
         assert host.snapshot().faults == 0
     serials = [change.value for change in log if change.id.startswith("slot") and change.value]
     assert serials == sorted(serials)
-    assert len(serials) == stage.slots[0].serial or max(slot.serial for slot in stage.slots) == serials[-1]
+    assert (
+        len(serials) == manager.slots[0].serial or max(slot.serial for slot in manager.slots) == serials[-1]
+    )
 
 
 def test_what_cannot_be_done_is_said_in_one_line_and_the_sound_goes_on(tmp_path: Path, styles: Path) -> None:
     (styles / "broken.style").write_bytes(b"\xff" * 100)
     soundfile.write(styles / "silent.wav", np.zeros(RATE), RATE)
     with playing(tmp_path, "s0.style") as host:
-        stage = host.styles
-        stage.folder(styles)
+        manager = host.styles
+        manager.folder(styles)
         for wrong in ("nothing", tmp_path / "nothing.wav", "../s0.style", "a\0b"):
             with pytest.raises(InputError, match="there is no style"):
-                stage.switch(wrong)
+                manager.switch(wrong)
         for weights in ({}, {"s0": 0.0}, {"s0": 1.5}, {f"s{number}": 1.0 for number in range(5)}):
             with pytest.raises(InputError):
-                stage.blend(weights)
+                manager.blend(weights)
         with pytest.raises(InputError, match="no folder"):
-            stage.folder(tmp_path / "nowhere")
+            manager.folder(tmp_path / "nowhere")
         with pytest.raises(InputError, match="second input"):
-            stage.capture_begin("second")
+            manager.capture_begin("second")
         with pytest.raises(InputError, match="begin first"):
-            stage.capture_end()
+            manager.capture_end()
         with pytest.raises(InputError, match="no other slot"):
-            stage.load(styles / "s1.style", slot=0)
-        stage.capture_begin()
+            manager.load(styles / "s1.style", slot=0)
+        manager.capture_begin()
         with pytest.raises(InputError, match="too short"):
-            stage.capture_end()
+            manager.capture_end()
         for name in ("a/b", ".hidden", "", "x" * 300, "tab\there"):
-            stage.capture_begin()
+            manager.capture_begin()
             time.sleep(0.2)
             with pytest.raises(InputError, match="name of a style"):
-                stage.capture_end(name)
+                manager.capture_end(name)
         for name in ("broken", "silent"):
-            stage.switch(name)
-            assert stage.wait(PATIENCE)
-            events = stage.events()
+            manager.switch(name)
+            assert manager.wait(PATIENCE)
+            events = manager.events()
             assert [event.kind for event in events] == ["error"]
             assert "\n" not in events[0].text
             assert name in events[0].text
             assert contents(host) == {"s0": 1.0}
-            assert name not in stage.names
+            assert name not in manager.names
         # One that works beside one that does not.
-        stage.blend({"broken": 0.5, "s2": 0.5})
-        assert stage.wait(PATIENCE)
+        manager.blend({"broken": 0.5, "s2": 0.5})
+        assert manager.wait(PATIENCE)
         assert contents(host) == {"s2": 0.5}
         # The loader is killed, and the next thing that is asked for starts another one.
-        process = stage._loader._process
+        process = manager._loader._process
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        stage.switch("s4")
-        assert stage.wait(PATIENCE)
-        stage.switch("s4")
-        assert stage.wait(PATIENCE)
+        manager.switch("s4")
+        assert manager.wait(PATIENCE)
+        manager.switch("s4")
+        assert manager.wait(PATIENCE)
         assert contents(host) == {"s4": 1.0}
 
 
@@ -210,25 +212,25 @@ def test_styles_and_takes_wait_until_the_system_has_room_for_their_processes(
 ) -> None:
     with playing(tmp_path, "s0.style") as host:
         recorder = Recorder(host, tmp_path)
-        stage = host.styles
-        stage.folder(styles)
-        assert stage.wait(PATIENCE)
-        process = stage._loader._process
+        manager = host.styles
+        manager.folder(styles)
+        assert manager.wait(PATIENCE)
+        process = manager._loader._process
         assert process is not None
         with no_room(reserve=False):
             os.kill(process.pid, signal.SIGKILL)
             process.join()
-            stage.switch("s3")
+            manager.switch("s3")
             heard: list[str] = []
             end = time.monotonic() + PATIENCE
             while not any("Too many open files" in line for line in heard):
                 assert time.monotonic() < end
-                heard += [event.text for event in stage.events()]
+                heard += [event.text for event in manager.events()]
                 time.sleep(0.01)
             with pytest.raises(InputError, match="no recording can begin: Too many open files"):
                 recorder.start()
             assert host.snapshot().state == "running"
-        assert stage.wait(PATIENCE)
+        assert manager.wait(PATIENCE)
         assert contents(host) == {"s3": 1.0}
         assert recorder.start() == recorder.status.folder
         assert not recorder.stop().error

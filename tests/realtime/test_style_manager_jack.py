@@ -47,7 +47,7 @@ def test_switching_and_capturing_do_not_click_and_the_taps_hold_what_jack_got(
     jack: Any, styles: Path
 ) -> None:
     jack.play(playing())
-    # With time to spare: whether the machine is quick enough is for benchmarks/stage.py to say.
+    # With time to spare: whether the machine is quick enough is for benchmarks/desk.py to say.
     settings = EngineSettings(
         device=DeviceSettings(),
         styles=(styles / "s0.style",),

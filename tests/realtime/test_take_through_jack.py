@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gramophone.models.style import load_style
-from gramophone.offline.bounce.replay import Comparison, as_on_stage, live_again, play_again
+from gramophone.offline.bounce.replay import Comparison, as_in_the_engine, live_again, play_again
 from gramophone.realtime.audio.devices import choose_pair, list_devices
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
@@ -25,7 +25,7 @@ def check(take: Take) -> None:
     """Played again it is what was heard, but where something was missed."""
     comparison = Comparison(take)
     level = 0.0
-    with as_on_stage():
+    with as_in_the_engine():
         for block in play_again(take, live_again(take), frames=take.wet_frames):
             comparison.feed(block)
             level = max(level, float(np.abs(block).max()))
@@ -100,7 +100,7 @@ def test_a_server_that_comes_back_at_another_rate_begins_another_take(jack: Any,
         while len(recorder.status.takes) < 2 or recorder.status.seconds < 2.0:
             assert time.monotonic() < end, recorder.status
             time.sleep(0.05)
-        # The style that was loaded on stage is made ready for the new rate, and heard again.
+        # The style that was loaded while playing is made ready for the new rate, and heard again.
         assert host.styles.wait(_PATIENCE), host.styles.slots
         assert host.styles.current == "hum"
         captured = host.styles.capture_end("captured")

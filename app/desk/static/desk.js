@@ -147,7 +147,7 @@ const hear = {
     })), "None yet. Set the knobs, then save.");
   },
 
-  stage({ slots, styles, folder, capturing }) {
+  styles({ slots, styles, folder, capturing }) {
     for (const [id, source, name] of [["capture", "main", "Capture"], ["capture_second", "second", "Second"]]) {
       $(id).classList.toggle("down", capturing === source);
       $(id).firstElementChild.textContent = capturing === source ? "Listening…" : name;

@@ -247,21 +247,21 @@ def learning(page: Page, session: Session, knobs: Any) -> None:
 
 def capturing(page: Page, session: Session) -> float:
     """Capture what is playing; return the seconds from the release to the style that is heard."""
-    stage = session.host.styles
-    listed = set(stage.names)
+    manager = session.host.styles
+    listed = set(manager.names)
     grab(page, "#capture")
     page.locator("#capture.down").wait_for()
     page.locator("#capture-name").fill("strings of tonight")
     time.sleep(1.5)
     start = time.perf_counter()
     page.mouse.up()
-    until(lambda: any(one.name not in listed and one.weight == 1.0 for one in stage.slots if one.name))
+    until(lambda: any(one.name not in listed and one.weight == 1.0 for one in manager.slots if one.name))
     seconds = time.perf_counter() - start
     page.locator("#styles li:nth-child(3):last-child").wait_for()
     until((session.folder / "styles" / "strings of tonight.style").exists)
     # And back, with a touch in the list.
     page.locator("#styles button[title=surf]").click()
-    until(lambda: stage.current == "surf")
+    until(lambda: manager.current == "surf")
     return seconds
 
 

@@ -28,7 +28,7 @@ def steepest(signal: np.ndarray) -> float:
     return float(np.abs(np.diff(signal)).max())
 
 
-class Stage:
+class Trial:
     """A device that plays the sound, and an engine that turns it round and halves it.
 
     The device takes a block when the engine waits for it, and as many as `moves` says whenever the engine looks at
@@ -99,45 +99,45 @@ class Stage:
 @settings(max_examples=60)
 @given(moves=st.lists(MOVES, max_size=150))
 def test_the_device_may_move_at_every_look_at_the_clock(moves: list[int]) -> None:
-    stage = Stage(moves=moves)
-    while stage.block():
+    trial = Trial(moves=moves)
+    while trial.block():
         pass
-    heard = stage.heard
+    heard = trial.heard
     assert heard.shape == SOUND.shape
     assert steepest(heard) < STEEPEST
     # Wet or the delayed dry sound, or on the way between them.
     bound = np.abs(DRY[:, : heard.shape[1]])
-    if not stage.scheduler.ring_empty:
+    if not trial.scheduler.ring_empty:
         assert (np.abs(heard) <= np.maximum(bound, 0.25) + 1e-6).all()
-    if not stage.scheduler.deadlines_missed:
-        for start, block in stage.placed.items():
+    if not trial.scheduler.deadlines_missed:
+        for start, block in trial.placed.items():
             block = block[:, : max(0, heard.shape[1] - start)]
             np.testing.assert_array_equal(heard[:, start : start + block.shape[1]], block)
     if not any(moves):
-        assert stage.scheduler.deadlines_missed == stage.scheduler.ring_empty == 0
+        assert trial.scheduler.deadlines_missed == trial.scheduler.ring_empty == 0
         np.testing.assert_allclose(heard, WET * DRY[:, : heard.shape[1]], atol=1e-6)
 
 
 # The engine looks in laying, in placing, before it writes, and after.
 @pytest.mark.parametrize("look", [0, 1, 2, 3])
 def test_a_block_that_the_device_was_quicker_than_is_missed_once_and_not_written(look: int) -> None:
-    stage = Stage()
+    trial = Trial()
     for _ in range(20):
-        stage.block()
+        trial.block()
     # Two blocks are in hand.
-    stage.moves = iter([0] * look + [2])
-    stage.block()
+    trial.moves = iter([0] * look + [2])
+    trial.block()
     # After the writing it may have got some of it.
-    assert stage.placed.popitem()[1].shape == (1, PERIOD if look == 3 else 0)
-    while stage.block():
+    assert trial.placed.popitem()[1].shape == (1, PERIOD if look == 3 else 0)
+    while trial.block():
         pass
-    assert (stage.scheduler.deadlines_missed, stage.scheduler.ring_empty) == (1, 0)
-    assert steepest(stage.heard) < STEEPEST
-    wet = stage.heard[:, -2000:]
+    assert (trial.scheduler.deadlines_missed, trial.scheduler.ring_empty) == (1, 0)
+    assert steepest(trial.heard) < STEEPEST
+    wet = trial.heard[:, -2000:]
     np.testing.assert_allclose(wet, WET * DRY[:, : SOUND.shape[1]][:, -2000:], atol=1e-6)
     if look < 3:
         missed = slice(20 * PERIOD + BUFFER + 144, 21 * PERIOD + BUFFER)
-        np.testing.assert_allclose(stage.heard[:, missed], DRY[:, missed], atol=1e-6)
+        np.testing.assert_allclose(trial.heard[:, missed], DRY[:, missed], atol=1e-6)
 
 
 @settings(max_examples=30)
@@ -150,20 +150,20 @@ def test_a_block_that_the_device_was_quicker_than_is_missed_once_and_not_written
 def test_the_gate_shuts_and_opens_all_that_is_heard_without_a_click(
     moves: list[int], turns: dict[int, bool], failures: set[int], muted: bool
 ) -> None:
-    stage = Stage(moves=moves, muted=muted)
+    trial = Trial(moves=moves, muted=muted)
     opened, since, silent = not muted, 0, []
     for number in itertools.count():
         turn = turns.get(number)
-        before = stage.input.position
-        if not stage.block(fails=number in failures, opened=turn):
+        before = trial.input.position
+        if not trial.block(fails=number in failures, opened=turn):
             break
         if turn is not None:
             if turn and not opened:
                 silent.append(slice(since, before))
-            opened, since = turn, stage.scheduler.silenced_from
+            opened, since = turn, trial.scheduler.silenced_from
             assert (since is None) == opened
     if not opened:
         silent.append(slice(since, None))
-    heard = stage.heard
+    heard = trial.heard
     assert not any(heard[:, part].any() for part in silent)
     assert steepest(heard) < GATED

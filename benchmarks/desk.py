@@ -1,8 +1,8 @@
 """Switching among eight styles, capturing one, and turning a knob, while the live chain plays through JACK.
 
-    python -m benchmarks.stage                       five minutes, a switch every 500 ms, then six captures of 10 s
-    python -m benchmarks.stage --seconds 30 --captures 2
-    python -m benchmarks.stage --latency high
+    python -m benchmarks.desk                       five minutes, a switch every 500 ms, then six captures of 10 s
+    python -m benchmarks.desk --seconds 30 --captures 2
+    python -m benchmarks.desk --latency high
 
 A JACK server of its own with the dummy driver (jackd2 must be installed); a player repeats a pair's content; the styles
 are clips of the pairs. The desk is open in a headless browser all the while (Chromium must be installed), and draws its
@@ -20,7 +20,7 @@ pictures; --no-desk goes without. Reported:
 - capture: from the release to the frame at which the style is in its slot (ready), and to that at which its weight was
   1 and all others 0 (alone), seconds, by the engine's own log; it is heard after the chain's latency.
 
-Prints Markdown and writes benchmarks/output/stage.json.
+Prints Markdown and writes benchmarks/output/desk.json.
 """
 
 from __future__ import annotations
@@ -328,7 +328,7 @@ def main() -> None:
             state = page.locator("#state").text_content()
             figures["page"] = _shown("page", {"faults": len(page.page_errors()), "state": state})
     OUTPUT.mkdir(exist_ok=True)
-    (OUTPUT / "stage.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    (OUTPUT / "desk.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def _shown(part: str, found: Figures) -> Figures:
