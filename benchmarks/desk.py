@@ -289,14 +289,14 @@ def main() -> None:
         first = next(iter(sorted((folder / "styles").iterdir())))
         latency = arguments.latency if arguments.latency in ("low", "high") else float(arguments.latency)
         host = Host(EngineSettings(device=DeviceSettings(), styles=(first,), latency=latency))
-        controls = ControlOptions(
+        options = ControlOptions(
             port="none",
             map_path=folder / "map.json",
             desk=DeskSettings(port=0) if program else None,
             folder=folder / "styles",
             takes=folder / "takes",
         )
-        hands = stack.enter_context(LiveControls(host, host.settings, controls))
+        controls = stack.enter_context(LiveControls(host, host.settings, options))
         stack.enter_context(host)
         for channel, port in enumerate(ports):
             connect(port, f"gramophone:in_{channel}")
@@ -307,7 +307,7 @@ def main() -> None:
             "pause_s": arguments.pause,
         }
         if program is not None:
-            address = hands.addresses()["desk"]
+            address = controls.addresses()["desk"]
             page = stack.enter_context(open_page(program))
             page.goto(address)
             page.locator("#state.running").wait_for()

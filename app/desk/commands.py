@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .feed import Message
 
 
-class CommandTarget(Protocol):
+class CommandHandler(Protocol):
     """Styles, recordings and the like, as far as this session has them."""
 
     def lists(self) -> list[Message]:
@@ -28,16 +28,16 @@ class Commands:
 
     Args:
         router: what is turned and pressed
-        targets: what takes the other commands: styles, takes
+        handlers: what takes the other commands: styles, takes
     """
 
-    def __init__(self, router: ControlRouter, *targets: CommandTarget) -> None:
+    def __init__(self, router: ControlRouter, *handlers: CommandHandler) -> None:
         self._router = router
-        self._targets = targets
+        self._handlers = handlers
 
     def lists(self) -> list[Message]:
         """Return what a page shows beside the knobs."""
-        return [message for target in self._targets for message in target.lists()]
+        return [message for handler in self._handlers for message in handler.lists()]
 
     def handle(self, asked: Message, held: set[str]) -> Callable[[], object] | None:
         """Do what is quick; return what may take a while, to be done elsewhere.
@@ -76,8 +76,8 @@ class Commands:
                 name = _text(asked, "name")
                 return lambda: surface.presets.delete(name)
             case _:
-                for target in self._targets:
-                    slow = target.handle(asked)
+                for handler in self._handlers:
+                    slow = handler.handle(asked)
                     if slow is not None:
                         return slow
         return None

@@ -117,33 +117,33 @@ class LiveControls:
     Args:
         host: not started yet
         settings: of its engine
-        controls: what was asked for
+        options: what was asked for
 
     Raises:
         InputError: on entry: a port, an address or a map that was typed cannot be used
     """
 
-    def __init__(self, host: "Host", settings: "EngineSettings", controls: ControlOptions) -> None:
+    def __init__(self, host: "Host", settings: "EngineSettings", options: ControlOptions) -> None:
         from ..session.control_router import ControlRouter, starting_map
 
         self._host = host
         self._settings = settings
-        self._controls = controls
-        midi, line = starting_map(host.parameters, controls.cc, controls.map_path)
+        self._options = options
+        midi, line = starting_map(host.parameters, options.cc, options.map_path)
         if line is not None:
             console.warn(line)
-        takes = (controls.takes or takes_folder()).expanduser()
+        takes = (options.takes or takes_folder()).expanduser()
         self._takes = TakeShelf(host, takes)
         self._shelf = StyleShelf(
             host.styles,
-            folder=controls.folder,
+            folder=options.folder,
             captures=takes,
             second=settings.capture_channels is not None,
         )
         self.router = ControlRouter(
             host,
             midi=midi,
-            map_path=controls.map_path,
+            map_path=options.map_path,
             presets=presets_folder(),
             actions={**self._shelf.actions, "record": self._takes.press},
             mixture=self._shelf,
@@ -176,26 +176,26 @@ class LiveControls:
     def _open(self, stack: ExitStack) -> None:
         from ...realtime.control.midi import NONE, MidiInput
 
-        controls = self._controls
-        if controls.port != NONE:
-            self.controller = MidiInput(self.router.handle_midi, wanted=controls.port, api=controls.midi_api)
+        options = self._options
+        if options.port != NONE:
+            self.controller = MidiInput(self.router.handle_midi, wanted=options.port, api=options.midi_api)
             stack.callback(self.controller.close)
-        if controls.osc is not None:
+        if options.osc is not None:
             from ...realtime.control.osc import OscControl, parse_address
 
-            feedback = None if controls.osc_to is None else parse_address(controls.osc_to, option="--osc-to")
-            self._osc = OscControl(self.router.surface, parse_address(controls.osc), feedback=feedback)
+            feedback = None if options.osc_to is None else parse_address(options.osc_to, option="--osc-to")
+            self._osc = OscControl(self.router.surface, parse_address(options.osc), feedback=feedback)
             stack.callback(self._osc.close)
-        elif controls.osc_to is not None:
+        elif options.osc_to is not None:
             raise InputError("--osc-to needs --osc, the port to listen on; give both")
-        if controls.desk is not None:
+        if options.desk is not None:
             from ..desk.commands import Commands
             from ..desk.server import Desk
 
             self._desk = Desk(
                 self.router,
                 self._host,
-                controls.desk,
+                options.desk,
                 Commands(self.router, self._shelf, self._takes),
             )
             stack.callback(self._desk.close)
@@ -220,7 +220,7 @@ class LiveControls:
         """Write down where everything stands, now and then, or `now`; InputError where that cannot be."""
         from ..session.session_state import SessionState, save_state
 
-        if not self._controls.remember or not (now or time.monotonic() >= self._next):
+        if not self._options.remember or not (now or time.monotonic() >= self._next):
             return
         values = {one.id: self._host.get(one.id) for one in self._host.parameters}
         sources = self._shelf.sources()
@@ -229,7 +229,7 @@ class LiveControls:
         state = SessionState(
             values=values,
             styles=tuple(os.path.realpath(source) for source, _ in sources),
-            folder=None if self._controls.folder is None else str(self._controls.folder),
+            folder=None if self._options.folder is None else str(self._options.folder),
             preset=self.router.surface.preset,
         )
         if state != self._saved:

@@ -37,7 +37,7 @@ _EXIT_INTERRUPTED = 130
 
 def play(
     settings: "EngineSettings",
-    controls: "ControlOptions",
+    options: "ControlOptions",
     *,
     stats: Path | None,
     overwrite: bool,
@@ -46,12 +46,12 @@ def play(
     """Play until the end of the file or of the time, until the engine gives up, or until Ctrl-C or q.
 
     Args:
-        controls: what it is played with
+        options: what it is controlled by
         stats: where the figures of the run go, if anywhere; `overwrite` is for this file
         record: where what is played is recorded, if anywhere; see `realtime.recorder.take_folder`
 
     Raises:
-        InputError: Something in `settings` or `controls` cannot be used.
+        InputError: Something in `settings` or `options` cannot be used.
         typer.Exit: 130 where a file was interrupted; 1 where the engine could not go on, the device or an engine
             process was lost, a plugin failed, or something is missing in the recording.
     """
@@ -66,7 +66,7 @@ def play(
     started = interrupted = False
     with console.closing_whole("one moment: what was played is being saved") as closing, ExitStack() as stack:
         # What is wrong with a port or an address is told before the engine loads anything.
-        hands = stack.enter_context(LiveControls(host, settings, controls))
+        controls = stack.enter_context(LiveControls(host, settings, options))
         recorder = SessionRecorder(host, record)
         try:
             with console.Display() as display:
@@ -74,7 +74,7 @@ def play(
                 stack.enter_context(host)
                 started = True
                 stack.enter_context(recorder)
-            _watch(host, settings, hands, recorder)
+            _watch(host, settings, controls, recorder)
         except EngineError as error:
             raise _failed(error) from error
         except KeyboardInterrupt:
@@ -149,10 +149,10 @@ def _check_end(last: "Snapshot") -> None:
 
 
 def _watch(
-    host: "Host", settings: "EngineSettings", hands: "LiveControls", recorder: "SessionRecorder"
+    host: "Host", settings: "EngineSettings", controls: "LiveControls", recorder: "SessionRecorder"
 ) -> None:
     """Show what the engine does, and do what the keys ask for, until either of them ends it."""
-    controller: MidiInput | None = hands.controller
+    controller: MidiInput | None = controls.controller
 
     def midi() -> str:
         return "none" if controller is None else str(controller)
@@ -169,7 +169,7 @@ def _watch(
             **recorder.rows(),
         )
     )
-    for name, address in hands.addresses().items():
+    for name, address in controls.addresses().items():
         # Whole, however narrow the terminal is: it is there to be opened.
         out.print(f"{name:<8}{address}")
     out.print(live_display.budget(before))
@@ -178,7 +178,7 @@ def _watch(
     with Keys() as keys, live_display.StatusDisplay(host.parameters, keys=keys.available) as display:
 
         def tell() -> None:
-            for line in (*hands.news(), *recorder.news()):
+            for line in (*controls.news(), *recorder.news()):
                 # Whoever sends messages from outside can make any number of errors.
                 (console.fault if line.startswith("error:") else console.say)(line)
 
@@ -196,10 +196,10 @@ def _watch(
                 console.say(f"MIDI: {port}")
             display.update(now, midi=port)
 
-        pressed, obey = Task("reading the keys", keys.pressed), Task("a key", partial(_handle, hands))
+        pressed, obey = Task("reading the keys", keys.pressed), Task("a key", partial(_handle, controls))
         tasks = (
             Task("telling the news", tell),
-            Task("remembering where this session stands", hands.remember),
+            Task("remembering where this session stands", controls.remember),
             Task("the display", look),
         )
         while not host.wait(_LOOK):
@@ -211,9 +211,9 @@ def _watch(
                 task()
 
 
-def _handle(hands: "LiveControls", key: str) -> None:
+def _handle(controls: "LiveControls", key: str) -> None:
     """Do what a key is for."""
-    surface = hands.router.surface
+    surface = controls.router.surface
     if key in _PRESSES and surface.can(_PRESSES[key]):
         surface.press(_PRESSES[key], True)
     elif key in _STEPS:

@@ -34,7 +34,7 @@ Sound = NDArray[np.float32]
 
 #: As in the engine, whose chain is prepared for blocks of up to so many samples.
 BLOCK = 1024
-# Live, `auto` does as many iterations as there is time for; a replay has no clock, and does the most that live ever does.
+# Live, `auto` does as many iterations as there is time for; a replay has no clock and does the most it may.
 _AUTOMATIC = 8
 
 

@@ -178,7 +178,7 @@ class VirtualStream:
         self._end: int | None = None
         self._error: BaseException | None = None
         self._stop = threading.Event()
-        # Held while a block is moved, so that rings are not cleared under the clock's hands.
+        # Held while a block is moved, so that rings are not cleared while the clock uses them.
         self._moving = threading.Lock()
         self._clock = threading.Thread(target=self._run, name="virtual clock", daemon=True)
 

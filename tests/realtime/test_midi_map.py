@@ -14,7 +14,7 @@ PARAMETERS = {parameter.id: parameter for parameter in LIVE_PARAMETERS}
 CHANNELS = st.none() | st.integers(0, 15)
 
 
-class Hands:
+class Surface:
     """What a map acts on: knobs that stay where they are put, and a list of presses."""
 
     def __init__(self) -> None:
@@ -89,13 +89,13 @@ def test_every_curve_stays_inside_and_has_a_way_back(item: Assignment, position:
 def test_taken_over_softly_no_knob_jumps(item: Assignment, data: list[int]) -> None:
     if not item.takeover or item.parameter.curve == "toggle" or item.fine is not None:
         return
-    hands, midi = Hands(), mapped(item)
+    surface, midi = Surface(), mapped(item)
     before = None
     for step in data:
-        stood = item.position(hands.values[item.parameter.id])
-        beyond = not min(item.low, item.high) <= hands.values[item.parameter.id] <= max(item.low, item.high)
-        midi.receive([0xB0 | (item.channel or 0), item.controller, step], hands)
-        stands = item.position(hands.values[item.parameter.id])
+        stood = item.position(surface.values[item.parameter.id])
+        beyond = not min(item.low, item.high) <= surface.values[item.parameter.id] <= max(item.low, item.high)
+        midi.receive([0xB0 | (item.channel or 0), item.controller, step], surface)
+        stands = item.position(surface.values[item.parameter.id])
         # By no more than the controller itself moved, or two of its steps to meet.
         moved = 2.0 / 127.0 if before is None else max(abs(step - before), 2) / 127.0
         assert abs(stands - stood) <= moved + 1e-6 or beyond
@@ -104,27 +104,27 @@ def test_taken_over_softly_no_knob_jumps(item: Assignment, data: list[int]) -> N
 
 def test_takeover_waits_meets_and_lets_go() -> None:
     parameter = PARAMETERS["mix"]
-    hands = Hands()
+    surface = Surface()
     midi = mapped(Assignment(controller=1, parameter=parameter, low=0.0, high=1.0))
-    hands.values["mix"] = 0.5
-    midi.receive([0xB0, 1, 10], hands)
-    midi.receive([0xB0, 1, 30], hands)
-    assert hands.values["mix"] == 0.5
+    surface.values["mix"] = 0.5
+    midi.receive([0xB0, 1, 10], surface)
+    midi.receive([0xB0, 1, 30], surface)
+    assert surface.values["mix"] == 0.5
     assert midi.knobs.waiting == {"mix": pytest.approx(30 / 127)}
     # Past it within one message: met.
-    midi.receive([0xB0, 1, 90], hands)
-    assert hands.values["mix"] == pytest.approx(90 / 127)
+    midi.receive([0xB0, 1, 90], surface)
+    assert surface.values["mix"] == pytest.approx(90 / 127)
     assert not midi.knobs.waiting
-    midi.receive([0xB0, 1, 0], hands)
-    assert hands.values["mix"] == 0.0
+    midi.receive([0xB0, 1, 0], surface)
+    assert surface.values["mix"] == 0.0
     # Somebody else turns it: it is let go.
-    hands.values["mix"] = 0.8
-    midi.receive([0xB0, 1, 5], hands)
-    assert hands.values["mix"] == 0.8
+    surface.values["mix"] = 0.8
+    midi.receive([0xB0, 1, 5], surface)
+    assert surface.values["mix"] == 0.8
 
 
 def test_notes_and_controllers_press_once_and_let_go() -> None:
-    hands = Hands()
+    surface = Surface()
     midi = mapped(
         pads=(
             Pad(note=36, channel=9, target="capture"),
@@ -136,15 +136,15 @@ def test_notes_and_controllers_press_once_and_let_go() -> None:
         [0x99, 36, 90], [0x89, 36, 0], [0x90, 36, 90], [0x99, 36, 1], [0x99, 36, 0],
         [0xB0, 64, 127], [0xB0, 64, 100], [0xB0, 64, 3], [0x90, 40, 9],
     ):  # fmt: skip
-        midi.receive(message, hands)
+        midi.receive(message, surface)
     capture = [("capture", True, False), ("capture", False, False)]
-    assert hands.pressed == [*capture, *capture, ("freeze", True, True), ("freeze", False, True)]
+    assert surface.pressed == [*capture, *capture, ("freeze", True, True), ("freeze", False, True)]
 
 
 def test_a_program_change_recalls() -> None:
-    hands = Hands()
-    mapped().receive([0xC5, 7], hands)
-    assert hands.programs == [7]
+    surface = Surface()
+    mapped().receive([0xC5, 7], surface)
+    assert surface.programs == [7]
 
 
 @given(
@@ -154,11 +154,11 @@ def test_a_program_change_recalls() -> None:
 def test_no_bytes_upset_it_or_take_a_knob_out_of_its_range(
     messages: list[list[int]], knobs: list[Assignment]
 ) -> None:
-    hands = Hands()
+    surface = Surface()
     midi = mapped(*knobs, pads=(Pad(note=1, target="capture"), Pad(controller=2, target="bypass")))
     for message in messages:
-        midi.receive(message, hands)
-    assert all(PARAMETERS[key].clamp(value) == value for key, value in hands.values.items())
+        midi.receive(message, surface)
+    assert all(PARAMETERS[key].clamp(value) == value for key, value in surface.values.items())
 
 
 def test_what_is_learnt_takes_the_place_of_what_its_control_did() -> None:
@@ -227,8 +227,8 @@ def test_what_one_entry_spoils_is_that_entry(
 
 
 def exercise(midi: MidiMap) -> None:
-    hands = Hands()
+    surface = Surface()
     for data in (0, 64, 127):
-        midi.receive([0xB9, 21, data], hands)
-        midi.receive([0x99, 36, data], hands)
-    assert all(PARAMETERS[key].clamp(value) == value for key, value in hands.values.items())
+        midi.receive([0xB9, 21, data], surface)
+        midi.receive([0x99, 36, data], surface)
+    assert all(PARAMETERS[key].clamp(value) == value for key, value in surface.values.items())

@@ -219,7 +219,7 @@ function list(place, items, none) {
   }), ...(items.length ? [] : [element("li", { className: "none", textContent: none })]));
 }
 
-// ---- hands ------------------------------------------------------------------------------------------------------
+// ---- input ------------------------------------------------------------------------------------------------------
 
 $("panic").addEventListener("click", () => send({ do: "press", target: "panic" }));
 $("record").addEventListener("click", () => learning.on || send({ do: "press", target: "record" }));

@@ -68,12 +68,12 @@ def knobs(jack: Any) -> Iterator[Any]:  # noqa: ARG001 - the server first
 
 
 class Session:
-    def __init__(self, host: Host, hands: LiveControls, folder: Path) -> None:
-        self.host, self.hands, self.folder = host, hands, folder
+    def __init__(self, host: Host, controls: LiveControls, folder: Path) -> None:
+        self.host, self.controls, self.folder = host, controls, folder
 
     @property
     def address(self) -> str:
-        return self.hands.addresses()["desk"]
+        return self.controls.addresses()["desk"]
 
 
 @pytest.fixture
@@ -83,14 +83,14 @@ def session(jack: Any, knobs: Any, styles: Path, tmp_path: Path) -> Iterator[Ses
     jack.play(sound)
     device = DeviceSettings(input="system, JACK", output="system, JACK")
     host = Host(EngineSettings(device=device, styles=(styles / "water.wav",), latency="high"))
-    controls = ControlOptions(
+    options = ControlOptions(
         port="knobs", midi_api="jack", map_path=tmp_path / "map.json", desk=DeskSettings(port=0),
         folder=styles, takes=tmp_path / "takes",
     )  # fmt: skip
-    with LiveControls(host, host.settings, controls) as hands, host:
+    with LiveControls(host, host.settings, options) as controls, host:
         for channel in range(2):
             jack.connect(f"player:out_{channel}", f"gramophone:in_{channel}")
-        yield Session(host, hands, tmp_path)
+        yield Session(host, controls, tmp_path)
 
 
 def drag(page: Page, selector: str, way: float) -> None:
