@@ -15,7 +15,7 @@ _TAG = 10
 _FOOTER = 0x10
 # What programs write that cannot go back and say it at the end: ffmpeg, arecord and sox do.
 _ENDLESS = 0x7FFF0000
-_LOOK = 1 << 16
+_END_BYTES = 1 << 16
 _ID3V1 = 128
 _APE = b"APETAGEX"
 # The header of a page of Ogg; its last byte is the number of lengths that follow.
@@ -97,7 +97,7 @@ def _of_chunks(file: BinaryIO, begin: int, order: str) -> Extent:
     if said > held:
         return Extent(begin, said=said, held=held)
     file.seek(at - 8)
-    rest = file.read(_LOOK)
+    rest = file.read(_END_BYTES)
     old_tag = len(rest) == _ID3V1 and rest.startswith(b"TAG")
     more = end - at + 8 if any(rest) and not old_tag and len(rest) >= 8 else 0
     return Extent(begin, said=said, held=said + more)
@@ -105,7 +105,7 @@ def _of_chunks(file: BinaryIO, begin: int, order: str) -> Extent:
 
 def _ends(file: BinaryIO) -> bool:
     """Return whether the last page of an Ogg file is whole, and marked as the last one (RFC 3533, section 6)."""
-    file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOK - 512))
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES - 512))
     rest = file.read()
     page = rest[max(0, rest.rfind(b"OggS")) :]
     if len(page) < _PAGE or not page[5] & 4:

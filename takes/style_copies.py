@@ -27,7 +27,7 @@ _SECONDS = 30.0
 _LONGEST_NAME = 200
 # A style that was captured plays before its file is there.
 _PATIENCE = 5.0
-_LOOK = 0.1
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class StyleKeeper:
             if isinstance(source, Path):
                 end = time.monotonic() + _PATIENCE
                 while not source.exists() and time.monotonic() < end:
-                    time.sleep(_LOOK)
+                    time.sleep(_POLL_SECONDS)
                 self._serials[serial] = self.file(source)
             else:
                 self._serials[serial] = self._clip(source)

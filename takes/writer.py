@@ -103,7 +103,7 @@ class TakeWriter:
     def dry(self, sound: Sound) -> None:
         """Append [channels, n] to what came in."""
         exact = isinstance(self._dry, _FloatFile) or np.array_equal(to_steps(sound) / STEPS, sound)
-        with self._telling():
+        with self._failures_noted():
             self._dry.write(sound)
             if not exact or len(self._spans) >= _MOST_SPANS:
                 self._keep(sound)
@@ -124,7 +124,7 @@ class TakeWriter:
 
     def wet(self, sound: Sound) -> None:
         """Append [channels, n] to what was heard."""
-        with self._telling():
+        with self._failures_noted():
             self._wet.write(sound)
         self.wet_frames += sound.shape[1]
         self._hash.update(interleaved(sound))
@@ -144,14 +144,14 @@ class TakeWriter:
 
     def event(self, event: Event) -> None:
         """Append a move, or another event."""
-        with self._telling():
+        with self._failures_noted():
             line = memoryview(f"{to_line(event)}\n".encode())
             while line:
                 line = line[self._moves.write(line) or 0 :]
 
     def checkpoint(self) -> None:
         """Have all that is there count, should this process end without having closed the take."""
-        with self._telling():
+        with self._failures_noted():
             self._dry.checkpoint()
             self._wet.checkpoint()
             if self._exact is not None:
@@ -170,9 +170,9 @@ class TakeWriter:
             (self.folder / _RESERVE).unlink()
         held, lengths = 0, [0, 0]
         for place, file in enumerate((self._dry, self._wet)):
-            with suppress(InputError), self._telling():
+            with suppress(InputError), self._failures_noted():
                 lengths[place] = file.close()
-        with suppress(InputError), self._telling():
+        with suppress(InputError), self._failures_noted():
             self._moves.close()
             if self._exact is not None:
                 held = self._exact.close()
@@ -187,11 +187,11 @@ class TakeWriter:
             wet_sha256=digest,
             note=note or self.failure,
         )
-        with suppress(InputError), self._telling():
+        with suppress(InputError), self._failures_noted():
             self._describe()
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _failures_noted(self) -> Iterator[None]:
         """Make one line of what goes wrong on the disk; keep it, and raise it as InputError."""
         try:
             yield

@@ -113,13 +113,13 @@ def probe() -> None:
     sounddevice, device = _portaudio("probe")
     blocks: list[tuple[float, Any]] = []
 
-    def hear(block: Any, *_: object) -> None:
+    def keep(block: Any, *_: object) -> None:
         blocks.append((time.perf_counter(), block.copy()))
 
     wheel = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=CONTROLLER)
     wheel.open_virtual_port(CONTROLLER_PORT)
     rng = np.random.default_rng(0)
-    with sounddevice.InputStream(device=device, channels=CHANNELS, blocksize=0, callback=hear) as stream:
+    with sounddevice.InputStream(device=device, channels=CHANNELS, blocksize=0, callback=keep) as stream:
         for late, *_ in _requests():
             blocks.clear()
             time.sleep(_GAP)

@@ -35,7 +35,7 @@ _TOOLS = ("jackd", "jack_wait", "jack_connect", "jack_rec")
 _SOUND_FONTS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/usr/share/sounds/sf3")
 _PATIENCE = 20.0
 _SETTLE = 1.0
-_LOOK = 0.1
+_POLL_SECONDS = 0.1
 _REST = 30.0
 # Linear; -60 dBFS.
 _HEARD = 1e-3
@@ -257,7 +257,7 @@ def _count(host: Host, bare: _Client, seconds: float) -> Figures:
         before, bare_before = host.snapshot(), bare.ask("count")
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0.0:
-            time.sleep(min(_LOOK, left))
+            time.sleep(min(_POLL_SECONDS, left))
             looks += 1
             now = host.snapshot()
             heard += max(now.output_peak) > _HEARD
@@ -300,13 +300,13 @@ def _message(host: Host, port: str, folder: Path) -> Figures:
 
     knobs = CcMap(["1=strength"], parameters())
 
-    def turn(message: list[int]) -> None:
+    def set_knobs(message: list[int]) -> None:
         for identity, value in knobs.receive(message):
             host.set(identity, value)
 
     host.set("strength", 0.0)
     with _Client("probe", folder / "probe.log") as probe:
-        controller = MidiInput(turn, wanted=CONTROLLER_PORT, api="jack")
+        controller = MidiInput(set_knobs, wanted=CONTROLLER_PORT, api="jack")
         try:
             connect(port, "probe:in_0")
             connect("gramophone:out_0", "probe:in_1")

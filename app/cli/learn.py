@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...realtime.control.midi_map import MidiMap, Pad
 
 # Seconds between two looks, so that Ctrl-C is heard.
-_LOOK = 0.1
+_POLL_SECONDS = 0.1
 _HALVES = 0.2
 
 
@@ -167,7 +167,7 @@ class _Listener:
         while True:
             # In pieces: on Windows nothing interrupts a wait.
             with suppress(queue.Empty):
-                made = self._made.get(timeout=_LOOK)
+                made = self._made.get(timeout=_POLL_SECONDS)
                 # A controller of 14 bits shows itself a moment later.
                 with suppress(queue.Empty):
                     made = self._made.get(timeout=_HALVES)

@@ -20,7 +20,7 @@ MOST = 64
 # One that has asked for nothing, or had no whole answer, for so long is dropped.
 _PATIENCE = 30.0
 _TO_SPEAK = 1.0
-_LOOK = 1.0
+_POLL_SECONDS = 1.0
 _PAUSE = 0.1
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
@@ -98,7 +98,7 @@ class Door:
     async def sweep(self) -> None:
         """Drop those that have been of no use for long, until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL_SECONDS)
             for guest in self._useless():
                 if time.monotonic() - guest.since > _PATIENCE:
                     guest.transport.abort()

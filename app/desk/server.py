@@ -301,9 +301,9 @@ class Desk:
         self._send_learning()
 
     async def _tick(self) -> None:
-        knobs = Task("showing the knobs on the desk", self._tell_knobs)
-        pictures = Task("showing the spectrograms on the desk", self._tell_pictures)
-        status = Task("showing the meters on the desk", self._tell_status)
+        knobs = Task("showing the knobs on the desk", self._send_knobs)
+        pictures = Task("showing the spectrograms on the desk", self._send_pictures)
+        status = Task("showing the meters on the desk", self._send_status)
         presets = Task("listing the presets on the desk", partial(feed.presets, self._router.surface))
         count = 0
         while True:
@@ -319,12 +319,12 @@ class Desk:
             if count % _FILES_TICKS == 0 and (found := await asyncio.to_thread(presets)) is not None:
                 self._changed(found)
 
-    def _tell_knobs(self) -> None:
+    def _send_knobs(self) -> None:
         self._send_values()
         self._send_learning()
         self._send_news()
 
-    def _tell_pictures(self) -> None:
+    def _send_pictures(self) -> None:
         from .spectra import Spectra
 
         if self._pictures is None:
@@ -332,7 +332,7 @@ class Desk:
             self._pictures = Spectra(taps.input, taps.channels), Spectra(taps.output, taps.channels)
         self._broadcast(_packed(*self._pictures))
 
-    def _tell_status(self) -> None:
+    def _send_status(self) -> None:
         self._broadcast(json.dumps(feed.status(self._host.snapshot())))
         for message in self._commands.lists():
             self._changed(message)

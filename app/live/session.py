@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .controls import ControlOptions, LiveControls
     from .record import SessionRecorder
 
-# Seconds between two looks at the engine and the keys.
-_LOOK = 0.05
+# Between two polls of the engine and the keys.
+_POLL_SECONDS = 0.05
 _STRENGTH_STEP = 0.05
 _PRESSES = {"b": "bypass", "f": "freeze", "m": "mute", "n": "next_style", "r": "record", "d": "panic"}
 _STEPS = {"up": _STRENGTH_STEP, "down": -_STRENGTH_STEP}
@@ -65,7 +65,7 @@ def play(
     host = Host(settings)
     started = interrupted = False
     with console.closing_whole("one moment: what was played is being saved") as closing, ExitStack() as stack:
-        # What is wrong with a port or an address is told before the engine loads anything.
+        # A wrong port or address is reported before the engine loads anything.
         controls = stack.enter_context(LiveControls(host, settings, options))
         recorder = SessionRecorder(host, record)
         try:
@@ -94,7 +94,7 @@ def play(
     out.print(live_display.closing(figures))
     if files is not None and last.state != FAILED:
         out.print(shown(files.output))
-    # Without files Ctrl-C is how one stops playing; there is nothing else to wait for.
+    # Without files, Ctrl-C is the usual way to stop.
     if files is not None and (interrupted or last.state == FAILED) and files.output.exists():
         what = "interrupted" if interrupted else "ended"
         console.say(f"{what} after {last.seconds:.1f} s; {shown(files.output)} ends there")
@@ -132,8 +132,8 @@ def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, obj
 
 
 def _failed(error: "EngineError") -> typer.Exit:
-    """Tell of an engine that could not start; return what to leave with."""
-    # Not the user's to mend: whoever it is reported to will want to know where it happened.
+    """Report an engine that could not start; return the exit."""
+    # The user cannot mend it, but a report of it needs the place.
     console.show_trace("\n".join(getattr(error, "__notes__", ())))
     console.say(f"error: {error}")
     return typer.Exit(_EXIT_FAILED)
@@ -151,14 +151,14 @@ def _check_end(last: "Snapshot") -> None:
 def _watch(
     host: "Host", settings: "EngineSettings", controls: "LiveControls", recorder: "SessionRecorder"
 ) -> None:
-    """Show what the engine does, and do what the keys ask for, until either of them ends it."""
+    """Show the engine's state and handle the keys until either of them ends the session."""
     controller: MidiInput | None = controls.controller
 
     def midi() -> str:
         return "none" if controller is None else str(controller)
 
     before, port = host.snapshot(), midi()
-    news = _News(before)
+    news = _Changes(before)
     out = console.out()
     out.print(
         live_display.granted(
@@ -170,49 +170,49 @@ def _watch(
         )
     )
     for name, address in controls.addresses().items():
-        # Whole, however narrow the terminal is: it is there to be opened.
+        # Whole, however narrow the terminal is, so that it can be opened.
         out.print(f"{name:<8}{address}")
     out.print(live_display.budget(before))
     for note in _notes(before):
         console.say(note)
     with Keys() as keys, live_display.StatusDisplay(host.parameters, keys=keys.available) as display:
 
-        def tell() -> None:
+        def show_news() -> None:
             for line in (*controls.news(), *recorder.news()):
-                # Whoever sends messages from outside can make any number of errors.
+                # Messages from outside can cause any number of errors.
                 (console.fault if line.startswith("error:") else console.say)(line)
 
-        def look() -> None:
+        def show_status() -> None:
             nonlocal port
             now = host.snapshot()
             lines, back = news.poll(now)
             for line in lines:
                 console.say(line)
             if back and controller is not None:
-                # The MIDI client of a JACK server that has gone does not hear the new one.
+                # The MIDI client of a JACK server that has ended does not connect to the new one.
                 controller.reopen()
             if (name := midi()) != port:
                 port = name
                 console.say(f"MIDI: {port}")
             display.update(now, midi=port)
 
-        pressed, obey = Task("reading the keys", keys.pressed), Task("a key", partial(_handle, controls))
+        pressed, handle = Task("reading the keys", keys.pressed), Task("a key", partial(_handle, controls))
         tasks = (
-            Task("telling the news", tell),
+            Task("showing the news", show_news),
             Task("remembering where this session stands", controls.remember),
-            Task("the display", look),
+            Task("the display", show_status),
         )
-        while not host.wait(_LOOK):
+        while not host.wait(_POLL_SECONDS):
             for key in pressed() or ():
                 if key == "q":
                     return
-                obey(key)
+                handle(key)
             for task in tasks:
                 task()
 
 
 def _handle(controls: "LiveControls", key: str) -> None:
-    """Do what a key is for."""
+    """Handle a key."""
     surface = controls.router.surface
     if key in _PRESSES and surface.can(_PRESSES[key]):
         surface.press(_PRESSES[key], True)
@@ -221,14 +221,14 @@ def _handle(controls: "LiveControls", key: str) -> None:
 
 
 def _notes(now: "Snapshot") -> tuple[str, ...]:
-    """Return what is to be told meanwhile; why the engine could not go on is told at the end."""
+    """Return the notes to show now; why the engine could not go on is shown at the end."""
     from ...realtime.engine.stats import FAILED
 
     return now.notes[:-1] if now.state == FAILED else now.notes
 
 
-class _News:
-    """Finds what a user should know and that was not so at the last look."""
+class _Changes:
+    """Finds what has changed since the last poll and a user should know."""
 
     def __init__(self, now: "Snapshot") -> None:
         self._before = now
@@ -251,7 +251,7 @@ class _News:
         return lines, back
 
     def _other(self, now: "Snapshot") -> str:
-        """Return what of the device is not as it was."""
+        """Say what the device grants now, if that has changed."""
         before, self._granted = self._granted, (now.sample_rate, now.total_latency)
         if before == self._granted:
             return ""

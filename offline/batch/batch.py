@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _RECORD = "gramophone-batch"
 _VERSION = 1
 # How often a task tells how far it has come.
-_TELL_SECONDS = 1.0
+_REPORT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +220,7 @@ def _make(task: Task, listener: Listener | None) -> list[str] | None:
         record = store.record(task.output) or {}
         # A worker may die after the last step, before it can say that it is done.
         return [] if record.get("run") == shared.run else None
-    told = _Told(task.output, listener)
+    reporter = _Reporter(task.output, listener)
     with (
         addresses.local_copy(task.content) as content,
         addresses.local_copy(task.style) as style,
@@ -237,7 +237,7 @@ def _make(task: Task, listener: Listener | None) -> list[str] | None:
                 raise InputError(f"{name} has changed since the batch began; run the batch again")
         made = folder / task.output
         with noted() as warned:
-            notes = render_file(content, style, made, shared, progress=told)
+            notes = render_file(content, style, made, shared, progress=reporter)
         notes += warned
         try:
             store.finish(made, task.output, task.record(time.perf_counter() - start), overwrite=shared.force)
@@ -249,8 +249,8 @@ def _make(task: Task, listener: Listener | None) -> list[str] | None:
     return notes
 
 
-class _Told:
-    """Passes on what a rendering tells of its progress, now and then."""
+class _Reporter:
+    """Reports the progress of a rendering, at most once a second."""
 
     def __init__(self, output: str, listener: Listener | None) -> None:
         self._output, self._listener = output, listener
@@ -262,7 +262,7 @@ class _Told:
             self._report(progress.fraction)
 
     def _report(self, fraction: float, *, begins: bool = False) -> None:
-        self._next = time.monotonic() + _TELL_SECONDS
+        self._next = time.monotonic() + _REPORT_SECONDS
         if self._listener is not None:
             self._listener(TaskEvent(self._output, fraction, this_process(), begins))
 

@@ -32,7 +32,7 @@ _CONNECT_SECONDS = 20
 _STOP_SECONDS = 2
 # How often to look for tasks that have ended, and for threads that have come.
 _POLL_SECONDS = 0.1
-_LOOK_SECONDS = 3.0
+_CHECK_SECONDS = 3.0
 _LOST = "the connection to the scheduler was lost; run the batch again"
 _INSTALL = "pip install 'gramophone[batch]'"
 
@@ -189,11 +189,11 @@ def run(
     client.subscribe_topic(_TOPIC, lambda event: listener(_event(event)))
     waiting = deque(tasks)
     running: dict[Future, Task] = {}
-    looked = -math.inf
+    checked = -math.inf
     try:
         while waiting or running:
-            if waiting and time.monotonic() >= looked + _LOOK_SECONDS:
-                looked = time.monotonic()
+            if waiting and time.monotonic() >= checked + _CHECK_SECONDS:
+                checked = time.monotonic()
                 # A scheduler that has gone is found out by what it was given.
                 with suppress(OSError):
                     for _ in range(max(1, threads()) - len(running)):
@@ -204,7 +204,7 @@ def run(
             ended = [future for future in running if future.status not in {"pending", "lost"}]
             for future in ended:
                 yield _outcome(future, running.pop(future))
-                looked = -math.inf
+                checked = -math.inf
             if stopped():
                 raise KeyboardInterrupt
             if not ended:
@@ -239,10 +239,10 @@ def _perform_there(task: Task) -> Outcome:
     torch.set_num_threads(1)
     worker = get_worker()
 
-    def tell(event: TaskEvent) -> None:
+    def report(event: TaskEvent) -> None:
         worker.log_event(_TOPIC, [event.output, event.fraction, *event.worker, event.begins])
 
-    return perform(task, tell)
+    return perform(task, report)
 
 
 def _outcome(future: Future, task: Task) -> Outcome:

@@ -59,7 +59,7 @@ def _expanded(name: str) -> list[str]:
     path = addresses.as_local(name)
     if path is None:
         return (
-            _looked_up(name) if _MAGIC & set(addresses.name_of(name)) and "?" not in _query(name) else [name]
+            _matches(name) if _MAGIC & set(addresses.name_of(name)) and "?" not in _query(name) else [name]
         )
     if not path.is_dir():
         check_regular(path)
@@ -79,7 +79,7 @@ def _is_sound(file: Path) -> bool:
     return file.suffix.lower() in _SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
-def _looked_up(pattern: str) -> list[str]:
+def _matches(pattern: str) -> list[str]:
     place, inner = addresses.filesystem(pattern)
     try:
         found = sorted(place.unstrip_protocol(path) for path in place.glob(inner))

@@ -262,8 +262,8 @@ def _part(progress: Listener | None, number: int, count: int, name: str) -> List
     if progress is None:
         return None
 
-    def tell(step: Progress) -> None:
+    def report(step: Progress) -> None:
         told = f"{name}: {step.stage}"
         progress(dataclasses.replace(step, stage=told, fraction=(number + step.fraction) / count))
 
-    return tell
+    return report

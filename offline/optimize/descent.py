@@ -138,7 +138,7 @@ class Descent:
         joined.close()
 
     @torch.no_grad()
-    def listen(self) -> None:
+    def measure_loudness(self) -> None:
         """Measure the loudness that the next step takes for that of the sound."""
 
         heard = self._heard

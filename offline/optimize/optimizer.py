@@ -106,7 +106,7 @@ def optimise_sound(
         workers = stack.enter_context(block_pool(device))
         descent = Descent(framing, sound, unknowns, loudness, workers, block=block, held=in_memory)
         descent.synthesise()
-        descent.listen()
+        descent.measure_loudness()
         beside = stack.enter_context(ThreadPoolExecutor(1))
 
         def renew() -> None:

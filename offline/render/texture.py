@@ -158,8 +158,8 @@ def crossfade(old: Samples, new: Samples) -> Samples:
 def _whole(progress: Callable[[Progress], None], index: int, count: int) -> Callable[[Progress], None]:
     """A listener to one block, as a part of all blocks."""
 
-    def tell(step: Progress) -> None:
+    def report(step: Progress) -> None:
         stage = step.stage if count == 1 else f"block {index + 1} of {count}, {step.stage}"
         progress(dataclasses.replace(step, stage=stage, fraction=(index + step.fraction) / count))
 
-    return tell
+    return report

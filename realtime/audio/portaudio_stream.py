@@ -19,7 +19,7 @@ from .stream_contract import POLL, DeviceLostError, ring_frames, whole_blocks
 # A device that gives nothing for so long is gone.
 SILENT_DEVICE = 1.0
 _FIRST_BLOCKS = 4
-_LOOK = 0.05
+_CHECK_SECONDS = 0.05
 
 
 class DeviceStream:
@@ -122,12 +122,12 @@ class DeviceStream:
             self._ports.restore(
                 {port: [*self._connect.get(port, ()), *before.get(port, ())] for port in before}
             )
-        look_at = 0.0
+        next_check = 0.0
         while self._record.stats.blocks < _FIRST_BLOCKS:
             # A user may connect ports as soon as they are there; if the first blocks never come, and the stream has
             # to be opened once more, that shall not be lost.
-            if time.monotonic() >= look_at:
-                look_at = time.monotonic() + _LOOK
+            if time.monotonic() >= next_check:
+                next_check = time.monotonic() + _CHECK_SECONDS
                 self.connections()
             self.wait()
         self.period = max(self._blocksize, int(self._record.stats.max_blocksize))

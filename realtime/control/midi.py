@@ -29,7 +29,7 @@ _WITHOUT_VIRTUAL = frozenset({"winmm"})
 
 _POLL = 0.001
 # Short enough that nobody unplugs and plugs in again in between.
-_LOOK = 0.25
+_SCAN_SECONDS = 0.25
 # A controller that leaves a system exclusive message open is not heard for so long at most.
 _END = 0.02
 # libjack goes through a client's ports, in a thread of its own, whenever a connection has ended; a port that is taken
@@ -127,7 +127,7 @@ class MidiInput:
                 self._open()
 
     def _run(self) -> None:
-        looks, ends = round(_LOOK / _POLL), round(_END / _POLL)
+        scans, ends = round(_SCAN_SECONDS / _POLL), round(_END / _POLL)
         polls = 0
         while not self._stop.wait(_POLL):
             try:
@@ -136,11 +136,11 @@ class MidiInput:
                 with self._lock:
                     if self._end is not None and not polls % ends:
                         self._end.send()
-                    if not polls % looks:
+                    if not polls % scans:
                         self._poll()
             except Exception as error:
                 _log.warning("MIDI: %s: %s", type(error).__name__, error)
-                self._stop.wait(_LOOK)
+                self._stop.wait(_SCAN_SECONDS)
         with suppress(Exception):
             self._drain()
 

@@ -36,7 +36,7 @@ LOOPBACK = "127.0.0.1"
 
 _LARGEST = 65_536
 # Feedback: fast enough for a fader that follows a hand.
-_LOOK = 0.025
+_FEEDBACK_SECONDS = 0.025
 # Nearer than what a single-precision float, in which OSC sends, tells apart.
 _SAME = 1e-6
 _ENDED = (OSError, struct.error, UnicodeError, ValueError, IndexError, OverflowError, RecursionError)
@@ -174,7 +174,9 @@ class OscControl:
                 self._greet((sender[0], sender[1]))
             for message in found:
                 try:
-                    self.handle(message.address, list(message.params), told=self._fixed in (None, sender[:2]))
+                    self.handle(
+                        message.address, list(message.params), feedback=self._fixed in (None, sender[:2])
+                    )
                 except Exception as error:
                     _log.warning("OSC %s: %s: %s", message.address[:80], type(error).__name__, error)
 
@@ -184,10 +186,10 @@ class OscControl:
                 self._peer = sender
                 self._known = {}
 
-    def handle(self, address: str, arguments: list[Any], *, told: bool = True) -> None:
+    def handle(self, address: str, arguments: list[Any], *, feedback: bool = True) -> None:
         """Do what one message asks for; what is not understood is left alone.
 
-        `told` says that the sender is the one who gets the feedback, and knows what it sent.
+        With `feedback` the sender is the one that gets the feedback; it is not sent what it sent itself.
         """
         name = address.removeprefix(ROOT)
         if not address.startswith(ROOT):
@@ -201,7 +203,7 @@ class OscControl:
                 # Asked for: as if it were not known.
                 self._known.pop(name, None)
                 if number is not None:
-                    if told:
+                    if feedback:
                         # To within what the parameter makes of it.
                         self._known[name] = min(max(number, 0.0), 1.0)
                     self._surface.set_unit(name, number)
@@ -212,14 +214,14 @@ class OscControl:
             self._surface.press(name, number is None or number >= 0.5)
 
     def _send_feedback(self) -> None:
-        while not self._stop.wait(_LOOK):
+        while not self._stop.wait(_FEEDBACK_SECONDS):
             try:
-                self._tell_changes()
+                self._send_changes()
             except Exception as error:
                 _log.warning("OSC feedback: %s: %s", type(error).__name__, error)
                 self._stop.wait(1.0)
 
-    def _tell_changes(self) -> None:
+    def _send_changes(self) -> None:
         with self._lock:
             if self._peer is None:
                 return

@@ -317,11 +317,11 @@ class Engine:
         status[Cell.XRUNS] = stream.xruns
 
     def _note(self, text: str) -> None:
-        notes = self._link.told().get("notes", [])
+        notes = self._link.last_report().get("notes", [])
         if text not in notes and len(notes) < _MOST_NOTES:
             self._publish("notes", [*notes, text])
 
     def _publish(self, key: str, value: object) -> None:
-        told = self._link.told()
+        told = self._link.last_report()
         if value is not None and told.get(key) != value:
             self._link.report(told | {key: value})

@@ -128,7 +128,7 @@ def _open(settings: EngineSettings, link: Link, stack: ExitStack) -> Stream | No
     from ..audio.portaudio_stream import open_device
 
     # Of the engine that played before. If the device was away, so was everything that was connected to it.
-    connect = link.told().get("connections")
+    connect = link.last_report().get("connections")
     while True:
         try:
             return stack.enter_context(open_device(settings, settings.device, connect=connect))
@@ -136,7 +136,7 @@ def _open(settings: EngineSettings, link: Link, stack: ExitStack) -> Stream | No
             if not link.orders[Order.PERSIST]:
                 raise
             # A device that has come back as another one may be refused for as long as it is there.
-            link.report(link.told() | {"notes": [str(error)]})
+            link.report(link.last_report() | {"notes": [str(error)]})
         link.status[Cell.HEARTBEAT] = time.monotonic()
         link.enter(EngineState.LOST)
         connect = None
@@ -192,7 +192,7 @@ def _get_ready(chain: ChainLike, settings: EngineSettings, sample_rate: int) -> 
 
 
 def _fail(link: Link, message: str, *, mendable: bool) -> None:
-    told = link.told()
+    told = link.last_report()
     told["error"] = " ".join(message.split())
     told["trace"] = "" if mendable else traceback.format_exc()[-8000:]
     link.report(told)

@@ -111,7 +111,7 @@ def _state(supervisor: Supervisor | None) -> str:
 
 def _notes(supervisor: Supervisor) -> list[str]:
     """Return what the engine that plays has to say, and what was said of its predecessors, each line once."""
-    notes = [*(supervisor.link.told().get("notes", []) if supervisor.links else ()), *supervisor.notes]
+    notes = [*(supervisor.link.last_report().get("notes", []) if supervisor.links else ()), *supervisor.notes]
     if supervisor.failure is not None and supervisor.failure[0]:
         notes.append(supervisor.failure[0])
     return list(dict.fromkeys(notes))
@@ -143,7 +143,7 @@ def take_snapshot(
             return (0.0,) * settings.channels
         return tuple(float(known.status[first + channel]) for channel in range(settings.channels))
 
-    told = {} if known is None else known.told()
+    told = {} if known is None else known.last_report()
     return Snapshot(
         state=state,
         seconds=0.0 if supervisor is None else supervisor.seconds,

@@ -154,7 +154,7 @@ class Supervisor:
             worker.link.orders[Order.PERSIST] = float(self.has_played)
             worker.link.orders[Order.RESUME] = self._resume_at(last)
             # While it waits it writes nothing itself.
-            worker.link.report({"connections": last.told().get("connections")})
+            worker.link.report({"connections": last.last_report().get("connections")})
         self._active = worker
         self._beat = (0.0, time.monotonic())
         self.links.append(worker.link)
@@ -231,7 +231,7 @@ class Supervisor:
         """Have another process go on; return False if there is no use in it."""
         self.failure = None
         if worker.link.state == EngineState.FAILED:
-            told = worker.link.told()
+            told = worker.link.last_report()
             self.failure = (
                 told.get("error", ""),
                 bool(worker.link.status[Cell.INPUT_ERROR]),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BYTES = 8 * 2**20
 _TEXT_BYTES = 2**16
 _ALIGNMENT = 16
-_LOOK = 0.002
+_POLL_SECONDS = 0.002
 
 
 class _Cell(IntEnum):
@@ -77,7 +77,7 @@ class StateBox:
         while self.cells[_Cell.ANSWERED] != number:
             if time.monotonic() > end:
                 return None
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
         arrays = {}
         memory = memoryview(self.memory).cast("B")
         for name, kind, shape, start in json.loads(bytes(self.text.value)):

@@ -157,7 +157,7 @@ class Link:
         self.text.value = data[: _TEXT_BYTES - 1]
         self.status[Cell.TEXT_VERSION] += 1.0
 
-    def told(self) -> dict[str, Any]:
+    def last_report(self) -> dict[str, Any]:
         """Return the text as it was last written completely (host); empty where there is none."""
         for _ in range(10):
             before = self.status[Cell.TEXT_VERSION]

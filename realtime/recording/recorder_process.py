@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ...takes.writer import TakeWriter
     from ..link.taps import Tap
 
-_LOOK = 0.05
+_POLL_SECONDS = 0.05
 _CHECKPOINT = 2.0
 # Frames at a time, and how many seconds are given up beyond what is overwritten, to be ahead of the writer again.
 _PIECE = 1 << 15
@@ -122,7 +122,7 @@ class Recording:
                 if writer.failure or stopping:
                     break
             if self._in - before < _PIECE:
-                time.sleep(_LOOK)
+                time.sleep(_POLL_SECONDS)
         return self._close(writer)
 
     def _close(self, writer: TakeWriter) -> str:

@@ -199,7 +199,7 @@ def test_gradients_of_blocks_are_those_of_the_whole(tmp_path: Path) -> None:
         one_way, sound, unknowns = descent(tmp_path, start, block=block, held=held)
         unknowns.load(0, framing.frames)[0], unknowns.load(0, framing.frames)[1] = values
         one_way.synthesise()
-        one_way.listen()
+        one_way.measure_loudness()
         one_way.differentiate(terms)
         found = [one_way.slopes(first, last) for first, last in one_way.blocks]
         slopes.append(torch.cat([torch.stack(pair) for pair in found], dim=1))
@@ -221,7 +221,7 @@ def test_gradients_are_those_of_the_loss_at_one_loudness(tmp_path: Path) -> None
     values = 0.3 * torch.randn(2, framing.frames, framing.bins, generator=generator(7))
     unknowns.load(0, framing.frames)[:2] = values
     blocked.synthesise()
-    blocked.listen()
+    blocked.measure_loudness()
     steady = blocked.loudness
     gates, factor = steady.gates, steady.factor
     blocked.differentiate(terms)
@@ -244,7 +244,7 @@ def test_loudness_from_frames_is_that_of_the_standard(tmp_path: Path) -> None:
     sound[:, RATE // 2 :] *= 1e-3
     one, _, _ = descent(tmp_path, sound, block=50, held=True)
     one.synthesise()
-    one.listen()
+    one.measure_loudness()
     found = -23.0 - 20.0 * math.log10(one.loudness.factor)
     standard = loudness(sound.double().numpy(), RATE) - 10.0 * math.log10(2.0)
     assert found == pytest.approx(standard, abs=0.5)

@@ -269,7 +269,7 @@ def test_a_plugin_that_fails_leaves_the_dry_sound(tmp_path, kind):
     assert steepest(heard) < STEEPEST
     assert 4000 // 128 <= link.count(Cell.FAULTS) <= 4000 // 128 + 1
     assert link.count(Cell.DEADLINES_MISSED) == 0
-    assert bool(link.told().get("notes")) == (kind == "raise")
+    assert bool(link.last_report().get("notes")) == (kind == "raise")
 
 
 def test_input_that_is_no_number_becomes_silence_and_is_counted(tmp_path):

@@ -70,7 +70,7 @@ def test_the_engine_is_killed_and_another_one_goes_on(jack):
         # As a user does it: from another program, and not from the sound card.
         jack.connect("player:out_0", "gramophone:in_0")
         jack.disconnect("system:capture_1", "gramophone:in_0")
-        wait_until(lambda: "player:out_0" in str(engine._supervisor.link.told().get("connections")))
+        wait_until(lambda: "player:out_0" in str(engine._supervisor.link.last_report().get("connections")))
         time.sleep(1.0)
         supervisor = engine._supervisor
         wait_until(lambda: supervisor._standby is not None and supervisor._standby.link.state == 1)

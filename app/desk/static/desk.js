@@ -1,4 +1,4 @@
-// The desk: one connection to the host, and what is drawn from what it says.
+// The desk: one connection to the host, and the page that shows its messages.
 
 import { Knob, definitions } from "./knob.js";
 import { Pad } from "./pad.js";
@@ -13,13 +13,13 @@ const CAPTURES = ["capture", "capture_second"];
 const MAIN_SWITCHES = new Set(["freeze", "soundcheck", "bypass", "mute"]);
 
 let socket = null, known = {}, knobs = {}, switches = {}, pad = null, maps = null, learning = { on: false, waiting: {} };
-let takes = [], dropped = -1, recent = -Infinity;
+let stylesShown = false, takes = [], dropped = -1, recent = -Infinity;
 const scopes = [new Scope(document.querySelector(".in canvas"), COOL), new Scope(document.querySelector(".out canvas"), WARM)];
 
 function send(message) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 }
-const turned = (id, position) => send({ do: "set", v: { [id]: position } });
+const changed = (id, position) => send({ do: "set", v: { [id]: position } });
 
 function news(text, error = false) {
   const place = $("news");
@@ -50,7 +50,7 @@ function build(hello) {
   for (const one of hello.parameters) {
     if (one.kind === "toggle") continue;
     if (!mixed.includes(one.id)) {
-      const knob = new Knob(one, turned, { hero: one.id === HERO });
+      const knob = new Knob(one, changed, { hero: one.id === HERO });
       knobs[one.id] = knob;
       if (one.id === HERO) $("knobs").prepend(knob.element); else rest.append(knob.element);
     }
@@ -77,22 +77,22 @@ function addSwitch(one) {
   button.setAttribute("role", "switch");
   button.dataset.id = one.id;
   button.addEventListener("click", () => {
-    if (!learning.on) turned(one.id, button.getAttribute("aria-checked") === "true" ? 0 : 1);
+    if (!learning.on) changed(one.id, button.getAttribute("aria-checked") === "true" ? 0 : 1);
   });
   switches[one.id] = button;
   $("switches").append(button);
 }
 
-// ---- what the host says -----------------------------------------------------------------------------------------
+// ---- messages of the host -----------------------------------------------------------------------------------------
 
-const hear = {
+const handlers = {
   hello: build,
 
   values({ v }) {
     for (const [id, [position, text]] of Object.entries(v)) {
-      knobs[id]?.hear(position, text);
+      knobs[id]?.receive(position, text);
       switches[id]?.setAttribute("aria-checked", position >= 0.5);
-      pad?.hear(id, position);
+      pad?.receive(id, position);
       if (id === "bypass") {
         $("panic").setAttribute("aria-pressed", position >= 0.5);
         for (const knob of Object.values(knobs)) knob.element.classList.toggle("off", position >= 0.5);
@@ -153,7 +153,7 @@ const hear = {
       $(id).firstElementChild.textContent = capturing === source ? "Listening…" : name;
     }
     pad?.names([0, 1, 2, 3].map((n) => slots[n]?.name));
-    hear.folder = styles.length > 0 || Boolean(folder);
+    stylesShown = styles.length > 0 || Boolean(folder);
     $("folder").textContent = folder ?? "";
     shelves();
     list($("styles"), styles.map((one) => ({ name: one.name, on: one.on, dim: one.loading, press: () => send({ do: "style", name: one.name }) })), "No styles in this folder.");
@@ -174,7 +174,7 @@ const hear = {
 };
 
 function shelves() {
-  $("styles-shelf").hidden = learning.on || !hear.folder;
+  $("styles-shelf").hidden = learning.on || !stylesShown;
 }
 
 function part(name, value, about = "") {
@@ -284,7 +284,7 @@ function connect() {
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket`);
   socket.binaryType = "arraybuffer";
   socket.onmessage = ({ data }) => {
-    if (typeof data === "string") { const message = JSON.parse(data); hear[message.type]?.(message); return; }
+    if (typeof data === "string") { const message = JSON.parse(data); handlers[message.type]?.(message); return; }
     const bytes = new Uint8Array(data), counts = [bytes[0], bytes[1]], all = counts[0] + counts[1];
     if (!all) return;
     const bands = (bytes.length - BANDS_TYPE) / all;

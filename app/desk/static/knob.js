@@ -36,10 +36,10 @@ export function definitions() {
 }
 
 export class Knob {
-  /** @param parameter as in the server's greeting  @param turned called with (id, position) as a hand turns it */
-  constructor(parameter, turned, { hero = false } = {}) {
+  /** @param parameter as in the server's greeting  @param changed called with (id, position) when the user turns it */
+  constructor(parameter, changed, { hero = false } = {}) {
     this.parameter = parameter;
-    this.turned = turned;
+    this.changed = changed;
     this.position = parameter.default;
     this.held = false;
     this.element = document.createElement("div");
@@ -50,7 +50,7 @@ export class Knob {
     for (const [key, value] of Object.entries({ role: "slider", "aria-label": parameter.name, "aria-valuemin": 0, "aria-valuemax": 100 }))
       this.element.setAttribute(key, value);
     this.draw(hero);
-    this.listen();
+    this.bind();
     this.show(this.position, "");
   }
 
@@ -74,7 +74,7 @@ export class Knob {
     this.element.append(svg, this.name, this.value);
   }
 
-  listen() {
+  bind() {
     const element = this.element;
     let y = 0;
     element.addEventListener("pointerdown", (event) => {
@@ -87,53 +87,53 @@ export class Knob {
       if (!this.held) return;
       const way = (y - event.clientY) / WAY;
       y = event.clientY;
-      if (way) this.turn(this.position + way * (event.shiftKey ? FINE : 1));
+      if (way) this.set(this.position + way * (event.shiftKey ? FINE : 1));
     });
     const release = () => {
       if (!this.held) return;
       this.held = false;
-      if (!this.settling && this.told) this.settle();
+      if (!this.settling && this.received) this.settle();
     };
     element.addEventListener("pointerup", release);
     element.addEventListener("pointercancel", release);
     element.addEventListener("dblclick", () => {
-      if (!document.body.classList.contains("learning")) this.turn(this.parameter.default);
+      if (!document.body.classList.contains("learning")) this.set(this.parameter.default);
     });
     element.addEventListener("wheel", (event) => {
       event.preventDefault();
-      this.turn(this.position - Math.sign(event.deltaY) * STEP * (event.shiftKey ? FINE : 2));
+      this.set(this.position - Math.sign(event.deltaY) * STEP * (event.shiftKey ? FINE : 2));
     }, { passive: false });
     element.addEventListener("keydown", (event) => {
       const fine = event.shiftKey ? FINE : 1;
       const steps = { ArrowUp: STEP * fine, ArrowRight: STEP * fine, ArrowDown: -STEP * fine, ArrowLeft: -STEP * fine, PageUp: LEAP, PageDown: -LEAP };
-      if (event.key in steps) this.turn(this.position + steps[event.key]);
-      else if (event.key === "Home") this.turn(0);
-      else if (event.key === "End") this.turn(1);
-      else if (event.key === "Delete" || event.key === "Backspace") this.turn(this.parameter.default);
+      if (event.key in steps) this.set(this.position + steps[event.key]);
+      else if (event.key === "Home") this.set(0);
+      else if (event.key === "End") this.set(1);
+      else if (event.key === "Delete" || event.key === "Backspace") this.set(this.parameter.default);
       else return;
       event.preventDefault();
     });
   }
 
-  turn(position) {
+  set(position) {
     position = clamp(position);
     if (position === this.position) return;
     this.show(position, this.value.textContent);
-    this.turned(this.parameter.id, position);
-    this.told = [position, null];
+    this.changed(this.parameter.id, position);
+    this.received = [position, null];
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.settle(), SETTLE);
   }
 
-  /** What the server says. While a hand is on the knob, and just after, the hand knows better. */
-  hear(position, text) {
-    this.told = [position, text];
+  /** Take a value from the server. While the user turns the knob, and just after, it is older than the knob and waits. */
+  receive(position, text) {
+    this.received = [position, text];
     this.show(this.held || this.settling ? this.position : position, text);
   }
 
   settle() {
     this.settling = null;
-    if (!this.held) this.show(this.told[0], this.told[1] ?? this.value.textContent);
+    if (!this.held) this.show(this.received[0], this.received[1] ?? this.value.textContent);
   }
 
   show(position, text) {
@@ -148,7 +148,7 @@ export class Knob {
     this.element.setAttribute("aria-valuetext", text);
   }
 
-  /** Where the controller stands that has not come by yet, or null. */
+  /** Show where the controller stands that still has to reach the value; null hides it. */
   await(position) {
     this.ghost.setAttribute("visibility", position === null ? "hidden" : "visible");
     if (position === null) return;

@@ -56,9 +56,9 @@ export class MapList {
     };
     const curve = element("select", {}, ...this.curves.map((name) => element("option", { value: name, textContent: name, selected: name === entry.curve })));
     curve.onchange = () => change("curve", curve.value);
-    const turn = element("button", { className: "small", textContent: "Invert" });
-    turn.onclick = () => this.send({ do: "edit", place: n, entry: { ...entry, low: entry.high, high: entry.low } });
+    const invert = element("button", { className: "small", textContent: "Invert" });
+    invert.onclick = () => this.send({ do: "edit", place: n, entry: { ...entry, low: entry.high, high: entry.low } });
     return element("div", { className: "edit" }, number("low", "from"), number("high", "to"), element("label", {}, "curve", curve),
-      element("label", {}, "direction", turn), tick("takeover", "soft takeover"));
+      element("label", {}, "direction", invert), tick("takeover", "soft takeover"));
   }
 }

@@ -25,7 +25,7 @@ export class Pad {
     this.moved = moved;
     this.held = false;
     this.weights = ids.map(() => 1);
-    this.told = [...this.weights];
+    this.received = [...this.weights];
     this.corners = ids.map((id, n) => {
       const corner = document.createElement("div");
       corner.className = `corner c${n}`;
@@ -62,21 +62,21 @@ export class Pad {
 
   set(x, y) {
     this.weights = shares(clamp(x), clamp(y)).slice(0, this.ids.length);
-    this.turned = performance.now();
+    this.changedAt = performance.now();
     this.show();
-    this.told = [...this.weights];
+    this.received = [...this.weights];
     this.moved(Object.fromEntries(this.ids.map((id, n) => [id, this.weights[n]])));
   }
 
-  hear(id, weight) {
+  receive(id, weight) {
     const corner = this.ids.indexOf(id);
     if (corner < 0) return;
-    this.told[corner] = weight;
-    // Just after a hand was here, what comes back may be older than what it did.
+    this.received[corner] = weight;
+    // Just after a move, what comes back may be older than the move.
     clearTimeout(this.settling);
-    const wait = this.held ? SETTLE : Math.max(0, (this.turned ?? -Infinity) + SETTLE - performance.now());
-    if (wait) this.settling = setTimeout(() => this.hear(id, this.told[corner]), wait);
-    else { this.weights = [...this.told]; this.show(); }
+    const wait = this.held ? SETTLE : Math.max(0, (this.changedAt ?? -Infinity) + SETTLE - performance.now());
+    if (wait) this.settling = setTimeout(() => this.receive(id, this.received[corner]), wait);
+    else { this.weights = [...this.received]; this.show(); }
   }
 
   names(names) {

@@ -62,16 +62,16 @@ def serve(router: ControlRouter) -> Iterator[Callable[..., Desk]]:
 
 
 class Page:
-    """What a page says and hears."""
+    """What a page sends and receives."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
-        self.heard: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
 
-    async def say(self, **message: Any) -> None:
+    async def send(self, **message: Any) -> None:
         await self.socket.send_str(json.dumps(message))
 
-    async def hear(
+    async def receive(
         self, kind: str, fits: Callable[[dict[str, Any]], object] = lambda _: True
     ) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE):
@@ -80,7 +80,7 @@ class Page:
                 assert message.type is not aiohttp.WSMsgType.CLOSED
                 if message.type is aiohttp.WSMsgType.TEXT:
                     found = json.loads(message.data)
-                    self.heard.append(found)
+                    self.received.append(found)
                     if found["type"] == kind and fits(found):
                         return found
 
@@ -120,13 +120,13 @@ def test_a_page_learns_of_every_parameter_and_turns_each(
     serve: Callable[..., Desk], router: ControlRouter
 ) -> None:
     async def talk(page: Page) -> None:
-        hello = await page.hear("hello")
+        hello = await page.receive("hello")
         assert [one["id"] for one in hello["parameters"]] == [one.id for one in router.surface.parameters]
         for one in router.surface.parameters:
             for position in (1.0, 0.0):
-                await page.say(do="set", v={one.id: position})
-                await page.say(do="press", target="nothing")
-                await page.hear("error")
+                await page.send(do="set", v={one.id: position})
+                await page.send(do="press", target="nothing")
+                await page.receive("error")
                 assert router.surface.get(one.id) == one.from_unit(position)
 
     visit(serve(), talk)
@@ -134,12 +134,12 @@ def test_a_page_learns_of_every_parameter_and_turns_each(
 
 def test_what_others_turn_is_seen(serve: Callable[..., Desk], router: ControlRouter) -> None:
     async def talk(page: Page) -> None:
-        await page.hear("hello")
+        await page.receive("hello")
         router.surface.set("mix", 0.25)
-        found = await page.hear("values", lambda now: now["v"].get("mix", [1.0])[0] == 0.25)
+        found = await page.receive("values", lambda now: now["v"].get("mix", [1.0])[0] == 0.25)
         assert found["v"]["mix"] == [0.25, "25 %"]
         router.handle_midi([0xB0, 64, 127])
-        found = await page.hear("values", lambda now: now["v"].get("freeze", [0])[0] == 1.0)
+        found = await page.receive("values", lambda now: now["v"].get("freeze", [0])[0] == 1.0)
         assert found["v"]["freeze"] == [1.0, "on"]
 
     visit(serve(), talk)
@@ -149,11 +149,11 @@ def test_learning_editing_and_forgetting(
     serve: Callable[..., Desk], router: ControlRouter, tmp_path: Path
 ) -> None:
     async def talk(page: Page) -> None:
-        await page.say(do="learn", on=True)
-        await page.say(do="touch", target="strength")
-        await page.hear("learning", lambda now: now["target"] == "strength")
+        await page.send(do="learn", on=True)
+        await page.send(do="touch", target="strength")
+        await page.receive("learning", lambda now: now["target"] == "strength")
         router.handle_midi([0xB0, 21, 64])
-        learnt = await page.hear("map", lambda now: any(one["control"] == "CC 21" for one in now["items"]))
+        learnt = await page.receive("map", lambda now: any(one["control"] == "CC 21" for one in now["items"]))
         place = next(n for n, one in enumerate(learnt["items"]) if one["control"] == "CC 21")
         entry = {
             **learnt["items"][place]["entry"],
@@ -162,14 +162,14 @@ def test_learning_editing_and_forgetting(
             "curve": "slow",
             "takeover": False,
         }
-        await page.say(do="edit", place=place, entry=entry)
-        await page.hear("map", lambda now: any(one["entry"] == entry for one in now["items"]))
-        await page.say(do="learn", on=False)
-        await page.hear("learning", lambda now: not now["on"])
+        await page.send(do="edit", place=place, entry=entry)
+        await page.receive("map", lambda now: any(one["entry"] == entry for one in now["items"]))
+        await page.send(do="learn", on=False)
+        await page.receive("learning", lambda now: not now["on"])
         router.handle_midi([0xB0, 21, 127])
         assert router.surface.get("strength") == 0.5
-        await page.say(do="forget", place=place)
-        await page.hear("map", lambda now: all(one["control"] != "CC 21" for one in now["items"]))
+        await page.send(do="forget", place=place)
+        await page.receive("map", lambda now: all(one["control"] != "CC 21" for one in now["items"]))
 
     visit(serve(), talk)
     router.close()
@@ -179,16 +179,16 @@ def test_learning_editing_and_forgetting(
 
 def test_presets_are_saved_recalled_and_deleted(serve: Callable[..., Desk]) -> None:
     async def talk(page: Page) -> None:
-        await page.say(do="set", v={"mix": 0.5})
-        await page.say(do="store", name="half")
-        await page.hear("presets", lambda now: [one["name"] for one in now["items"]] == ["half"])
-        await page.say(do="set", v={"mix": 1.0})
-        await page.say(do="recall", name="half")
-        await page.hear("values", lambda now: now["v"].get("mix", [1])[0] == 0.5)
-        await page.say(do="store", name="../half")
-        await page.hear("error")
-        await page.say(do="delete", name="half")
-        await page.hear("presets", lambda now: not now["items"])
+        await page.send(do="set", v={"mix": 0.5})
+        await page.send(do="store", name="half")
+        await page.receive("presets", lambda now: [one["name"] for one in now["items"]] == ["half"])
+        await page.send(do="set", v={"mix": 1.0})
+        await page.send(do="recall", name="half")
+        await page.receive("values", lambda now: now["v"].get("mix", [1])[0] == 0.5)
+        await page.send(do="store", name="../half")
+        await page.receive("error")
+        await page.send(do="delete", name="half")
+        await page.receive("presets", lambda now: not now["items"])
 
     visit(serve(), talk)
 
@@ -200,9 +200,9 @@ def test_what_a_page_holds_is_let_go_when_it_leaves(tmp_path: Path) -> None:
     desk = Desk(router, host, DeskSettings(port=0), Commands(router))
 
     async def talk(page: Page) -> None:
-        await page.say(do="press", target="capture", down=True)
-        await page.say(do="press", target="nothing")
-        await page.hear("error")
+        await page.send(do="press", target="capture", down=True)
+        await page.send(do="press", target="nothing")
+        await page.receive("error")
 
     try:
         visit(desk, talk)
@@ -272,8 +272,8 @@ def test_rubbish_on_the_socket_is_survived(serve: Callable[..., Desk]) -> None:
             '{"do": []}',
         ):
             await page.socket.send_str(text)
-        await page.say(do="set", v={"mix": 0.5})
-        await page.hear("values", lambda now: now["v"].get("mix", [0])[0] == 0.5)
+        await page.send(do="set", v={"mix": 0.5})
+        await page.receive("values", lambda now: now["v"].get("mix", [0])[0] == 0.5)
 
     visit(serve(), talk)
 
@@ -323,7 +323,7 @@ def test_whatever_a_request_holds_it_is_no_fault_of_the_desk(
     assert not answer or answer[9:10] in b"1234", answer
 
 
-@pytest.mark.parametrize("broken", ["_tell_knobs", "_tell_pictures", "_tell_status"])
+@pytest.mark.parametrize("broken", ["_send_knobs", "_send_pictures", "_send_status"])
 def test_what_fails_on_the_desk_fails_alone(
     broken: str, serve: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,9 +334,9 @@ def test_what_fails_on_the_desk_fails_alone(
 
     async def talk(page: Page) -> None:
         # The others go on, the presets last of all.
-        await page.hear("presets")
-        await page.say(do="store", name="still here")
-        await page.hear("presets", lambda now: now["items"])
+        await page.receive("presets")
+        await page.send(do="store", name="still here")
+        await page.receive("presets", lambda now: now["items"])
 
     visit(serve(), talk)
 

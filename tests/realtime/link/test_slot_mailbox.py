@@ -65,7 +65,7 @@ class Engine:
 
     def __init__(self, mailbox: SlotMailbox, chain: Stylizer, weights: list[float]) -> None:
         self.chain = chain
-        self.turn(weights)
+        self.set_weights(weights)
         for slot in range(MAX_STYLES):
             chain.replace(slot, PACKED[0])
         chain.reset()
@@ -78,7 +78,7 @@ class Engine:
     def _note(self, event: int, value: float) -> None:
         self.noted[ChangeKind.SLOT - event] = int(value)
 
-    def turn(self, weights: list[float]) -> None:
+    def set_weights(self, weights: list[float]) -> None:
         for slot, weight in enumerate(weights):
             self.chain.set(f"style_{slot + 1}", weight)
 
@@ -167,7 +167,7 @@ def test_whatever_the_order_of_things_a_slot_holds_one_whole_style(moves: list[t
             engine.play(first)
         elif kind == "knob":
             weights[first] = float(second)
-            engine.turn(weights)
+            engine.set_weights(weights)
         elif kind == "take over":
             engines += 1
             engine = Engine(mailbox, CHAINS[engines % 2], weights)
@@ -176,7 +176,7 @@ def test_whatever_the_order_of_things_a_slot_holds_one_whole_style(moves: list[t
         host.finish(slot)
     # Once a slot has fallen silent, it gets what was offered.
     for loud in (3, 0):
-        engine.turn([float(slot == loud) for slot in range(MAX_STYLES)])
+        engine.set_weights([float(slot == loud) for slot in range(MAX_STYLES)])
         engine.play(60)
         host.check(engine)
     for slot in range(MAX_STYLES):
