@@ -146,7 +146,7 @@ def measure(name: str) -> Ratios:
 def summary(ratios: Sequence[Ratios]) -> str:
     """Means over the pairs beside the targets, as a table."""
     lines = [
-        "| recipe | settings | as good as | pairs | mean times sooner | least | target |",
+        "| recipe | settings | as good as | pairs | times faster, mean | least | target |",
         "|---" * 7 + "|",
     ]
     for recipe, target in TARGETS.items():
