@@ -1,1 +1,1 @@
-"""The face: the public API, the command line, live sessions, the desk."""
+"""What users touch: the public API, the command line, live sessions, the desk."""

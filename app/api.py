@@ -45,13 +45,13 @@ def stylize(
         sample_rate: Hz, of the content. The style may have another one.
         style: what `load_style` returns, or the name of a sound file or of a `.style` file.
         recipe: a name in `recipes`. "gramophone" is the best, "transport" the fastest.
-        strength: 0 to 1, how far to go: 0 gives the content back, 1 goes all the way.
-        steps: of the optimiser, in place of the recipe's own number.
-        seed: of everything random. The same seed on the same machine gives the same samples.
+        strength: 0 to 1, how far to go: 0 gives the content back.
+        steps: of the optimiser, instead of the recipe's own number.
+        seed: of all randomness. The same seed on the same machine gives the same samples.
         device: "auto", "cpu" or "cuda".
         settings: settings of the recipe to replace, by key: `recipes()[name].describe()` lists them.
-        local: seconds over which the content's statistics are taken, so that they move with the music, 0.5 to 3600; by
-            default the sound is taken as a whole, and what is quiet in it stays quiet. For "gramophone" and
+        local: length of the windows for the content's statistics, 0.5 to 3600 s, so that they follow the music. By
+            default they are taken of the whole sound, and its quiet parts stay quiet. For "gramophone" and
             "transport".
         progress: called now and then with a `Progress`: stage, step, steps, loss, fraction of the
             whole job (0 to 1).
@@ -60,7 +60,7 @@ def stylize(
         float64 array of the content's shape, at the content's rate and loudness, true peak at most -1 dBFS.
 
     Raises:
-        InputError: Anything above that is not so.
+        InputError: An argument is not as described above.
     """
     from ..models.style import Style, load_style
     from ..offline.render.render import LONGEST_LOCAL, SHORTEST_LOCAL, render
@@ -94,7 +94,7 @@ def style_distance(
     output: ArrayLike,
     sample_rate: int,
 ) -> StyleDistance:
-    """Measure how near an output has come to a style.
+    """Measure how near an output is to a style.
 
     The statistics (Gram matrices) of the audio are compared on random networks that no recipe optimises
     against.
@@ -105,8 +105,8 @@ def style_distance(
         sample_rate: Hz.
 
     Returns:
-        StyleDistance with `raw` and `centred`: 0 means the style's own statistics, 1 that nothing happened. An
-        equaliser alone lowers raw a long way, but not centred.
+        StyleDistance with `raw` and `centred`: 0 for the style's own statistics, 1 for the unchanged content. An
+        equaliser alone lowers raw a lot, but not centred.
 
     Raises:
         InputError: One of the three is silent, empty or not finite.
@@ -130,7 +130,7 @@ def style_distance(
 
 @own_torch_state()
 def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> ContentKept:
-    """Measure how much of what happens in the content still happens in an output.
+    """Measure how much of the content is left in an output.
 
     Args:
         content, output: array [samples] or [channels, samples]. Aligned in time; the longer one is cut.

@@ -1,4 +1,4 @@
-"""A take into a sound file: what the command and the desk's button do."""
+"""Bounces a take to a sound file, for the command and for the desk's button."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def bounce_file(
     take = open_take(find_take(folder))
     rate = take.header.sample_rate
     check_encodable(output, take.header.channels, rate)
-    # Beside the output: all that lies between is as large as it, and there it has to fit anyway.
+    # Beside the output, which needs the same room: temporary files are as large as it.
     with (
         claimed(output, overwrite=overwrite),
         tempfile.TemporaryDirectory(prefix=".bounce-", dir=output.parent) as name,

@@ -1,6 +1,6 @@
-"""What the commands share: how they print, how they show progress, checks that come before work.
+"""How the commands print, show progress, and check their arguments before they work.
 
-All that is printed goes through here, so that no name or message from elsewhere can steer the terminal.
+All printing goes through this module, so that no name or message from elsewhere can steer the terminal.
 """
 
 import inspect
@@ -97,7 +97,7 @@ def warn(message: str) -> None:
 
 
 def show_trace(trace: str) -> None:
-    """Print a traceback on standard error: where something happened that is not the user's to mend."""
+    """Print a traceback on standard error, for an error that the user cannot mend."""
     err().print(trace.rstrip("\n"), soft_wrap=True)
 
 

@@ -1,7 +1,7 @@
-"""Two clips made from nothing but numbers: plucked strings, and bubbling water.
+"""Two synthetic clips: plucked strings, and bubbling water.
 
-The demo and the tests need sounds that everyone has and nobody owns. Both clips are drawn from a seed, so the
-same seed gives the same samples on the same machine.
+The demo and the tests need sounds that everyone has and nobody owns. The same seed gives the same samples on the same
+machine.
 """
 
 import numpy as np

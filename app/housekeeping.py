@@ -1,4 +1,4 @@
-"""What a live session does again and again beside the sound: none of it may end the sound."""
+"""Repeated tasks of a live session beside the sound: the failure of one must not end the sound."""
 
 import time
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from . import console
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A full disk may have room again; what fails at every look must not be tried at every look.
+# A failed task is tried again, since a full disk may have room later, but not at every turn.
 _FIRST_REST, _LONGEST_REST = 1.0, 60.0
 
 
 class Task(Generic[P, T]):
-    """A job that fails alone: that is told, once until the job has worked again, and it is tried again a while later.
+    """A job whose failure is reported once, and which is tried again later.
 
     Args:
-        name: what it is, for the message: "the display"
-        job: what is to be done; whatever it raises is told
+        name: of the job, for the message: "the display"
+        job: its work; what it raises is reported
     """
 
     def __init__(self, name: str, job: Callable[P, T]) -> None:
@@ -30,7 +30,7 @@ class Task(Generic[P, T]):
         self._told = ""
 
     def __call__(self, *args: P.args, **options: P.kwargs) -> T | None:
-        """Do it, and return what it returns; None where it fails, or has failed a moment ago."""
+        """Do the job and return its result; None if it fails, or has failed a moment ago."""
         now = time.monotonic()
         if now < self._next:
             return None

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a command that live elsewhere: fetched before it, delivered after it, with a bar."""
+"""Remote inputs and outputs of a command: downloaded before it, uploaded after it, with a progress bar."""
 
 import shutil
 import tempfile
@@ -69,7 +69,7 @@ def _delivered(address: str, *, overwrite: bool) -> Iterator[Path]:
             with console.Display() as display:
                 addresses.upload(made, address, overwrite=overwrite, meter=partial(display.part, title))
         except InputError as error:
-            # What has taken minutes to make is not thrown away.
+            # It has taken minutes to make, so it is kept.
             kept = Path(tempfile.mkdtemp(prefix="gramophone-"), made.name)
             made.replace(kept)
             raise InputError(f"{error}; the finished file is {shown(kept)}") from error

@@ -1,4 +1,4 @@
-"""The report of a rendering, gathered from what the commands know."""
+"""Collects the data of a rendering's report and writes it."""
 
 import importlib.util
 from collections.abc import Sequence

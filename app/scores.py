@@ -1,4 +1,4 @@
-"""Measuring outputs for one content and one style, and showing the figures."""
+"""Measures outputs for one content and one style, and lays the figures out."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ def measure(
     baselines: bool,
     stage: Callable[[str], None],
 ) -> "list[Row]":
-    """Measure outputs, then (if asked) what any user can do without this program, then the floor.
+    """Measure outputs, then (if asked) the baselines that need no Gramophone, then the floor.
 
     Args:
         content, style, outputs: [channels, samples]. Content and outputs at `sample_rate` Hz, the style at

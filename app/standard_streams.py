@@ -1,4 +1,4 @@
-"""Standard input, output and error as they may be: closed, full, or read by nobody any more."""
+"""Standard input, output and error, which may be closed, full, or no longer read."""
 
 import errno
 import io
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class OutputError(OSError):
-    """Standard output cannot be written. It is told once; what is printed after that goes nowhere."""
+    """Standard output cannot be written. This is raised once; later output is dropped."""
 
 
 class _Stream(io.FileIO):
@@ -32,10 +32,10 @@ class _Stream(io.FileIO):
 
 
 def prepare() -> None:
-    """Replace the standard streams by ones that any name can be printed to, and that fail in one way only.
+    """Replace the standard streams by ones that can print any name and fail only with `OutputError`.
 
-    Those that were closed before the program began lead nowhere. Else the next files to be opened would take their
-    numbers, and get what any library prints.
+    Streams that were closed before the program began are opened on the null device. Otherwise the next files would get
+    their numbers, and the output of libraries.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:

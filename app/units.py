@@ -1,4 +1,4 @@
-"""How times and levels are written for a person."""
+"""Times and levels as text for people."""
 
 import math
 

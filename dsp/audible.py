@@ -1,6 +1,6 @@
-"""What can be heard of a sound, 20 Hz to 20 kHz: all that is taken from a style, and all that it adds to a content.
+"""The audible part of a sound, 20 Hz to 20 kHz: only this is taken from a style.
 
-Loudness says little of what lies outside: a sound that is brought to a loudness would bring any amount of it along.
+Loudness hardly counts what is outside, so a sound at a given loudness could hold any amount of it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIECE = 1 << 18
 
 
 def audible(samples: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64]:
-    """Return what can be heard of a sound [channels, samples], one sample at least; no delay, the ends included."""
+    """Return the audible part of a sound [channels, samples], at least one sample; without delay, also at the ends."""
     heard = Held(np.empty(samples.shape))
     # In pieces, too: the transforms of half a minute would take several times its memory.
     audible_track(Held(samples), heard, sample_rate)
@@ -36,7 +36,7 @@ def audible(samples: NDArray[np.float64], sample_rate: int) -> NDArray[np.float6
 
 
 def audible_track(source: Source, sink: Sink, sample_rate: int) -> None:
-    """Write what can be heard of a track of any length to `sink`, which is as long, and another one."""
+    """Write the audible part of a track of any length to `sink`, another one of the same length."""
     for start in range(0, source.length, _PIECE):
         stop = min(start + _PIECE, source.length)
         sink.write(start, _filtered(source, start, stop, sample_rate))

@@ -1,4 +1,4 @@
-"""Frames of sound, block by block: the STFT, its inverse, and the gradients of both, in memory that can be bounded.
+"""Frames of sound, block by block: the STFT, its inverse, and the gradients of both, in bounded memory.
 
 `dsp.stft.stft` and `dsp.stft.istft` take a whole sound. Here the same transforms are taken of any run of
 frames, with time before frequency in memory, as the FFT writes it, and their adjoints (the transposes of the linear

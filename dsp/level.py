@@ -41,8 +41,8 @@ def k_weights(n_fft: int, sample_rate: int) -> Samples:
 def at_reference(samples: Samples, sample_rate: int) -> Samples:
     """Return `samples` [channels, samples] with -23 LUFS in each channel on the mean; silence as it is.
 
-    Loudness adds channels up, so the same sound is 3 LU louder in two channels than in one. What is compared
-    with another sound whatever their channels must not see that.
+    Loudness adds channels up, so the same sound is 3 LU louder in two channels than in one. A comparison of sounds with
+    different channels must not depend on that.
     """
     level = loudness(samples, sample_rate) - 10.0 * math.log10(samples.shape[0])
     return gain_db(samples, REFERENCE_LUFS - level) if math.isfinite(level) else samples
@@ -86,8 +86,8 @@ def limit(
         Held(samples), sample_rate, ceiling=ceiling, lookahead_ms=lookahead_ms, release_ms=release_ms
     )
     limited: Samples = limiter.piece(0, samples.shape[1])
-    # The gain moves between the samples of the interpolator's reach, so a peak between samples may still
-    # stand out by a hair. A scale is linear: it puts the true peak where it must be.
+    # The gain moves within the interpolator's reach, so a peak between samples may still pass the ceiling by a hair.
+    # Scaling is linear and brings the true peak to the ceiling.
     residue = true_peak(limited, sample_rate)
     if residue > ceiling:
         limited *= ceiling / residue * (1.0 - 1e-12)

@@ -1,6 +1,6 @@
-"""A whole sound at its final level: loudness, and a true peak that keeps to a ceiling, piece by piece.
+"""Brings a whole sound to its loudness, with its true peak under a ceiling, piece by piece.
 
-An array and a track on disk are brought to their level by the same lines, see `media.spool.Source`.
+The same code works on an array and on a track on disk, see `media.spool.Source`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .meters import REACH, LoudnessMeter, Samples, peaks
 # Samples that are worked on at a time.
 PIECE = 1 << 17
 
-# The ceiling of tracks, dBFS, true peak. On disk a sample has 24 bits, and rounding may lift a peak by half of the
-# last: so much is kept below the -1 dBFS that everybody is promised.
+# The ceiling of tracks, dBFS, true peak. On disk a sample has 24 bits, and rounding may lift a peak by half of the last
+# one, so the ceiling is lower than the promised -1 dBFS by as much.
 TRACK_CEILING_DB = -1.0 - 4e-6
 
 # How near a loudness must come, LU, and how often it is tried.
@@ -41,7 +41,7 @@ class Level:
 
 
 def measure(source: Source, sample_rate: int) -> Level:
-    """Loudness and true peak of a sound; what lies wholly below the standard's gate of -70 LUFS has a loudness, too."""
+    """Measure loudness and true peak; a sound wholly below the standard's gate of -70 LUFS gets a loudness, too."""
     meter = LoudnessMeter(source.channels, sample_rate)
     sample = 0.0
     for start, stop in _pieces(source.length):
@@ -51,7 +51,7 @@ def measure(source: Source, sample_rate: int) -> Level:
     # Known beforehand, the highest sample rules most of the sound out.
     highest = sample
     for start, stop in _pieces(source.length):
-        # What the ends of a piece lack for want of what lies beyond, the neighbour has.
+        # The peaks at the ends of a piece need samples of its neighbours.
         piece = source.read(start - 2 * REACH, stop + 2 * REACH)
         highest = max(highest, float(peaks(piece, above=highest)[2 * REACH : -2 * REACH].max()))
     return Level(_also_quiet(source, sample_rate, meter.result(), sample), highest)
@@ -69,7 +69,7 @@ def loudness_of(source: Source, sample_rate: int) -> float:
 
 
 def _also_quiet(source: Source, sample_rate: int, loudness: float, sample: float) -> float:
-    """A loudness; where it is -inf, though the sound is not silent, that of the sound at full scale, brought down."""
+    """Return a loudness. If it is -inf but the sound is not silent, measure the sound at full scale."""
     if math.isfinite(loudness) or sample == 0.0:
         return loudness
     meter = LoudnessMeter(source.channels, sample_rate)
@@ -79,14 +79,14 @@ def _also_quiet(source: Source, sample_rate: int, loudness: float, sample: float
 
 
 class TrackLimiter:
-    """A gain that holds the true peak of a sound at a ceiling, moving slowly; no delay.
+    """A slowly moving gain that holds the true peak of a sound at a ceiling; no delay.
 
-    One gain serves all channels, so that the stereo image stays. Pieces are asked for in order, from the first sample.
+    All channels have the same gain, so the stereo image stays. Pieces are asked for in order, from the first sample.
 
     Args:
         source: The sound.
         sample_rate: Hz.
-        gain: By which it is amplified first, linear.
+        gain: Amplification before the limiter, linear.
         ceiling: Largest true peak, linear.
         lookahead_ms: How long before a peak the gain begins to fall, and the least time in which it recovers.
         release_ms: Time constant with which the reduction in decibels decays after a peak; 0 leaves it to the
@@ -159,13 +159,12 @@ def master(
 ) -> float:
     """Bring a sound to a loudness, never above a true-peak ceiling.
 
-    Gain, then a `TrackLimiter`; what the limiter takes is given back by more gain, until the target is met within
-    0.05 LU. A sound with high peaks cannot be as loud as a dense one without being flattened: where the
-    limiter would have to take more than `most_limiting_db` from the highest peak, the sound stays as much
-    quieter as that saves. Silence stays silence.
+    Gain, then a `TrackLimiter`; more gain makes up for the limiter, until the target is met within 0.05 LU. A sound
+    with high peaks cannot be as loud as a dense one without being flattened. If the limiter would have to take more
+    than `most_limiting_db` from the highest peak, the sound stays quieter by the rest. Silence stays silence.
 
     Args:
-        source, sink: Where it comes from and goes to; as long as each other, and not the same.
+        source, sink: Input and output; equally long, and not the same.
         sample_rate: Hz.
         target: LUFS; -inf gives silence.
         level: Of the source, from `measure`.
@@ -196,7 +195,7 @@ def master(
         if abs(error) <= _NEAR or db >= most:
             break
         if trial and db != last[0]:
-            # A limiter gives back but a part of more gain: how much of it, the last two trials tell (secant method).
+            # The limiter takes a part of any additional gain; the last two trials show how much (secant method).
             gain_of_gain = min(max((reached - last[1]) / (db - last[0]), 0.25), 1.0)
         last = db, reached
         db = min(db + error / gain_of_gain, most)
@@ -206,13 +205,13 @@ def master(
 def _limited(
     source: Source, sink: Sink, sample_rate: int, db: float, *, level: Level, ceiling: float
 ) -> float:
-    """Write a sound under a gain and the ceiling; the loudness that it comes out with."""
+    """Write a sound with a gain, under the ceiling; return its loudness."""
     gain = 10.0 ** (db / 20.0)
     limited = gain * level.peak > ceiling
     limiter = TrackLimiter(source, sample_rate, gain=gain, ceiling=ceiling)
     meter = LoudnessMeter(source.channels, sample_rate)
     residue = 0.0
-    # What has been written last is looked at again with the piece after it: peaks lie between samples.
+    # The end of a piece is measured again with the next one, since peaks lie between samples.
     tail = np.zeros((source.channels, 2 * REACH))
     for start, stop in _pieces(source.length):
         if not limited:
@@ -226,8 +225,7 @@ def _limited(
         tail = joined[:, -2 * REACH :]
     if not limited:
         return level.loudness + db
-    # The gain moves between the samples of the interpolator's reach, so a peak between samples may still
-    # stand out by a hair. A scale is linear: it puts the true peak where it must be.
+    # As in `dsp.level.limit`: a peak between samples may still pass the ceiling by a hair, and is scaled down.
     if residue > ceiling:
         scale = ceiling / residue * (1.0 - 1e-12)
         limiter = TrackLimiter(source, sample_rate, gain=gain, ceiling=ceiling)

@@ -1,4 +1,4 @@
-"""Loudness and true peak of a sound that comes in pieces, the same whatever the pieces are."""
+"""Loudness and true peak of a sound in pieces of any size, with the same result."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ REACH = 12
 _INTERPOLATOR = firwin(
     2 * REACH * _OVERSAMPLING + 1, 1.0 / _OVERSAMPLING, window=("kaiser", 5.0), scale=False
 )
-# No point between samples stands out further above the samples around it than the sum of the taps' magnitudes.
+# No point between samples exceeds the samples around it by more than the sum of the taps' magnitudes.
 _OVERSHOOT = max(
     _OVERSAMPLING * float(np.abs(_INTERPOLATOR[n::_OVERSAMPLING]).sum()) for n in range(_OVERSAMPLING)
 )
-# Samples in a stretch that is looked at between its samples, or passed over as a whole.
+# Samples in a stretch that is interpolated, or skipped as a whole.
 _STRETCH = 64
 
 
@@ -62,9 +62,8 @@ class LoudnessMeter:
     """Integrated loudness (BS.1770-4) of a sound that is fed piece by piece.
 
     Args:
-        channels: 4, 5 and 6 are taken for quadraphonic, 5.0 and 5.1 in the order of WAV files, all others count
-            alike.
-        sample_rate: Hz. Below 8 kHz, where the standard's filter cannot be, the sound is measured at 48 kHz.
+        channels: 4, 5 and 6 mean quadraphonic, 5.0 and 5.1 in the order of WAV files; others have equal weights.
+        sample_rate: Hz. Below 8 kHz, where the standard's filter is impossible, the sound is measured at 48 kHz.
     """
 
     def __init__(self, channels: int, sample_rate: int) -> None:
@@ -80,7 +79,7 @@ class LoudnessMeter:
         self._step = round(_STEP_SECONDS * sample_rate)
         self._count = 0
         self._energy = 0.0
-        # The energy of all that came before the start, and before the end, of each of the standard's blocks.
+        # The total energy before the start, and before the end, of each of the standard's blocks.
         self._before: list[Samples] = [np.zeros(1)]
         self._after: list[Samples] = []
 
@@ -94,7 +93,7 @@ class LoudnessMeter:
         if not samples.shape[1]:
             return
         heard, self._state = sosfilt(self._sections, samples.astype(np.float64), zi=self._state)
-        # Not `weights @ heard`: a BLAS starts threads for it, which wait busily afterwards, beside whoever works.
+        # Not `weights @ heard`: a BLAS would start threads for it, which then wait busily and take a core.
         energy = np.cumsum(np.einsum("c,cn->n", self._weights, np.square(heard, out=heard)))
         energy += self._energy
         self._before.append(energy[self._places(0, energy.size)])
@@ -109,8 +108,8 @@ class LoudnessMeter:
         return offset + self._step * np.arange(first, last + 1) - 1 - self._count
 
     def result(self) -> float:
-        """Loudness of all that was fed, LUFS; -inf for silence or nothing. A sound shorter than one block of 400 ms
-        is one block of its own length. Nothing may be fed afterwards.
+        """Return the loudness of the whole sound, LUFS; -inf for silence or nothing. A sound shorter than one block of
+        400 ms is one block of its own length. Nothing may be fed afterwards.
         """
         if self._resampler is not None:
             rest = self._resampler.resample_chunk(np.zeros((0, self._channels)), last=True)

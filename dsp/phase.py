@@ -1,4 +1,4 @@
-"""Phase retrieval: a signal whose STFT has the magnitudes asked for, as nearly as a signal can."""
+"""Phase retrieval (Griffin-Lim): a signal whose STFT has given magnitudes, as nearly as possible."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def griffin_lim(
     Args:
         magnitude: Tensor [..., bins, frames], in the scale of `dsp.stft.stft`
         phase: Tensor of the same shape, complex factors of modulus 1 to start from: the content's phase keeps its
-            attacks, `random_phase` owes nothing to any signal
+            attacks, `random_phase` is independent of any signal
         n_fft, hop: the layout
         length: samples to return
         iterations: 0 gives the plain inverse with the phase as it is
@@ -69,9 +69,8 @@ def griffin_lim_block(
 ) -> Tensor:
     """`griffin_lim` on a block of the frames of a longer sound.
 
-    An iteration carries what a frame says no further than to the frames that share samples with it. So what is
-    `block_context` frames away from the block's borders, or from the sound's own ends, comes out as if the sound were
-    rebuilt as a whole; what is nearer to a border of the block does not.
+    One iteration changes only frames that share samples. So frames at least `block_context` frames away from the
+    block's borders come out as if the whole sound were rebuilt; frames nearer to a border do not.
 
     Args:
         magnitude: Tensor [channels, frames, bins], in the scale of `dsp.frames.Framing`

@@ -1,8 +1,8 @@
-"""The short-time Fourier transform and the one level convention of the house.
+"""The short-time Fourier transform, and the level convention that all modules use.
 
-A frame is scaled by `2 / sum(window)`, so that a full-scale sine reads as magnitude 1 whatever the window
-and the hop. Log-magnitudes are `S = log(1 + |X| / S0)`: linear below the level S0, which therefore decides
-what counts as silence, and logarithmic above it.
+A frame is scaled by `2 / sum(window)`, so that a full-scale sine has magnitude 1 with any window and hop.
+Log-magnitudes are `S = log(1 + |X| / S0)`: linear below the level S0, which therefore decides what counts as silence,
+and logarithmic above it.
 
 `S0 = 2 / 1024` is full scale over 512, -54.2 dB. With a Hann window of 2048 samples, whose sum is 1024, this is
 exactly the `log(1 + |X|)` of an unscaled STFT that the published recipes use; unlike theirs it stays at

@@ -1,4 +1,4 @@
-"""What a caller has set in PyTorch and NumPy: kept away from what this package computes, and left as it was."""
+"""Keeps the caller's PyTorch and NumPy settings out of this package's computations, and restores them."""
 
 from __future__ import annotations
 

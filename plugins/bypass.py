@@ -1,4 +1,4 @@
-"""Between an effect and its own input: in time with each other, and no click in going from one to the other."""
+"""Bypass: a click-free switch between an effect and its own input, delayed by the effect's latency."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,8 @@ from .state import State, numbers, put
 Block = NDArray[np.float32]
 
 FADE_SECONDS = 0.010
-# After a fault there is no wet sound left to fade from: what is bridged is only the step in the waveform, from the
-# value of the last sample. A mixture of both is never louder than the louder one.
+# After a fault there is no wet sound left to fade from. The fade then starts from the value of the last sample, so that
+# the waveform has no step. A mixture of both is never louder than the louder one.
 JOIN_SECONDS = 0.0015
 
 
@@ -26,19 +26,19 @@ class Delay:
         self._end = 0
 
     def prepare(self, *, samples: int, block: int, channels: int) -> None:
-        """Get ready, silent. All memory that will ever be used is taken here."""
+        """Get ready, silent. This allocates all memory."""
         self._samples = samples
-        # Long enough that what must be kept is moved to the front rarely, and never onto itself.
+        # Long enough that the samples are moved to the front rarely, and never onto themselves.
         self._line = np.zeros((channels, 2 * samples + max(block, 4096)), dtype=np.float32)
         self.reset()
 
     def reset(self) -> None:
-        """Forget what came in."""
+        """Forget the input."""
         self._line[:, : self._samples] = 0.0
         self._end = self._samples
 
     def state(self) -> State:
-        """Return what is under way, [channels, samples]; see `plugins.state`."""
+        """Return the delayed samples, [channels, samples]; see `plugins.state`."""
         return {"line": self._line[:, self._end - self._samples : self._end].copy()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -47,7 +47,7 @@ class Delay:
         self._end = self._samples
 
     def process(self, block: Block) -> Block:
-        """Return what came in `samples` ago, [channels, n]; a loan until the next call."""
+        """Return the input of `samples` ago, [channels, n]; valid until the next call."""
         if self._samples == 0:
             return block
         count = block.shape[1]
@@ -61,10 +61,10 @@ class Delay:
 
 
 class Bypass:
-    """Lets through what an effect made, or the effect's input delayed by the effect's latency.
+    """Passes an effect's output, or its input delayed by its latency.
 
-    Between the two lies a crossfade of 10 ms whose gains add up to 1: dry and wet are in time with each other, so
-    alike parts neither dip nor swell. At either end of it what comes out is one of the two, bit for bit.
+    A crossfade of 10 ms leads from one to the other. Its gains add up to 1: dry and wet are in time with each other, so
+    equal parts keep their level. At either end of it the output is one of the two, bit for bit.
     """
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Bypass:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what came in, and stand where the switch stands."""
+        """Forget the input, and end a crossfade at once."""
         self._delay.reset()
         self._fade.jump(on=not self.bypassed)
         self._joined = self._join_length
@@ -97,7 +97,7 @@ class Bypass:
         self._last[:] = 0.0
 
     def state(self) -> State:
-        """Return the switch and all that is under way; see `plugins.state`."""
+        """Return the switch and the delayed samples; see `plugins.state`."""
         return {
             "switch": numbers(self.bypassed, self._joined, self._wait),
             "last": self._last.copy(),
@@ -118,12 +118,12 @@ class Bypass:
         self._joined, self._wait = int(joined), int(wait)
 
     def process(self, block: Block, wet: Block | None) -> Block:
-        """Return the next samples [channels, n]; a loan until the next call.
+        """Return the next samples [channels, n]; valid until the next call.
 
         Args:
-            block: [channels, n], what went into the effect
-            wet: [channels, n], what came out of it. None says that it failed and starts anew: the dry sound takes
-                over within this very block, and the wet fades in again once what it was fed since has come through.
+            block: [channels, n], the effect's input
+            wet: [channels, n], its output. None means that it failed and starts anew: the dry sound replaces it within
+                this very block, and the wet sound fades in again after the effect's latency.
         """
         count = block.shape[1]
         dry = self._delay.process(block)

@@ -1,4 +1,4 @@
-"""The chain: plugins one after the other, with one latency, one list of knobs, and a bypass for each and for all."""
+"""The chain: plugins in a row, with one latency, one list of knobs, and a bypass for each and for all."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Block = NDArray[np.float32]
 
-# 80 dB over full scale: nothing that plays is as loud. What is beyond that, or no number at all, is a fault
-# somewhere, and is kept out of filters that would remember it.
+# 80 dB over full scale: no sound is as loud. Larger values, or NaN, are faults, and are kept out of filters that would
+# remember them.
 _LOUDEST_INPUT = 1e4
 _LOUDEST_OUTPUT = 1e30
 
@@ -29,15 +29,15 @@ _LOUDEST_OUTPUT = 1e30
 class Chain:
     """Plugins in the order in which sound passes them. Used like a `plugins.plugin.Plugin`.
 
-    Whatever is fed, what comes out is finite. A plugin that gives back anything else is reset and stands aside for
-    its input, as in a bypass, until it has come through again; `faults` counts that.
+    The output is finite for any input. A plugin whose output is not is reset and bypassed until its output is good
+    again; `faults` counts this.
 
     Args:
         plugins: at least one; each of them in this chain only
-        defaults: where knobs of this chain stand at first, by id, if not where their plugin has them
+        defaults: values of knobs at the start, by id, if not their plugin's defaults
 
     Raises:
-        InputError: if two knobs cannot be told apart, or `defaults` does not fit
+        InputError: two knobs have the same id, or `defaults` does not fit
     """
 
     def __init__(self, plugins: Sequence[Plugin], *, defaults: Mapping[str, float] | None = None) -> None:
@@ -73,10 +73,10 @@ class Chain:
         self.faults = 0
 
     def process(self, block: Block) -> Block:
-        """Take [channels, n] samples, 1 <= n <= block, and return as many; a loan until the next call.
+        """Take [channels, n] samples, 1 <= n <= block, and return as many; valid until the next call.
 
-        Bypassed plugins go on working unheard: they know the sound when they come back, and the time that a
-        block takes does not depend on the switches.
+        Bypassed plugins go on working: they know the sound when they come back, and the time for a block does not
+        depend on the switches.
         """
         if block.shape[1] > self._most:
             raise ValueError(f"prepared for blocks of up to {self._most} samples, given {block.shape[1]}")
@@ -88,7 +88,7 @@ class Chain:
         sound = block
         for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
             wet = plugin.process(sound)
-            # What passed unchanged is as good as it was.
+            # A block that passed unchanged needs no check.
             if wet is sound or np.abs(wet).max() <= _LOUDEST_OUTPUT:
                 sound = bypass.process(sound, wet)
             else:
@@ -98,14 +98,14 @@ class Chain:
         return self._whole.process(block, sound)
 
     def reset(self) -> None:
-        """Forget all sound that came in; knobs stay."""
+        """Forget all sound; knobs stay."""
         for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
             plugin.reset()
             bypass.reset()
         self._whole.reset()
 
     def state(self) -> State:
-        """Return copies of all that the chain remembers, switches and targets included; see `Plugin.state`."""
+        """Return copies of the chain's whole state, including switches and targets; see `Plugin.state`."""
         state = within(whole_bypass().id, self._whole.state())
         for key, plugin, bypass in zip(self._keys, self.plugins, self._bypasses, strict=True):
             state |= within(key, plugin.state())
@@ -153,7 +153,7 @@ class Chain:
 
     @property
     def latency_samples(self) -> int:
-        """By how many samples the output is late, whatever is bypassed; after `prepare`."""
+        """The delay of the output in samples, with or without bypass; after `prepare`."""
         return sum(plugin.latency_samples for plugin in self.plugins)
 
     @property

@@ -173,7 +173,7 @@ def _check_state(name: str, where: str, plugin: Plugin, noise: Block, block: int
     first = _play(where, plugin, noise[:, half:], [block])
     _or_refuse(name, "restore", partial(plugin.restore, state))
     again = _play(where, plugin, noise[:, half:], [block])
-    # Whoever keeps the default says that there is nothing to remember but knobs, and cannot be held to more.
+    # A plugin that keeps the default has no state but its knobs, and promises no more.
     inherited = type(plugin).state.__qualname__ == "Plugin.state"
     if not inherited and not np.array_equal(first, again):
         raise ContractError(
@@ -187,8 +187,8 @@ def _check_state(name: str, where: str, plugin: Plugin, noise: Block, block: int
 def _dominant_delay(where: str, plugin: Plugin, shape: tuple[int, ...], block: int) -> int | None:
     """Return where in the response to an impulse most of the energy lies in one sample.
 
-    None where there is no such sample (an echo chamber), or where half the impulse does not give half the response:
-    what is not linear has no impulse response.
+    None if there is no such sample (an echo chamber), or if half the impulse does not give half the response: a
+    non-linear plugin has no impulse response.
     """
     impulse = np.zeros(shape, dtype=np.float32)
     impulse[:, 0] = 0.5

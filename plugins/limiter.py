@@ -1,4 +1,4 @@
-"""The limiter as a plugin: the last one of a chain, for ears and loudspeakers."""
+"""The limiter as a plugin, at the end of a chain, to protect ears and loudspeakers."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ def _linear(decibels: float) -> float:
 
 @register
 class Limiter(Plugin):
-    """Holds the level under a ceiling, without delay; what stays below passes bit for bit."""
+    """Holds the level under a ceiling, without delay; sound below it passes bit for bit."""
 
     name = "limiter"
     parameters = LIMITER

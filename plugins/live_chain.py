@@ -1,4 +1,4 @@
-"""The chain that is played live, and its knobs. Importing this needs neither numpy nor torch."""
+"""The live chain and its knobs. Importing this needs neither numpy nor torch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .chain import Chain
     from .plugin import Plugin
 
-# The stylizer holds its own sound at -1 dBFS. What it lets through untouched at strength 0 must stay so up to full
-# scale; only what the gain lifts beyond that is the last limiter's.
+# The stylizer holds its own sound at -1 dBFS. At strength 0 the input must pass unchanged up to full scale, so the last
+# limiter only works on what the gain lifts beyond that.
 _DEFAULTS = {"ceiling": 0.0}
 
 #: Every knob of the live chain, in the order in which they are shown.
@@ -37,7 +37,7 @@ def live_chain(styles: Sequence[Style], settings: StylizerSettings | None = None
 
 
 def chain_around(stylizer: Plugin) -> Chain:
-    """Return the live chain with something else in the stylizer's place, which has its name and its knobs."""
+    """Return the live chain with another plugin in the stylizer's place, under its name and with its knobs."""
     from .chain import Chain
     from .gain import Gain
     from .limiter import Limiter

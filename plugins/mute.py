@@ -1,4 +1,4 @@
-"""The gate at the very end of the way: silence and back, by frame, so that a replay can do the same."""
+"""The mute at the end of the chain: a fade to silence and back, by frame, so that a replay can repeat it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Gate:
     """A straight fade of the output, open to shut and back, by frame.
 
     Args:
-        length: frames that it takes from end to end
-        opened: how it stands at first
+        length: of the fade, in frames
+        opened: at the start
     """
 
     def __init__(self, length: int, *, opened: bool) -> None:
@@ -27,7 +27,7 @@ class Gate:
         self.done = 0
 
     def set(self, *, opened: bool, at: int) -> None:
-        """Open or shut it from frame `at` on, from wherever it stands."""
+        """Begin to open or shut it at frame `at`, from its present gain."""
         if opened == self.opened:
             return
         self._from = float(self._values(at - 1, 1)[0])
@@ -36,7 +36,7 @@ class Gate:
         self.done = at + self._length
 
     def apply(self, start: int, block: Frames) -> Frames:
-        """Return [channels, n] that begins at frame `start` as it passes; `block` itself where the gate is open."""
+        """Return [channels, n], beginning at frame `start`, with the fade; `block` itself where the gate is open."""
         if start >= self.done:
             return block if self.opened else np.zeros_like(block)
         return block * self._values(start, block.shape[1])

@@ -1,6 +1,6 @@
-"""What the knobs of a chain are called: every id once, the same whenever the chain is the same.
+"""The ids of a chain's knobs: unique, and always the same for the same chain.
 
-Kept apart from the chain so that the knobs of a chain can be listed without numpy and torch.
+Separate from the chain, so that its knobs can be listed without numpy and torch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BYPASS = "bypass"
 
 @dataclass(frozen=True)
 class SlotNames:
-    """What one plugin is called in its chain.
+    """The names of one plugin in its chain.
 
     `key` is the plugin's name, with a number from the second of its kind on; `parameters` maps the plugin's own
     ids to the parameters under the names they have in the chain; `bypass` is the slot's switch.
@@ -44,7 +44,7 @@ def slot_names(
 
     Args:
         plugins: in the order in which sound passes them
-        defaults: where knobs of this chain stand at first, by their id in the chain, if not where the plugin has them
+        defaults: values of knobs at the start, by their id in the chain, if not their plugin's defaults
 
     Raises:
         InputError: if two ids are still the same, or `defaults` names a knob that is not there or a value out of its

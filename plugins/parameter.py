@@ -1,4 +1,4 @@
-"""Parameters: what can be turned, how far, and how its value is written.
+"""Parameters: their range, curve and unit, and how a value is written and read.
 
 MIDI, presets, the command line's help and the display all read the same list. Importing this needs neither
 numpy nor torch.
@@ -48,9 +48,9 @@ class Parameter:
         name: How it is called on a display.
         unit: One of `UNITS`. With "%" the value is a fraction, and only shown and read as percent.
         low, high, default: The range and where it stands at first, in `unit`.
-        curve: How a controller's way is laid over the range: "linear"; "log" (equal ways are equal factors; low > 0);
+        curve: How a controller's travel maps to the range: "linear"; "log" (equal steps are equal factors; low > 0);
             "toggle" (0 or 1, the upper half is on); "integer" (linear, rounded).
-        description: One line that tells a performer what is heard.
+        description: One line that tells a performer what it does to the sound.
 
     Raises:
         ContractError: if any of this does not hold
@@ -96,7 +96,7 @@ class Parameter:
             )
 
     def clamp(self, value: float) -> float:
-        """Return the nearest value that the parameter can have; what is not a number gives the default."""
+        """Return the nearest value that the parameter can have; NaN gives the default."""
         if math.isnan(value):
             return self.default
         value = min(max(float(value), self.low), self.high)
@@ -107,7 +107,7 @@ class Parameter:
         return value
 
     def from_unit(self, position: float) -> float:
-        """Return the value at a controller's position, 0 (low) to 1 (high); what is outside is taken for the end."""
+        """Return the value at a controller's position, 0 (low) to 1 (high), clamped."""
         position = 0.0 if math.isnan(position) else min(max(position, 0.0), 1.0)
         # The ends are met exactly, whatever the arithmetic between them rounds to.
         if position in (0.0, 1.0):

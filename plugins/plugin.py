@@ -20,23 +20,23 @@ class Plugin(ABC):
     """One effect in a chain.
 
     First `prepare`, then `process` again and again, all in one thread; `set` comes in the same thread between two
-    blocks. What is promised, and checked by `plugins.registry.register` before anyone hears it:
+    blocks. A plugin promises the following, and `plugins.registry.register` checks it:
 
-    - blocks of any length up to the one prepared for give the same samples as any other partition;
-    - what goes in finite comes out finite, and the block that came in is not written to;
-    - the latency is known after `prepare`, and stays;
+    - the output does not depend on the length of the blocks, up to the one prepared for;
+    - finite input gives finite output, and the input block is not written to;
+    - the latency is known after `prepare`, and constant;
     - after `reset` the same input gives the same output again;
     - no knob clicks: a new value is a target that the plugin moves to over some milliseconds.
 
-    Nothing in `process` may block, wait, or take more and more memory.
+    `process` must not block, wait, or take more and more memory.
     """
 
-    #: How it is called in files and in the names of knobs, ``[a-z][a-z0-9_]*``.
+    #: Its name in files and in the names of knobs, ``[a-z][a-z0-9_]*``.
     name: ClassVar[str]
     #: Its knobs. They may be turned before `prepare` too, and survive it and `reset`.
     parameters: ClassVar[tuple[Parameter, ...]] = ()
-    #: Settings with which a sound of moderate level (up to half of full scale) comes out as it went in, delayed by
-    #: exactly `latency_samples`; what is not named stands at its default. None where there are none.
+    #: Values with which a sound of moderate level (up to half of full scale) passes unchanged, delayed by exactly
+    #: `latency_samples`; other knobs have their defaults. None if there are no such values.
     neutral: ClassVar[Mapping[str, float] | None] = None
 
     def __init__(self) -> None:
@@ -62,20 +62,19 @@ class Plugin(ABC):
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take [channels, n] samples, full scale ±1, 1 <= n <= block, and return as many.
 
-        What is returned is on loan: the plugin may use the same memory for the next block, and it may be
-        `block` itself.
+        The result is valid until the next call, since the plugin may use its memory again. It may be `block` itself.
         """
 
     @abstractmethod
     def reset(self) -> None:
-        """Forget all sound that came in; knobs stay, and stand at their targets at once."""
+        """Forget all sound; knobs keep their targets and jump to them."""
 
     def state(self) -> State:
-        """Return copies of all that it remembers, targets of knobs included; after `prepare`, between two blocks.
+        """Return copies of its whole state, including targets of knobs; after `prepare`, between two blocks.
 
-        The arrays have the same names, shapes and types each time, and together at most a megabyte. To override where
-        there is more to remember than knobs; then, after `restore` of it, the same input with the same
-        turns of knobs gives the same output, bit for bit.
+        The arrays have the same names, shapes and types each time, and together at most a megabyte. Override this if
+        there is more state than knobs. After `restore`, the same input with the same changes of knobs then gives the
+        same output, bit for bit.
         """
         return {"targets": numbers(*self._targets.values())}
 
@@ -83,12 +82,12 @@ class Plugin(ABC):
         """Go on from a state of the same plugin, prepared in the same way.
 
         Raises:
-            KeyError, ValueError: it is that of something else
+            KeyError, ValueError: it is the state of something else
         """
         targets = state["targets"].tolist()
         if len(targets) > len(self._targets):
             raise ValueError("there were other knobs")
-        # What came to the end of the list in a later version stays where it stands.
+        # Knobs that a later version has added at the end of the list keep their values.
         for id, value in zip(tuple(self._targets), targets, strict=False):
             self.set(id, value)
 
@@ -99,12 +98,12 @@ class Plugin(ABC):
 
     @property
     def latency_samples(self) -> int:
-        """By how many samples the output is late; after `prepare`, and the same until the next."""
+        """The delay of the output in samples; after `prepare`, and constant until the next one."""
         return 0
 
     @property
     def hop(self) -> int | None:
-        """Samples from one burst of work to the next; None where every block costs alike. After `prepare`."""
+        """Samples from one burst of work to the next; None if the work is even. After `prepare`."""
         return None
 
     @property

@@ -18,10 +18,10 @@ _MIX_SECONDS = 0.03
 
 
 class Prerendered(Plugin):
-    """Plays what was rendered of the sound that comes in, without delay. Of its knobs, only `mix` acts here.
+    """Plays a rendering of its input, without delay. Of its knobs, only `mix` has an effect.
 
     Args:
-        read: returns [channels, stop - start] of what was rendered, from sample `start` of the sound to before `stop`
+        read: returns samples `start` to before `stop` of the rendering, [channels, stop - start]
     """
 
     name = "stylizer"
@@ -42,7 +42,7 @@ class Prerendered(Plugin):
         self._position = 0
 
     def process(self, block: Sound) -> Sound:
-        """Take the next block of the sound, return what was rendered of it; see `Plugin.process`."""
+        """Take the next block of the input and return its rendering; see `Plugin.process`."""
         start, self._position = self._position, self._position + block.shape[1]
         wet = self._read(start, self._position)
         mix = self._mix.next(self.get("mix"), block.shape[1])
@@ -51,5 +51,5 @@ class Prerendered(Plugin):
         return (block + (wet - block) * mix).astype(np.float32)
 
     def reset(self) -> None:
-        """Stand where the knobs stand; the sound goes on where it is."""
+        """Jump to the knobs' targets; the position in the sound stays."""
         self._mix.jump(self.get("mix"))

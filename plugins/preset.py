@@ -1,4 +1,4 @@
-"""Presets: where the knobs stand, under a name, in a readable file.
+"""Presets: the values of the knobs, under a name, in a readable file.
 
 A preset holds what makes the sound. What belongs to the moment (`PASSING`) is left out, so that a recall never
 mutes a show or forgets a soundcheck. A parameter that the preset does not name stays where it is. Parameters of a

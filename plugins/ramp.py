@@ -1,4 +1,4 @@
-"""Values that never jump: ramps for knobs, fades for switches; the same samples in whatever blocks they are taken."""
+"""Values that never jump: ramps for knobs, fades for switches. The result does not depend on the block size."""
 
 import math
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ Values = NDArray[np.float32]
 
 
 class Ramp:
-    """A value that goes to its target in a straight line, from wherever it is when the target changes.
+    """A value that moves to its target in a straight line, from its present value.
 
-    A straight line and not a smooth one: a controller that is being turned gives a new target every few
-    milliseconds, and a curve that starts flat would hardly move before it starts again.
+    A straight line and not a smooth curve: a moving controller sends a new target every few milliseconds, and a curve
+    that starts flat would hardly move before it starts again.
 
     Args:
-        value: where it stands at first
-        seconds: how long it takes to a new target
+        value: at the start
+        seconds: the time to a new target
     """
 
     def __init__(self, value: float, seconds: float) -> None:
@@ -77,14 +77,14 @@ class Ramp:
 
 
 class Fade:
-    """A switch that takes its time: 0 to 1 and back along a raised cosine.
+    """A switch with a fade: 0 to 1 and back along a raised cosine.
 
-    The curve has no corners, and g and 1 - g always add up to 1, as is right for two signals that are alike. A fade
-    that has begun goes on to its end, since turning round on the way would be a corner; only then it goes back.
+    The curve has no corners, and g and 1 - g always add up to 1, as is right for two similar signals. A fade always
+    goes on to its end before it goes back, since turning round on the way would make a corner.
 
     Args:
-        on: where it stands at first
-        seconds: how long it takes from end to end
+        on: at the start
+        seconds: the time from end to end
     """
 
     def __init__(self, *, on: bool, seconds: float) -> None:

@@ -1,7 +1,7 @@
-"""What a chain remembers, as arrays by name: enough to go on from there, bit for bit.
+"""The state of a chain, as arrays by name: enough to continue from there, bit for bit.
 
-A state is flat, so that it can lie in shared memory and in a safetensors file: the names of what is inside something
-else begin with that thing's name and a slash.
+A state is flat, so that it fits shared memory and a safetensors file: the name of a part's array begins with the name
+of the part and a slash.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ State = dict[str, NDArray[Any]]
 
 
 def within(name: str, state: Mapping[str, NDArray[Any]]) -> State:
-    """Return the state of a part under the names that it has in the whole."""
+    """Return the state of a part, with the names that it has in the whole."""
     return {f"{name}/{key}": array for key, array in state.items()}
 
 
 def part(name: str, state: Mapping[str, NDArray[Any]]) -> State:
-    """Return of the state of a whole that of one part, under the part's own names."""
+    """Return one part of a state, with the part's own names."""
     start = f"{name}/"
     return {key.removeprefix(start): array for key, array in state.items() if key.startswith(start)}
 

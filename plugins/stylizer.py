@@ -20,9 +20,9 @@ from .state import State
 
 @register
 class StylizerPlugin(Plugin):
-    """Plays what comes in in the style of up to four clips.
+    """Plays its input in the style of up to four clips.
 
-    All four weights are knobs, whatever is loaded: a controller's map does not change with the set of styles.
+    All four weights are always knobs, so a controller's map does not depend on the number of styles.
 
     Args:
         styles: one to four

@@ -1,1 +1,1 @@
-"""The folder of a recorded performance: header, automation, reader and writer."""
+"""How a recorded performance is stored: header, automation, sound, styles, reader and writer."""

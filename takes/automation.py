@@ -1,9 +1,9 @@
-"""Automation: what was turned when, as a file of lines and as functions of time.
+"""Automation: the changes of a take, as a file of lines (`moves.jsonl`) and as functions of time.
 
-One line of JSON for each change, in the order in which they took effect; frames count from the beginning of what was
-recorded. A parameter goes to a new value, in its own unit; or a slot of the stylizer gets another style; or the chain
-forgets all that it has heard, since another engine took over ("begin": the moves of all parameters follow, and say
-where they stand) or a plugin failed ("reset"):
+There is one line of JSON for each change, in the order in which they took effect; frames count from the beginning of
+the take. A parameter gets a new value, in its own unit; a slot of the stylizer gets another style; or the chain loses
+its state, because another engine took over ("begin": the values of all parameters follow) or a plugin failed
+("reset"):
 
     {"frame": 4800, "id": "strength", "value": 0.5}
     {"frame": 96000, "slot": 2, "style": "styles/choir.style"}
@@ -31,7 +31,7 @@ from ..plugins.parameter import Parameter
 Frames = NDArray[np.int64]
 Values = NDArray[np.float64]
 
-# How long a knob that is not a switch takes to a new value: as in the plugins, which move in 20 or 30 ms.
+# The time of a knob to a new value: as in the plugins, which take 20 or 30 ms.
 RAMP_SECONDS = 0.03
 # A line is some dozen characters; one that is far longer is damage, and parsing it could take any time.
 _LONGEST_LINE = 4096
@@ -58,7 +58,7 @@ class StyleChange:
 
 @dataclass(frozen=True)
 class Restart:
-    """The chain forgot all sound at a frame; see `RESTARTS`."""
+    """The chain lost its state at a frame; see `RESTARTS`."""
 
     frame: int
     kind: str
@@ -78,7 +78,7 @@ def to_line(event: Event) -> str:
 
 
 def read_lines(data: bytes, parameters: Sequence[Parameter], *, name: str) -> tuple[Event, ...]:
-    """Read what was written with `to_line`; a last line without an end was cut off, and does not count.
+    """Read lines that `to_line` wrote; a last line without an end was cut off, and is ignored.
 
     Args:
         data: the file's content
@@ -156,7 +156,7 @@ class Automation:
 
     Args:
         parameters: those that are automated
-        values: where they stand before the first move, by id; what is not named stands at its default
+        values: before the first move, by id; others have their defaults
         events: in the order in which they take effect; only moves count here
         sample_rate: Hz, of the frames
     """
@@ -178,18 +178,17 @@ class Automation:
                 self._moves[event.id].append(event)
 
     def targets(self, id: str, frames: Frames) -> Values:
-        """Return where a parameter is told to be at `frames` (any shape): steps. KeyError if it is unknown."""
+        """Return a parameter's targets at `frames` (any shape). KeyError if it is unknown."""
         moves = self._moves[id]
         at = np.array([move.frame for move in moves], dtype=np.int64)
         values = np.array([self._first[id], *(move.value for move in moves)])
         return values[np.searchsorted(at, frames, side="right")]
 
     def values(self, id: str, frames: Frames, *, seconds: float = RAMP_SECONDS) -> Values:
-        """Return where a parameter is at `frames` (any shape): each target is reached in a straight line.
+        """Return a parameter's values at `frames` (any shape), on straight lines to its targets.
 
-        It takes `seconds`, from wherever the parameter is at that moment, as `plugins.ramp.Ramp` does it.
-        Switches and whole numbers do not pass through what lies between, and are as in `targets`. KeyError if there
-        is no such parameter.
+        Each line takes `seconds` from the present value, as in `plugins.ramp.Ramp`. Switches and whole numbers jump, as
+        in `targets`. KeyError if there is no such parameter.
         """
         if self._parameters[id].curve in ("toggle", "integer"):
             return self.targets(id, frames)
@@ -211,7 +210,7 @@ class Automation:
         return np.interp(frames, places, heights)
 
     def moved(self, id: str) -> bool:
-        """Whether a parameter ever moves away from where it stands at first; KeyError if it is unknown."""
+        """Whether a parameter ever changes; KeyError if it is unknown."""
         return any(move.value != self._first[id] for move in self._moves[id])
 
 

@@ -1,7 +1,7 @@
-"""A FLAC file of 24 bits that is whole up to a moment ago, whatever happens to whoever writes it.
+"""A 24-bit FLAC file that stays readable if its writer is killed.
 
-An encoder notes the length in the header only at the end; without it, most readers refuse the file. Here it is noted
-now and then, and where the disk is full, what did not fit as a whole is cut off.
+An encoder usually writes the length into the header only at the end, and most readers refuse a file without it. Here it
+is written now and then. If the disk gets full, an incomplete frame is cut off.
 
 The format: "fLaC", then the STREAMINFO block, whose 36 bits of total samples begin with the lower half of byte 21;
 each frame begins with fourteen bits of synchronisation (RFC 9639, sections 8.2 and 9.1).
@@ -29,7 +29,7 @@ _SHIFT = 8
 
 
 class _Sink:
-    """What libsndfile writes to: keeps the error that its callbacks must not raise, and counts whole frames."""
+    """The file under libsndfile: keeps the error that its callbacks must not raise, and counts whole frames."""
 
     def __init__(self, file: FileIO) -> None:
         self.file = file
@@ -73,7 +73,7 @@ class FlacWriter:
         channels: 1 to 8, see `takes.sound.FLAC_CHANNELS`
 
     Raises:
-        OSError: from here, and from every method: nothing more can be written. What is there stays readable.
+        OSError: here, and in every method: nothing more can be written. The file stays readable.
     """
 
     def __init__(self, path: Path, *, sample_rate: int, channels: int) -> None:
@@ -101,7 +101,7 @@ class FlacWriter:
 
     @property
     def whole(self) -> int:
-        """How many samples of each channel are certain to be in the file."""
+        """The number of samples of each channel that are safely in the file."""
         if not self._sink.blocks:
             return 0
         with self._path.open("rb") as file:
@@ -109,12 +109,12 @@ class FlacWriter:
         return min(self._written, self._sink.blocks * size)
 
     def checkpoint(self) -> None:
-        """Note in the header how long the file is by now."""
+        """Write the present length into the header."""
         self._note(self.whole)
 
     def close(self) -> int:
-        """End the file; return how many samples of each channel it holds: what the disk did not take is cut off."""
-        # Once there has been an error, the encoder has nothing more to say.
+        """End the file; return the number of samples of each channel in it, without what the disk did not take."""
+        # After an error, the encoder writes nothing more.
         with suppress(Exception):
             self._sound.close()
         self._sink.file.close()

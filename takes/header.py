@@ -1,4 +1,4 @@
-"""The header of a take, `take.json`: what it may say, and how it is read, checked and written."""
+"""The header of a take, `take.json`: its fields, and how it is read, checked and written."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Header:
         hop: samples from one burst of the chain's work to the next; 0 where there are none
         algorithmic, buffer, device: latency, in samples: the chain's, of the ring, and what the driver says
         stylizer: fields of models.live.stylizer.StylizerSettings that differ from their defaults
-        slot_bytes: how long a packed style could be on stage, see models.live.slots; 0 where there was room for any
+        slot_bytes: the largest size of a packed style while recording, see models.live.slots; 0 for no limit
         styles: the style of each slot at the first frame, as a path in the folder; "" where there is none
         values: where the parameters stood at the first frame
         resumed: whether the chain had heard something before, so that there is a state

@@ -1,19 +1,19 @@
 """A take: the folder of a recorded performance, and what is needed to play it again.
 
     take.json          the header: rate, latency, settings, what went wrong; see takes.header
-    dry.flac           what came in, 24 bits
-    dry-exact.wav      stretches of it that 24 bits do not hold exactly, 32-bit float; only where there are any
-    wet.flac           what was heard, 24 bits, moved to be in time with the dry sound
-    moves.jsonl        what was turned when; see takes.automation
-    state.safetensors  what the chain remembered at the first frame; only of a take that began in the middle
+    dry.flac           the input, 24 bits
+    dry-exact.wav      stretches of it that 24 bits do not hold exactly, 32-bit float; only if there are any
+    wet.flac           what was heard, 24 bits, shifted to be in time with the dry sound
+    moves.jsonl        the changes; see takes.automation
+    state.safetensors  the chain's state at the first frame; only if the take began while playing
     styles/            the styles that were played
 
-Of more than eight channels, which FLAC does not hold, dry.wav and wet.wav are 32-bit floats, and nothing else is
-needed. FLAC has no floats. What sound cards of up to 24 bits give is exact in it; what other programs give is not, and
-there the chain's output could not be had again to the last bit. So those stretches are kept as they were. Of the wet
-sound the header has the SHA-256 of its 32-bit floats, which tells whether a replay is the same without a second file.
+With more than eight channels, which FLAC does not hold, dry.wav and wet.wav are 32-bit floats. FLAC has no floats:
+the sound of sound cards with up to 24 bits is exact in it, that of other programs is not, and a replay would differ.
+So stretches that are not exact are also kept as floats. For the wet sound, the header has the SHA-256 of its 32-bit
+floats, which shows whether a replay is the same.
 
-Nothing in a take is ever executed, and nothing in it can lead out of its folder.
+Nothing in a take is ever executed, and no name in it can lead out of its folder.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Take:
     Attributes:
         folder: where it is
         header: see `Header`
-        events: what was turned when
+        events: the changes
         frames: length of the dry sound; of a take that was cut short, of what there is
         wet_frames: length of the wet sound
         rounded_from: first frame of the dry sound that was not exact in 24 bits and has only these, since the take
@@ -73,11 +73,11 @@ class Take:
 
     @property
     def cut_short(self) -> bool:
-        """Whether the recorder was ended, or the machine lost power, before the take was closed."""
+        """Whether the recorder was killed, or the machine lost power, before the take was closed."""
         return self.header.frames is None
 
     def dry(self, size: int = _BLOCK) -> Iterator[Sound]:
-        """Return what came in, [channels, n] with n up to `size`, bit for bit; InputError where it is damaged."""
+        """Return the input, [channels, n] with n up to `size`, bit for bit; InputError if it is damaged."""
         header = self.header
         exact: Iterator[tuple[int, Sound]] = iter(())
         if header.exact:
@@ -97,13 +97,13 @@ class Take:
             start = stop
 
     def wet(self, size: int = _BLOCK) -> Iterator[Sound]:
-        """Return what was heard, [channels, n] with n up to `size`, as the file has it; raises as `dry`."""
+        """Return what was heard, [channels, n] with n up to `size`, with the file's precision; raises as `dry`."""
         path = self.folder / sound_files(self.header.channels)[1]
         return sound_blocks(path, self.header, size, self.wet_frames)
 
     @property
     def restarts(self) -> int:
-        """How often the chain forgot what it had heard."""
+        """How often the chain lost its state."""
         return sum(isinstance(event, Restart) for event in self.events)
 
     def style_files(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ class Take:
         return load_style(self.folder / name)
 
     def state(self) -> State | None:
-        """Return what the chain remembered at the first frame; None where it had heard nothing.
+        """Return the chain's state at the first frame; None if it was new.
 
         Raises:
             InputError: it is missing or damaged
@@ -137,7 +137,7 @@ class Take:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Write what the chain remembered; InputError if that is not possible."""
+    """Write the chain's state; InputError if that is not possible."""
     from safetensors.numpy import save
 
     with replacing(folder / STATE, overwrite=True) as temporary:

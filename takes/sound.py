@@ -1,7 +1,7 @@
-"""The sound of a take: in which files it is, and how they are read, also where whoever wrote them was cut short.
+"""The sound files of a take, and how they are read, also if the writer was killed.
 
-FLAC, 24 bits, holds up to eight channels; what has more is in WAV files of 32-bit floats. A take that was not closed
-has lengths in its headers that are too short, or none: what counts then is what can be read, to the last whole frame.
+Up to eight channels are 24-bit FLAC; more are 32-bit float WAV. A take that was not closed has lengths in its headers
+that are too short, or none. It is then read to the last whole frame.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _HEADER_BYTES = 256
 
 
 def sound_files(channels: int) -> tuple[str, str]:
-    """Return the names of the dry and the wet sound of a take with so many channels."""
+    """Return the names of the files with the dry and the wet sound."""
     return (DRY, WET) if channels <= FLAC_CHANNELS else ("dry.wav", "wet.wav")
 
 
@@ -54,7 +54,7 @@ def interleaved(sound: Sound) -> bytes:
 
 
 def sound_length(path: Path, header: Header) -> int:
-    """Return how many samples of each channel a file of a take holds.
+    """Return the number of samples of each channel in a file of a take.
 
     Raises:
         InputError: it cannot be read, or has another rate or other channels
@@ -66,7 +66,7 @@ def sound_length(path: Path, header: Header) -> int:
             with path.open("rb") as raw:
                 size = int.from_bytes(raw.read(_BLOCK_SIZE.stop)[_BLOCK_SIZE], "big")
             count = 0
-            # Block by block: of a call that fails nothing comes back.
+            # Block by block, since a call that fails returns nothing.
             with suppress(soundfile.LibsndfileError):
                 while read := len(file.read(max(1, size), dtype="float32", always_2d=True)):
                     count += read
@@ -99,7 +99,7 @@ def sound_blocks(path: Path, header: Header, size: int, frames: int | None) -> I
 
 
 def damaged(path: Path, error: Exception) -> InputError:
-    """Return what to say of a file that cannot be read."""
+    """Return the error for a file that cannot be read."""
     reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or type(error).__name__
     return InputError(
         f"cannot read {shown(path)}: {' '.join(str(reason).split()).rstrip('.')}; is the take whole?"

@@ -21,7 +21,7 @@ from ..media.text import shortened
 from .reader import STYLES
 from .sound import STEPS
 
-# As much of a sound file as a style takes; see models.style.
+# The part of a sound file that a style uses; see models.style.
 _SECONDS = 30.0
 # Bytes, so that there is room for a number and a suffix.
 _LONGEST_NAME = 200
@@ -44,7 +44,7 @@ class StyleKeeper:
 
     Args:
         folder: of the take
-        find: returns where a style came from, by its serial number in the log of changes; None where nobody knows
+        find: returns the source of a style, by its serial number in the log of changes; None if it is unknown
     """
 
     def __init__(self, folder: Path, find: Callable[[int], Path | Clip | None]) -> None:
@@ -54,7 +54,7 @@ class StyleKeeper:
         self._serials: dict[int, str] = {}
 
     def file(self, source: Path) -> str:
-        """Copy a style from a file, if that has not been done; return its name in the take. InputError as below."""
+        """Copy a style from a file, unless that has been done; return its name in the take. Raises as `number`."""
         try:
             found = source.stat()
         except OSError as error:
@@ -65,10 +65,10 @@ class StyleKeeper:
         return self._kept[key]
 
     def number(self, serial: int) -> str:
-        """Copy a style by its serial number, if that has not been done; return its name in the take.
+        """Copy a style by its serial number, unless that has been done; return its name in the take.
 
         Raises:
-            InputError: Nobody knows it any more, or it cannot be copied.
+            InputError: Its source is unknown, or it cannot be copied.
         """
         if serial not in self._serials:
             source = self._find(serial)
@@ -95,9 +95,9 @@ class StyleKeeper:
 def keep_style(source: Path, folder: Path) -> str:
     """Copy a style into the folder of a take; return its name there, relative to the folder.
 
-    A `.style` file is copied as it is. Of a sound file, the clip that a style takes becomes a WAV file, in the first
-    format of 24-bit integers, 32-bit and 64-bit floats that holds it exactly: in a `.style` file it would have 24
-    bits, and a replay would not be the same where it has more.
+    A `.style` file is copied unchanged. The clip of a sound file becomes a WAV file, in the first format of 24-bit
+    integers, 32-bit and 64-bit floats that holds it exactly. A `.style` file would round it to 24 bits, and change a
+    replay.
 
     Raises:
         InputError: It cannot be read or written.
@@ -110,7 +110,7 @@ def keep_style(source: Path, folder: Path) -> str:
             return name
         name = _free(folder, source.stem, ".wav")
         with open_sound(source) as sound:
-            # Whoever played it has been told what there is to know of it.
+            # Warnings were shown when it was loaded to play.
             _write(folder / name, sound.all(_SECONDS).T, sound.sample_rate)
         return name
     except InputError as error:

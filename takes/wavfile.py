@@ -1,4 +1,4 @@
-"""A WAV file of 32-bit floats that survives whoever writes it: any process can go on where another one stopped.
+"""A 32-bit float WAV file that survives its writer: any process can go on where another one stopped.
 
 Frames are written straight to their place. The sizes in the header are set at the end, from the file's length, by
 `seal`. A chunk of padding in the header becomes the 64-bit sizes of an RF64 file (EBU Tech 3306) if 32 bits do not do.
@@ -27,14 +27,14 @@ class WavWriter:
     """Writes frames to a file that exists already, beginning at a frame.
 
     Args:
-        path: empty, or left behind by another writer with the same channels and rate
+        path: empty, or left by another writer with the same channels and rate
         sample_rate: Hz
         channels: of each frame
-        frame: to begin with; what is missing before it is silence
+        frame: to begin with; missing frames before it are silence
 
     Raises:
-        OSError:
-        InputError: what has been left behind has other channels, or another rate
+        OSError: the file cannot be written
+        InputError: the file has other channels, or another rate
     """
 
     def __init__(self, path: Path, *, sample_rate: int, channels: int, frame: int = 0) -> None:

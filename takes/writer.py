@@ -1,4 +1,4 @@
-"""Writes the folder of a take while it is being recorded; see `takes.reader` for what is in it."""
+"""Writes the folder of a take while recording; see `takes.reader` for its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .wavfile import WavWriter, seal
 
 Sound = NDArray[np.float32]
 
-# Held back while there is room, so that a full disk still takes the header.
+# Reserved while there is room, so that the header fits even on a full disk.
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 1 << 18
 # Past so many stretches that are not exact in 24 bits, all that follows is kept as floats.
@@ -68,8 +68,8 @@ class TakeWriter:
         header: what is known at the beginning
 
     Raises:
-        InputError: the folder cannot be made, or holds something; later, from every method but `close`: nothing more
-            can be written
+        InputError: the folder cannot be made, or is not empty; later, in every method but `close`: nothing more can be
+            written
     """
 
     def __init__(self, folder: Path, header: Header) -> None:
@@ -101,7 +101,7 @@ class TakeWriter:
         write_header(folder, header)
 
     def dry(self, sound: Sound) -> None:
-        """Append [channels, n] to what came in."""
+        """Append [channels, n] to the input."""
         exact = isinstance(self._dry, _FloatFile) or np.array_equal(to_steps(sound) / STEPS, sound)
         with self._failures_noted():
             self._dry.write(sound)
@@ -118,7 +118,7 @@ class TakeWriter:
             self._spans[-1] = (self._spans[-1][0], stop)
         else:
             self._spans.append((start, stop))
-            # Should this process end, whoever reads the take knows where the samples belong that are written next.
+            # If this process ends, a reader knows where the samples belong that are written next.
             self._describe()
         self._exact.write(sound)
 
@@ -130,7 +130,7 @@ class TakeWriter:
         self._hash.update(interleaved(sound))
 
     def lose(self, count: int) -> None:
-        """Note that the next `count` frames of the dry sound are lost; whoever calls writes silence for them."""
+        """Note that the next `count` frames of the dry sound are lost; the caller writes silence for them."""
         gap = (self.frames, self.frames + count)
         self.header = replace(self.header, gaps=(*self.header.gaps, gap)[:_MOST_MARKS])
 
@@ -150,7 +150,7 @@ class TakeWriter:
                 line = line[self._moves.write(line) or 0 :]
 
     def checkpoint(self) -> None:
-        """Have all that is there count, should this process end without having closed the take."""
+        """Update the headers, so that the take is readable if this process is killed."""
         with self._failures_noted():
             self._dry.checkpoint()
             self._wet.checkpoint()
@@ -165,7 +165,7 @@ class TakeWriter:
             self._noted = header
 
     def close(self, *, note: str = "") -> None:
-        """End the take; `note` says why, if that was not as it was meant. Raises nothing: see `failure`."""
+        """End the take; `note` gives the reason of an unplanned end. Raises nothing: see `failure`."""
         with suppress(OSError):
             (self.folder / _RESERVE).unlink()
         held, lengths = 0, [0, 0]
@@ -192,7 +192,7 @@ class TakeWriter:
 
     @contextmanager
     def _failures_noted(self) -> Iterator[None]:
-        """Make one line of what goes wrong on the disk; keep it, and raise it as InputError."""
+        """Turn an error of the disk into one line; keep it in `failure`, and raise it as InputError."""
         try:
             yield
         except OSError as error:

@@ -59,7 +59,7 @@ def server(folder: Path) -> Iterator[None]:
     missing = [name for name in _TOOLS if shutil.which(name) is None]
     if missing:
         raise UnavailableError(f"no {', '.join(missing)}; install jackd2 (Debian: apt-get install jackd2)")
-    # A name that nobody else has: a server left over under the same one would answer in its place.
+    # A unique name: a left-over server with the same one would answer instead.
     name = f"gramophone-bench-{os.getpid()}-{next(_serial)}"
     variables = {
         "JACK_DEFAULT_SERVER": name,

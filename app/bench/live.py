@@ -1,4 +1,4 @@
-"""What `gramophone bench live` measures: latency, cost, drop-outs, from message to sound."""
+"""What `gramophone bench live` measures: latency, cost, drop-outs, the time from message to sound."""
 
 from __future__ import annotations
 

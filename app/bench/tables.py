@@ -1,4 +1,4 @@
-"""The figures of `gramophone bench live`, laid out."""
+"""The tables of `gramophone bench live`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

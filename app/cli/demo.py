@@ -80,7 +80,7 @@ def demo(
             )
         )
         live_seconds = time.perf_counter() - began
-        # What is late in life is late in the file; attacks are compared where they belong.
+        # The file is as late as the sound would be live; attacks are compared without this delay.
         late = engine.total_latency
         outputs[_LIVE] = read_audio(played).samples[:, late : late + content.shape[1]]
         rows = scores.measure(

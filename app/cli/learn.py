@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...realtime.control.midi_bindings import Assignment
     from ...realtime.control.midi_map import MidiMap, Pad
 
-# Seconds between two looks, so that Ctrl-C is heard.
+# Between two polls, so that Ctrl-C is noticed.
 _POLL_SECONDS = 0.1
 _HALVES = 0.2
 

@@ -249,8 +249,8 @@ def live(
 ) -> None:
     """Play live in the style of one sound, or of up to four at once.
 
-    What comes in goes out in the style, some milliseconds later; the latency and where it comes from are printed at
-    the start. Ctrl-C or q ends it. Without a sound card, files take its place.
+    What you play comes out in the style, some milliseconds later. The latency and its parts are printed at the start.
+    Ctrl-C or q ends it. Without a sound card, files take its place.
 
     $ gramophone live rain.wav
 
@@ -318,7 +318,7 @@ def live(
     )
     if files is not None:
         most = live_settings.file_channels(files.input)
-        # Files are played for a result that can be had again; a controller joins in only if it is asked for.
+        # With files the result should be repeatable, so a controller is only used if it is asked for.
         controls = replace(controls, port=midi or NONE)
     else:
         entry, out = choose_pair(look(), source, sink)

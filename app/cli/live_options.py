@@ -1,4 +1,4 @@
-"""Options of `gramophone live` for what a performer plays it with: the desk, OSC, maps, the state."""
+"""The control options of `gramophone live`: desk, OSC, MIDI maps, remembered state."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,6 +1,6 @@
-"""The command `gramophone`: its parts, and what becomes of errors and interruptions.
+"""The command `gramophone`: its subcommands, and how errors and interruptions end it.
 
-Nothing imported here loads torch, so that help and mistakes in the command line are answered at once.
+Nothing imported here loads torch, so that help and errors in the command line appear at once.
 """
 
 import errno
@@ -44,7 +44,7 @@ _ONE_ENDING = 2.0
 
 
 class CommandGroup(TyperGroup):
-    """The group of all commands: what goes wrong in one of them becomes one line and an exit code."""
+    """The group of all commands. An error in one of them becomes one line and an exit code."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (the order is always the same)
         """Name the commands in the order in which help shows them."""

@@ -1,4 +1,4 @@
-"""`gramophone recipes`: what there is to choose from."""
+"""`gramophone recipes`: the recipes and their settings."""
 
 from typing import Annotated
 
@@ -16,8 +16,7 @@ def recipes(
 ) -> None:
     """List the recipes, or every setting of one.
 
-    A recipe is a named set of settings for `render --recipe`; any of them can be changed there with
-    `--set key=value`.
+    A recipe is a rendering method with its settings, for `render --recipe`; `--set key=value` changes one of them.
 
     $ gramophone recipes
 

@@ -1,4 +1,4 @@
-"""`gramophone score`: how near an output is to its style, and how much of its content is left."""
+"""`gramophone score`: how near an output is to its style, and how much of the content is left."""
 
 import json
 from pathlib import Path
@@ -30,10 +30,10 @@ def score(
 ) -> None:
     """Measure style distance and content kept of an output.
 
-    Style distance is 1 where nothing happened and 0 where the output has the style's own statistics, heard
-    by random networks that no recipe has seen. It comes raw (which an equaliser alone can lower) and
-    centred (which it cannot). Content kept is 1 where attacks, loudness and spectrum over time are still
-    the content's. Good is low on both distances and high on content kept.
+    Style distance is 1 for the unchanged content and 0 for the style's own statistics, measured by random networks that
+    no recipe has seen. An equaliser alone can lower the raw distance, but not the centred one. Content kept is 1 if
+    attacks, loudness and spectrum over time are still the content's. Good results have low distances and keep much
+    content.
 
     $ gramophone score song.wav rain.wav song-in-rain.wav --baselines
     """

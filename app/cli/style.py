@@ -1,4 +1,4 @@
-"""`gramophone style`: style files, made and shown."""
+"""`gramophone style`: makes and shows style files."""
 
 import dataclasses
 from pathlib import Path

@@ -35,8 +35,8 @@ def texture(
 ) -> None:
     """Make endless texture from a clip.
 
-    Noise is moved until its statistics are the clip's: rain that goes on for ten minutes and never repeats. The result
-    has the clip's rate, channels and loudness. What has a form, such as a melody, comes back as its colours only.
+    Noise is changed until its statistics are the clip's: rain that goes on for ten minutes and never repeats. The
+    result has the clip's rate, channels and loudness. Of a melody only the colours come back.
 
     $ gramophone texture rain.wav -o more-rain.wav --seconds 600
 

@@ -1,4 +1,4 @@
-"""Who may use the desk: anybody on this machine, and on others whoever has the token."""
+"""Who may use the desk: anybody on this machine, and on other machines anybody with the token."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Access:
         self.token = token or (None if self.local else new_token())
 
     def knows(self, given: str | None) -> bool:
-        """Return whether a token, if one is needed, is the right one."""
+        """Return whether the given token is right, or none is needed."""
         if self.token is None:
             return True
         return given is not None and hmac.compare_digest(_bytes(given), _bytes(self.token))

@@ -1,4 +1,4 @@
-"""What a page of the desk may ask for, and what becomes of it."""
+"""The commands of a desk's page: checked, and passed to the control router, the styles and the takes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class CommandHandler(Protocol):
-    """Styles, recordings and the like, as far as this session has them."""
+    """Handles commands about styles or takes."""
 
     def lists(self) -> list[Message]:
-        """Return what there is to choose from, each with a "type" of its own; asked ten times a second."""
+        """Return the lists to choose from, each with its own "type"; called ten times a second."""
 
     def handle(self, asked: Message) -> Callable[[], object] | None:
-        """Return what is to be done, or None if it is not for this one; InputError where it is wrong."""
+        """Return the work to do, or None if the command is for another handler; InputError if it is wrong."""
 
 
 class Commands:
-    """Takes the messages of pages. All that comes from there may be anything.
+    """Handles the messages of pages, which may contain anything.
 
     Args:
-        router: what is turned and pressed
-        handlers: what takes the other commands: styles, takes
+        router: for knobs, triggers and the MIDI map
+        handlers: for the other commands: styles, takes
     """
 
     def __init__(self, router: ControlRouter, *handlers: CommandHandler) -> None:
@@ -36,15 +36,15 @@ class Commands:
         self._handlers = handlers
 
     def lists(self) -> list[Message]:
-        """Return what a page shows beside the knobs."""
+        """Return the lists that a page shows beside the knobs."""
         return [message for handler in self._handlers for message in handler.lists()]
 
     def handle(self, asked: Message, held: set[str]) -> Callable[[], object] | None:
-        """Do what is quick; return what may take a while, to be done elsewhere.
+        """Do quick work at once; return slow work, to be done elsewhere.
 
         Args:
-            asked: a message of a page: "do" says what, the rest depends on it
-            held: what this page holds down; kept up to date here
+            asked: a message of a page; "do" names the command
+            held: the triggers that this page holds down; updated here
 
         Raises:
             InputError: it cannot be done

@@ -1,7 +1,7 @@
-"""Who is let in to the desk: so many connections at a time, so that they never take the files that the sound needs.
+"""A limit to the desk's connections, so that they never take the file descriptors that the sound needs.
 
-A connection is accepted only while there is room for it, and a place is kept free: for it the one goes that has been
-of no use for longest. So whoever connects and says nothing does not keep a performer's browser out.
+One place is kept free: for a new connection, the one that has been idle for longest is closed. So a client that
+connects and says nothing does not keep a performer's browser out.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-#: Connections at a time, with the place that is kept free. A browser opens six.
+#: Connections at a time, including the place that is kept free. A browser opens six.
 MOST = 64
-# One that has asked for nothing, or had no whole answer, for so long is dropped.
+# After this time without a request, or without a whole answer, a connection is dropped.
 _PATIENCE = 30.0
 _TO_SPEAK = 1.0
 _POLL_SECONDS = 1.0
@@ -62,7 +62,7 @@ def listening(host: str, port: int) -> list[socket.socket]:
     return opened
 
 
-class Door:
+class ConnectionLimit:
     """Accepts connections in an event loop.
 
     Args:
@@ -76,7 +76,7 @@ class Door:
         self._guests: dict[asyncio.BaseTransport, _Guest] = {}
 
     async def watch(self, entry: socket.socket) -> None:
-        """Let in who comes to a listening socket, until cancelled."""
+        """Accept connections of a listening socket, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             while len(self._here()) >= self._most:
@@ -96,7 +96,7 @@ class Door:
             self._guests[transport] = _Guest(accepted, transport)
 
     async def sweep(self) -> None:
-        """Drop those that have been of no use for long, until cancelled."""
+        """Drop connections that have been idle for long, until cancelled."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             for guest in self._useless():
@@ -122,14 +122,14 @@ class Door:
         return list(self._guests.values())
 
     def _make_room(self) -> bool:
-        """Drop the most useless one; return whether there was one."""
+        """Drop the connection that has been idle for longest; return whether there was one."""
         for guest in self._useless():
             guest.transport.abort()
             return True
         return False
 
     def _useless(self) -> list[_Guest]:
-        """Return those that are no open pages, the most useless one first."""
+        """Return those that are no open pages, the longest idle first."""
         now = time.monotonic()
 
         def use(guest: _Guest) -> tuple[int, float]:

@@ -1,4 +1,4 @@
-"""What the desk's pages are told, as plain data: what there is, where it stands, how the engine does."""
+"""The messages to the desk's pages, as plain data: parameters, values, the engine's status, the MIDI map, presets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Message = dict[str, Any]
 
 
 def described(parameters: Sequence[Parameter]) -> list[Message]:
-    """Return what a page needs to draw each parameter's knob, in order."""
+    """Return for each parameter what a page needs to draw its knob."""
     return [
         {
             "id": one.id,
@@ -31,7 +31,7 @@ def described(parameters: Sequence[Parameter]) -> list[Message]:
             "low": one.low,
             "high": one.high,
             "default": one.to_unit(one.default),
-            # Knobs that go both ways from their rest are drawn from there.
+            # A knob with positive and negative values is drawn from its 0.
             "origin": one.to_unit(0.0) if one.unit == "dB" and one.low < 0.0 < one.high else 0.0,
         }
         for one in parameters
@@ -39,7 +39,7 @@ def described(parameters: Sequence[Parameter]) -> list[Message]:
 
 
 def hello(surface: ControlSurface) -> Message:
-    """Return what is said first to a new page."""
+    """Return the first message to a new page."""
     return {
         "type": "hello",
         "parameters": described(surface.parameters),
@@ -53,7 +53,7 @@ def hello(surface: ControlSurface) -> Message:
 
 
 def values(surface: ControlSurface) -> dict[str, tuple[float, str]]:
-    """Return where every parameter stands: its way from 0 to 1, and how it is shown."""
+    """Return every parameter's position, 0 to 1, and its value as text."""
     found = {}
     for one in surface.parameters:
         value = surface.get(one.id)
@@ -62,7 +62,7 @@ def values(surface: ControlSurface) -> dict[str, tuple[float, str]]:
 
 
 def status(snapshot: Snapshot) -> Message:
-    """Return how the engine does."""
+    """Return the engine's status."""
     parts = (
         ("stylizer", snapshot.algorithmic_latency),
         ("buffer", snapshot.buffer_latency),
@@ -98,7 +98,7 @@ def status(snapshot: Snapshot) -> Message:
 
 
 def learning(router: ControlRouter) -> Message:
-    """Return where learning stands, and what waits to be taken over by its controller."""
+    """Return the state of MIDI learn, and the positions of controllers that have not yet taken over their knob."""
     learner = router.learner
     return {
         "type": "learning",
@@ -110,7 +110,7 @@ def learning(router: ControlRouter) -> Message:
 
 
 def mapping(router: ControlRouter) -> Message:
-    """Return the map: what each control does, as written in a file and as shown."""
+    """Return the MIDI map: what each control does, as written in its file and as shown."""
     items: list[Message] = []
     for item in router.items():
         target = item.parameter.id if isinstance(item, Assignment) else item.target
@@ -121,6 +121,6 @@ def mapping(router: ControlRouter) -> Message:
 
 
 def presets(surface: ControlSurface) -> Message:
-    """Return the presets; reads their files."""
+    """Return the presets, read from their files."""
     listed = [{"name": one.name, "program": one.program} for one in surface.presets.all()]
     return {"type": "presets", "items": listed, "current": surface.preset}

@@ -24,7 +24,7 @@ from ..housekeeping import Task
 from . import feed
 from .access import COOKIE, LOOPBACK, Access
 from .commands import Commands
-from .connection_limit import MOST, Door, listening
+from .connection_limit import MOST, ConnectionLimit, listening
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -39,7 +39,7 @@ _STATIC = Path(__file__).parent / "static"
 _TICK = 0.05
 _STATUS_TICKS = 2
 _FILES_TICKS = 40
-# A page that takes nothing for so long, in messages, has gone; it comes back by itself.
+# A page with so many unsent messages has gone; it connects again by itself.
 _BACKLOG = 200
 _START_SECONDS = 10.0
 # Of the connections; the others are for what pages are made of.
@@ -77,7 +77,7 @@ def check_desk() -> None:
 
 
 class _Page:
-    """One open page: what it is yet to be sent, and a task that sends it."""
+    """One open page: its unsent messages, and a task that sends them."""
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self.socket = socket
@@ -106,8 +106,8 @@ class Desk:
     """A running desk; `close` ends it.
 
     Args:
-        router: what is turned and pressed
-        host: the engine's; only looked at
+        router: for knobs, triggers and the MIDI map
+        host: of the engine; only read
         settings: where to listen
         commands: what pages may ask for
 
@@ -123,7 +123,7 @@ class Desk:
         self._commands = commands
         self._access = Access(settings.host, settings.token)
         self._pages: set[_Page] = set()
-        self._door: Door | None = None
+        self._limit: ConnectionLimit | None = None
         self._said: dict[str, str] = {}
         self._told = 0
         self._pictures: tuple[Spectra, Spectra] | None = None
@@ -182,12 +182,12 @@ class Desk:
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         assert runner.server is not None
-        self._door = Door(runner.server)
+        self._limit = ConnectionLimit(runner.server)
         entries: list[socket.socket] = []
         try:
             entries = listening(self._settings.host, self._settings.port)
             self._port = entries[0].getsockname()[1]
-            work = [self._tick(), self._door.sweep(), *map(self._door.watch, entries)]
+            work = [self._tick(), self._limit.sweep(), *map(self._limit.watch, entries)]
             tasks = [asyncio.create_task(one) for one in work]
             self._ready.set()
             await self._end.wait()
@@ -208,8 +208,8 @@ class Desk:
         async def guard(
             request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
-            assert self._door is not None
-            with self._door.asking(request.transport, stays=request.path == "/socket"):
+            assert self._limit is not None
+            with self._limit.asking(request.transport, stays=request.path == "/socket"):
                 return await answer(request, handler)
 
         async def answer(
@@ -219,7 +219,7 @@ class Desk:
                 return web.Response(status=403, text="This desk is for this computer only.\n")
             given = request.query.get("token")
             if self._access.token is not None and given is not None and self._access.knows(given):
-                # From here on the cookie: the token does not stay in the address, where it would be seen on stage.
+                # From here on the cookie: in the address, an audience could see the token.
                 moved = web.Response(status=303, headers={"Location": request.rel_url.raw_path})
                 moved.set_cookie(COOKIE, given, httponly=True, samesite="Strict", max_age=30 * 86_400)
                 return moved
@@ -354,7 +354,7 @@ class Desk:
             self._broadcast(json.dumps({"type": "news", "text": line}))
 
     def _changed(self, message: feed.Message) -> None:
-        """Tell all pages, unless it is what they were told last."""
+        """Send a message to all pages, unless it was their last one of its type."""
         text = json.dumps(message)
         if self._said.get(message["type"]) != text:
             self._said[message["type"]] = text

@@ -1,4 +1,4 @@
-"""Spectrograms for the eye: columns of log-spaced bands, small enough to send twenty times a second."""
+"""The desk's spectrograms: columns of log-spaced bands, small enough to send twenty times a second."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLOOR_DB, TOP_DB = -72.0, -6.0
 _TILT_DB = 3.0
 _TILT_HZ = 500.0
 _WINDOW_SECONDS = 0.043
-# What is older than this when somebody looks is passed over.
+# Older sound is skipped.
 _PATIENCE = 4
 
 
@@ -49,8 +49,8 @@ class Spectra:
     """Follows one tap.
 
     Args:
-        tap: what to look at
-        channels: how many of its channels, the first ones; their mean is shown
+        tap: the sound
+        channels: the number of its channels that are shown, as their mean
     """
 
     def __init__(self, tap: Tap, channels: int) -> None:

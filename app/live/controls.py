@@ -1,4 +1,4 @@
-"""What a live session is played with besides the keys: controller, OSC, the desk, and what the last session left."""
+"""The controls of a live session besides the keys: MIDI controller, OSC, the desk, and the last session's settings."""
 
 import os
 import time
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from ..desk.server import Desk, DeskSettings
     from ..session.session_state import SessionState
 
-# How often where the knobs stand is written down, if they moved: what a power cut takes away at most.
+# How often the knobs' values are saved, if they changed: a power cut loses no more than this.
 _REMEMBER_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlOptions:
-    """What was asked for.
+    """The options of a session's controls.
 
     Attributes:
         port, midi_api: as for `MidiInput`; "none" goes without a controller
@@ -42,7 +42,7 @@ class ControlOptions:
         osc, osc_to: addresses as typed, or None
         desk: where the desk is, or None
         folder: of styles to switch among, or None
-        takes: where recordings go that are started while playing; None is the music folder
+        takes: the folder for recordings that are started while playing; None is the music folder
         remember: whether the next session starts where this one ended
     """
 
@@ -59,7 +59,7 @@ class ControlOptions:
 
 
 def remembered(*, safe: bool, files: bool) -> "SessionState":
-    """Return what the last session left; nothing with --safe, and for files, whose result must not depend on it."""
+    """Return the last session's state; an empty one with --safe, and for files, whose result must not depend on it."""
     from ..session.session_state import SessionState, load_state
 
     if safe or files:
@@ -102,7 +102,7 @@ def map_path(typed: Path | None, *, safe: bool) -> Path | None:
 
 
 def desk_settings(wanted: bool, host: str, port: int, token: str | None) -> "DeskSettings | None":
-    """Return where the desk is; None where none is wanted. InputError where it cannot run."""
+    """Return the desk's settings; None if no desk is wanted. InputError if it cannot run."""
     if not wanted:
         return None
     from ..desk.server import DeskSettings, check_desk
@@ -112,7 +112,7 @@ def desk_settings(wanted: bool, host: str, port: int, token: str | None) -> "Des
 
 
 class LiveControls:
-    """Controller, OSC and desk of one host, while they are held; a context manager.
+    """Controller, OSC and desk of one host; a context manager.
 
     Args:
         host: not started yet
@@ -201,14 +201,14 @@ class LiveControls:
             stack.callback(self._desk.close)
 
     def addresses(self) -> dict[str, str]:
-        """Return where OSC and the desk can be reached, by what they are called."""
+        """Return the addresses of OSC and the desk, by name."""
         return {
             **({} if self._osc is None else {"OSC": str(self._osc)}),
             **({} if self._desk is None else {"desk": self._desk.address}),
         }
 
     def news(self) -> list[str]:
-        """Return what was told since the last call; passes on what has happened behind the knobs."""
+        """Return the messages since the last call, including those of styles and takes."""
         self._shelf.notify()
         self._takes.notify()
         lines = self.router.surface.news(self._told)
@@ -217,14 +217,14 @@ class LiveControls:
         return [line for _, line in lines]
 
     def remember(self, *, now: bool = False) -> None:
-        """Write down where everything stands, now and then, or `now`; InputError where that cannot be."""
+        """Save the session's state now and then, or `now`; InputError if it cannot be saved."""
         from ..session.session_state import SessionState, save_state
 
         if not self._options.remember or not (now or time.monotonic() >= self._next):
             return
         values = {one.id: self._host.get(one.id) for one in self._host.parameters}
         sources = self._shelf.sources()
-        # In the next session they are in the first slots.
+        # The next session has them in the first slots.
         values |= {f"style_{place + 1}": weight for place, (_, weight) in enumerate(sources)}
         state = SessionState(
             values=values,

@@ -1,4 +1,4 @@
-"""What `gramophone live` shows: the latency budget at the start, a calm display meanwhile, figures at the end."""
+"""What `gramophone live` shows: the latency at the start, a status display while playing, figures at the end."""
 
 import time
 from types import TracebackType
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _REFRESH = 10.0
 _LINES_EVERY = 10.0
 _LOUD_DB, _FULL_DB = -12.0, -1.0
-# Shown at all times; every other parameter only where it is not at its default.
+# Always shown; other parameters only if they are not at their default.
 _ALWAYS = ("strength", "mix", "detail")
 
 
@@ -52,7 +52,7 @@ def budget(snapshot: "Snapshot") -> Table:
 
 
 def granted(snapshot: "Snapshot", *, styles: str, output: str, midi: str, **more: str) -> Table:
-    """Lay out what is played with: styles, devices, rate, block, controller, and what `more` names."""
+    """Lay out the session's styles, devices, rate, block, controller, and the rows in `more`."""
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     rate = f"{snapshot.sample_rate} Hz, {len(snapshot.output_peak)} channels"
     block = f"blocks of {snapshot.blocksize}" if snapshot.blocksize else "blocks as the device likes"
@@ -71,7 +71,7 @@ def granted(snapshot: "Snapshot", *, styles: str, output: str, midi: str, **more
 
 
 def closing(stats: "Mapping[str, object]") -> str:
-    """Return one line on a run that is over: how long, how much of the computer, and what went wrong."""
+    """Return the last line of a run: its length, the load, and what went wrong."""
     seconds, load, late = (float(str(stats.get(key, 0.0))) for key in ("seconds", "load", "hop_ms_p99"))
     troubles = [
         f"{count} {word if count == 1 else plural}"
@@ -99,7 +99,7 @@ class StatusDisplay:
 
     Args:
         parameters: what to show the values of
-        keys: whether keys are read, and worth telling
+        keys: whether keys are read, and should be shown
     """
 
     def __init__(self, parameters: "Sequence[Parameter]", *, keys: bool) -> None:
@@ -122,7 +122,7 @@ class StatusDisplay:
             self._live.stop()
 
     def update(self, snapshot: "Snapshot", *, midi: str) -> None:
-        """Show a snapshot, and what the controller does; calls may come at any rate."""
+        """Show a snapshot and the name of the controller; may be called at any rate."""
         if self._live is not None:
             self._live.update(self._picture(snapshot, midi))
         elif time.monotonic() >= self._next_line:

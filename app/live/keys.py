@@ -1,4 +1,4 @@
-"""Single keys from the terminal, while something else goes on."""
+"""Single keys from the terminal, read without waiting."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ _ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "down", "
 class Keys:
     """A context manager in which keys are read as they are pressed, without waiting and without echo.
 
-    Where standard input is no terminal, or belongs to another job, there are none. Ctrl-C stays what it is.
+    If standard input is no terminal, or belongs to another job, there are none. Ctrl-C works as usual.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""`gramophone live --record`: the recorder of a session, and what there is to say of it."""
+"""`gramophone live --record`: the recorder of a session, and its messages."""
 
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ class SessionRecorder:
 
     Args:
         host: not started yet
-        folder: what was given with --record; None records nothing
+        folder: the value of --record; None records nothing
 
     Raises:
         InputError: the folder cannot be recorded to
@@ -46,7 +46,7 @@ class SessionRecorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the take; say where it is."""
+        """End the take and print its folder."""
         if self._recorder is None:
             return
         status = self._recorder.stop()
@@ -57,7 +57,7 @@ class SessionRecorder:
             console.out().print(f"recorded {minutes}:{seconds:02d} in {shown(status.folder)}")
 
     def rows(self) -> dict[str, str]:
-        """Return what the display shows at the start."""
+        """Return the rows for the display at the start."""
         return {} if self._take is None else {"record": shown(self._take)}
 
     def news(self) -> list[str]:

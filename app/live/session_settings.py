@@ -1,4 +1,4 @@
-"""From what was typed after `gramophone live` to the settings of the engine, with every fault found on the way."""
+"""Checks the options of `gramophone live` and turns them into the engine's settings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ def parameters() -> tuple[Parameter, ...]:
 
 
 def check_styles(styles: Sequence[Path]) -> tuple[Path, ...]:
-    """Return the styles, which are all there and not too many."""
+    """Return the styles, after a check that all exist and that there are not too many."""
     if len(styles) > MAX_STYLES:
         raise InputError(f"{len(styles)} styles are too many; up to {MAX_STYLES} mix")
     for style in styles:
@@ -30,7 +30,7 @@ def check_styles(styles: Sequence[Path]) -> tuple[Path, ...]:
 def stylizer_settings(
     window: str | None, hop: int | None, iterations: str | None, phase: str | None
 ) -> dict[str, object]:
-    """Return the settings that differ from the stylizer's own; what it thinks of their values, it says itself."""
+    """Return the settings that differ from the stylizer's defaults; the stylizer checks their values."""
     if hop is not None and hop < 1:
         raise InputError(f"--hop {hop} is out of range; give a number of samples, such as 128 or 256")
     chosen: dict[str, object] = {"window": window, "hop": hop, "phase": phase}
@@ -84,7 +84,7 @@ def initial_values(written: Sequence[str]) -> dict[str, float]:
 def virtual_device(
     source: Path | None, sink: Path | None, *, fast: bool, overwrite: bool, styles: Sequence[Path]
 ) -> VirtualSettings | None:
-    """Return the files that take the place of a device, checked; None where a real device is wanted."""
+    """Return the files that take the place of a device, checked; None for a real device."""
     if source is None or sink is None:
         if source is not None or sink is not None:
             raise InputError("--virtual-input and --virtual-output belong together; give both")

@@ -18,7 +18,7 @@ _PRIORITY = 10
 
 
 class Bouncer:
-    """Renders takes, one at a time, beside the playing engine and never in its way.
+    """Renders takes, one at a time, without disturbing the playing engine.
 
     Args:
         tell: called with a line when one is done, from a thread of this object
@@ -36,7 +36,7 @@ class Bouncer:
         return self._take
 
     def start(self, take: Path, *, quality: str = "full") -> Path:
-        """Begin to render a take; return the file that it will be, beside the take's folder.
+        """Begin to render a take; return the output file, beside the take's folder.
 
         Raises:
             InputError: another one is being rendered, or no process can be started for it
@@ -84,7 +84,7 @@ class Bouncer:
             return out
 
     def close(self) -> None:
-        """Give up what is being rendered; nothing half-done is left behind."""
+        """Stop rendering and remove the unfinished file."""
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()

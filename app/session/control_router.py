@@ -1,4 +1,4 @@
-"""All that a performer's hands reach, put together: knobs and triggers, the controller's map, and learning it."""
+"""Routes knobs, triggers and MIDI messages of one host, with the controller's map and MIDI learn."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +19,12 @@ from .settings_folder import set_aside
 def starting_map(
     parameters: Sequence[Parameter], cc: Sequence[str], path: Path | None
 ) -> tuple[MidiMap, str | None]:
-    """Return the map that a session starts with, and a line to tell if the file was broken.
+    """Return the MIDI map that a session starts with, and a message if its file was broken.
 
     Args:
         parameters: those that can be turned
-        cc: what was typed after --cc: these controllers do that, whatever the file says
-        path: the file; None, or one that does not exist, is the map that comes with the program
+        cc: the values of --cc, which replace the file's entries for their controllers
+        path: the file; if it is None or does not exist, the default map is used
 
     Raises:
         InputError: `cc` cannot be read
@@ -52,12 +52,12 @@ def starting_map(
 
 
 class ControlRouter:
-    """What a performer acts on, of one host. Safe to call from any thread.
+    """The controls of one host. Safe to call from any thread.
 
     Args:
         engine: the host
-        midi: what the controller does
-        map_path: where that is saved when it is learnt or edited; None keeps it for this session
+        midi: the controller's map
+        map_path: the file for the map after a change; None keeps it for this session
         presets: the folder of presets
         actions, mixture: see `ControlSurface`
     """
@@ -82,18 +82,18 @@ class ControlRouter:
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Finish what has been asked for."""
+        """Finish pending work."""
         self.surface.close()
 
     def handle_midi(self, message: Sequence[int]) -> None:
-        """Take a message of the controller."""
+        """Handle a message of the controller: learn from it, or act on it."""
         with self._lock:
             if self.learner.active:
                 waiting = self.learner.target is not None
                 made = self.learner.handle_midi(message)
                 if made is not None:
                     self._learnt(made)
-                # What is moved in order to be learnt turns nothing yet.
+                # A control that is moved to be learnt does not act yet.
                 if made is not None or waiting:
                     return
             self.midi.receive(message, self.surface)
@@ -118,15 +118,15 @@ class ControlRouter:
             return [*self.midi.knobs.assignments, *self.midi.pads]
 
     def forget(self, place: int) -> None:
-        """Take one of `items` out of the map; InputError if it is not there."""
+        """Remove one of `items` from the map; InputError if it does not exist."""
         with self._lock:
             self._replace(place, None)
 
     def edit(self, place: int, entry: object) -> None:
-        """Put a knob or pad, written as in a map's file, in the place of one of `items`.
+        """Replace one of `items` by a knob or pad, written as in a map's file.
 
         Raises:
-            InputError: there is nothing in this place, or `entry` is not as it must be
+            InputError: there is no such item, or `entry` is wrong
         """
         with self._lock:
             item = self._item(place)

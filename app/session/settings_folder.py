@@ -1,4 +1,4 @@
-"""Where the program keeps what it remembers, and what becomes of a file there that is broken."""
+"""The folders of settings, presets and takes; broken files there are moved aside."""
 
 import os
 from datetime import datetime
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...media.files import shown
 
-#: Names another folder; for tests, and for a stick that is carried from one computer to another.
+#: Names another folder, for tests and for portable drives.
 VARIABLE = "GRAMOPHONE_SETTINGS"
 
 
@@ -31,19 +31,19 @@ def map_file() -> Path:
 
 
 def state_file() -> Path:
-    """Return the file of what was set when the last session ended."""
+    """Return the file with the last session's state."""
     return settings_folder() / "state.json"
 
 
 def takes_folder() -> Path:
-    """Return where takes and captures go unless somewhere else is named: beside the user's music."""
+    """Return the default folder for takes and captures, in the user's music folder."""
     import platformdirs
 
     return platformdirs.user_music_path() / "gramophone"
 
 
 def set_aside(path: Path) -> str:
-    """Move a broken file out of the way, to be looked at later; return what became of it, for a message."""
+    """Rename a broken file, so that the user can inspect it; return a phrase for a message."""
     now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     aside = path.with_name(f"{path.stem}.broken-{now}{path.suffix}")
     try:

@@ -1,4 +1,4 @@
-"""Styles as a performer changes them: the next one, one from the folder, one captured from the room."""
+"""What triggers, presets and the desk do with styles: next, choose from the folder, capture, blend."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from ...realtime.control.control_surface import ControlSurface
     from ...realtime.styles.style_manager import StyleManager
 
-# From one style to another, for ears and not for edits.
+# The fade from one style to another.
 _SWITCH_SECONDS = 0.25
 _MOST_SHOWN = 200
 
 
 class StyleShelf:
-    """What triggers, presets and the desk do with the styles of a host.
+    """Style commands of one session.
 
     Args:
         manager: of the host's styles
         folder: of styles, or None
-        captures: where captures are saved if there is no folder
+        captures: the folder for captures if `folder` is None
         second: whether there is a second input to capture from
 
     Raises:
@@ -44,7 +44,7 @@ class StyleShelf:
 
     @property
     def actions(self) -> Mapping[str, Callable[[bool], object]]:
-        """What the triggers of a surface do."""
+        """The actions of the style triggers, by trigger."""
         return {
             "next_style": lambda down: self._step(1) if down else None,
             "previous_style": lambda down: self._step(-1) if down else None,
@@ -53,15 +53,15 @@ class StyleShelf:
         }
 
     def attach(self, surface: ControlSurface) -> None:
-        """Say to whom news goes."""
+        """Set the surface that gets messages."""
         self._surface = surface
 
     def styles(self) -> dict[str, float]:
-        """Return the mixture that is heard: weights by name."""
+        """Return the current mixture: weights by name."""
         return {one.name: one.weight for one in self._manager.slots if one.name and one.weight > 0.0}
 
     def blend(self, styles: Mapping[str, float]) -> None:
-        """Go over to a mixture; InputError where one of its styles is not there."""
+        """Fade to a mixture; InputError if one of its styles does not exist."""
         self._manager.blend(dict(styles), seconds=_SWITCH_SECONDS)
 
     def sources(self) -> list[tuple[Path, float]]:
@@ -83,7 +83,7 @@ class StyleShelf:
             self._manager.capture_end(name)
 
     def notify(self) -> None:
-        """Pass on what the style manager reports; to be called now and then, from one thread."""
+        """Pass on the style manager's events; to be called now and then, from one thread."""
         for event in self._manager.events():
             if self._surface is not None and event.kind in ("captured", "saved", "note", "error"):
                 self._surface.notify(f"error: {event.text}" if event.kind == "error" else event.text)
@@ -105,7 +105,7 @@ class StyleShelf:
         ]
 
     def handle(self, asked: dict[str, Any]) -> Callable[[], object] | None:
-        """Do what a page asks for, if it is about styles; InputError where it cannot be."""
+        """See `CommandHandler.handle`."""
         name = asked.get("name")
         if asked.get("do") == "name_capture":
             self._name = check_name(name) if isinstance(name, str) and name else None

@@ -1,4 +1,4 @@
-"""What the record button and the desk do with takes: record, stop, and render what was recorded."""
+"""What the record button and the desk do with takes: record, stop, bounce."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MOST_TAKES = 20
 
 
 class TakeShelf:
-    """Recording, and rendering what was recorded.
+    """Recording and bouncing of one session.
 
     Args:
         host: what is recorded
-        folder: where takes go; made when the first one begins
-        recorder: one that is there already; None makes one
+        folder: for takes; made when the first one begins
+        recorder: None makes a new one
     """
 
     def __init__(self, host: Host, folder: Path, recorder: Recorder | None = None) -> None:
@@ -39,11 +39,11 @@ class TakeShelf:
         self._done: list[Path] = []
 
     def attach(self, surface: ControlSurface) -> None:
-        """Say to whom news goes."""
+        """Set the surface that gets messages."""
         self._surface = surface
 
     def close(self) -> None:
-        """End what is being recorded, and give up what is being rendered."""
+        """End the recording and stop rendering."""
         self._recorder.stop()
         self._bouncer.close()
 
@@ -76,7 +76,7 @@ class TakeShelf:
             self._surface.notify(line)
 
     def notify(self) -> None:
-        """Say so if a recording has ended by itself; to be called now and then, from one thread."""
+        """Report if a recording has ended by itself; to be called now and then, from one thread."""
         status = self._recorder.status
         if status.error and status.error != self._error:
             self._notify(f"error: the recording has ended: {status.error}")
@@ -85,7 +85,7 @@ class TakeShelf:
         self._error, self._news = status.error, status.news
 
     def lists(self) -> list[dict[str, Any]]:
-        """Return how recording stands, for the desk."""
+        """Return the state of the recording, for the desk."""
         status = self._recorder.status
         busy = self._bouncer.busy
         return [
@@ -99,7 +99,7 @@ class TakeShelf:
         ]
 
     def handle(self, asked: dict[str, Any]) -> Callable[[], object] | None:
-        """Do what a page asks for, if it is about takes; InputError where it cannot be."""
+        """See `CommandHandler.handle`."""
         if asked.get("do") != "bounce":
             return None
         take = next((one for one in self._done if one.name == asked.get("take")), None)

@@ -58,9 +58,7 @@ def expand(names: Sequence[str]) -> list[str]:
 def _expanded(name: str) -> list[str]:
     path = addresses.as_local(name)
     if path is None:
-        return (
-            _matches(name) if _MAGIC & set(addresses.name_of(name)) and "?" not in _query(name) else [name]
-        )
+        return _matches(name) if _MAGIC & set(addresses.name_of(name)) and "?" not in _query(name) else [name]
     if not path.is_dir():
         check_regular(path)
         return [str(path)]

@@ -1,1 +1,1 @@
-"""How long work goes on: its folder, its progress, its memory, its blocks."""
+"""What long renders need: a folder for unfinished work, progress, memory checks, blocks, settings."""

@@ -1,4 +1,4 @@
-"""Work on a track block by block, on several cores, with results in order."""
+"""Works on a track block by block, on several cores, with results in order."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def cores() -> int:
 class BlockPool:
     """Workers that share out the blocks of a track.
 
-    A block is worked on by one core from its start to its end, and different blocks by different cores: each operation
-    on a block is too short for its threads to pay. What comes out is the same however many cores there are.
+    One core does all the work on a block, since each operation is too short to be split. The result does not depend on
+    the number of cores.
     """
 
     def __init__(self, pool: ThreadPoolExecutor | None, workers: int) -> None:
@@ -56,7 +56,7 @@ class BlockPool:
             torch.set_num_threads(1 if self._pool is not None else self._workers)
 
     def in_order(self, work: Callable[[int, int], T], ranges: list[tuple[int, int]]) -> Iterator[T]:
-        """What `work` makes of each block, in the order of the blocks; few are begun ahead of the first open one.
+        """Return the result of `work` for each block, in order; few blocks are begun in advance.
 
         Args:
             work: called with a block's first frame and the one after its last, on any thread
@@ -75,7 +75,7 @@ class BlockPool:
             while ahead:
                 yield ahead.popleft().result()
         finally:
-            # Left by an error or an interruption: what has not begun shall not, what has must not outlive its files.
+            # After an error or an interruption, no block begins, and blocks at work must end before their files go.
             for future in ahead:
                 future.cancel()
             for future in ahead:
@@ -85,7 +85,7 @@ class BlockPool:
 
 @contextmanager
 def block_pool(device: torch.device) -> Iterator[BlockPool]:
-    """Workers for the cores there are, while the block lasts; none but the caller where a GPU computes."""
+    """Yield workers for all cores; with a GPU only the caller works."""
     workers = min(cores(), torch.get_num_threads(), MOST_WORKERS)
     if device.type != "cpu" or workers < 2:
         yield BlockPool(None, torch.get_num_threads())

@@ -1,4 +1,4 @@
-"""The folder in which a render works, and what has been finished there, so that interrupted work can go on."""
+"""The work folder of a render and its finished stages, so that interrupted work can go on."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ PREPARATION = frozenset({"content", "sounding"})
 
 
 class Checkpoint:
-    """A folder of spools, and a manifest of the stages that are finished.
+    """A folder of spools, and a manifest of the finished stages.
 
-    A stage is noted once its sound lies complete in the folder under the stage's name, so that whatever interrupts the
-    work, what the manifest names is whole.
+    A stage enters the manifest once its sound is complete in the folder, so everything in the manifest is whole after
+    any interruption.
 
     Args:
-        folder: where; made if need be
-        key: what decides about every finished stage: settings, and what content and style are
-        resume: whether finished stages of the same key are taken up. Otherwise, and where the key is another, work
-            begins anew
+        folder: made if it is missing
+        key: everything that the stages depend on: settings, content and style
+        resume: whether to use finished stages with the same key; otherwise the work begins anew
 
     Attributes:
         resumed: stages that were found finished
-        stale: whether finished work was found that the key does not fit
+        stale: whether there was finished work with another key
     """
 
     def __init__(self, folder: Path, key: Mapping[str, object], *, resume: bool = False) -> None:
@@ -80,11 +79,11 @@ class Checkpoint:
             ) from error
 
     def find(self, stage: str) -> Spool | None:
-        """The sound that a finished stage left; None where it is not finished, or has been dropped."""
+        """Return the sound of a finished stage; None if it is not finished, or was dropped."""
         return Spool.open(self._path(stage)) if stage in self._stages else None
 
     def keep(self, stage: str, sound: Spool) -> Spool:
-        """Give the sound that a stage ended with the stage's name, and note that the stage is finished."""
+        """Store the sound of a stage under its name, and note that the stage is finished."""
         with sound.path.open("rb+") as file:
             os.fsync(file.fileno())
         path = self._path(stage)
@@ -94,14 +93,14 @@ class Checkpoint:
         return Spool.open(path)
 
     def drop(self, stage: str) -> None:
-        """Remove the sound of a stage that no other needs any more."""
+        """Remove the sound of a stage that is no longer needed."""
         if stage in self._stages:
             self._stages.remove(stage)
             self._note()
             self._path(stage).unlink(missing_ok=True)
 
     def clear(self, *names: str) -> None:
-        """Remove spools that were made on the way, by their names."""
+        """Remove temporary spools, by their names."""
         for name in names:
             (self.folder / f"{name}.spool").unlink(missing_ok=True)
 
@@ -111,7 +110,7 @@ class Checkpoint:
 
     @property
     def worth_keeping(self) -> bool:
-        """Whether a stage is finished that took more than preparing the content."""
+        """Whether a stage is finished that took noticeable time."""
         return any(stage not in PREPARATION for stage in self._stages)
 
     def tidy(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether a recipe that holds a whole track in memory has room for it: said before the work, not when it fails."""
+"""Checks before the work whether there is enough memory for a recipe that holds the whole track."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...media.errors import InputError
 
 
 def available_memory(device: torch.device) -> int | None:
-    """Bytes that are free on a device; None where the system does not say."""
+    """Return the free bytes on a device; None if the system does not report them."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
@@ -28,7 +28,7 @@ def check_memory(needed: float, available: int | None, *, recipe: str, seconds: 
 
     Args:
         needed: bytes, estimated for a track of this length
-        available: bytes, from `available_memory`; None is taken for enough
+        available: bytes, from `available_memory`; None counts as enough
         recipe: its name
         seconds: length of the track
     """

@@ -1,4 +1,4 @@
-"""How far a render has come, and what it did on the way."""
+"""The progress, losses and times of a render."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LossPoint:
 
 @dataclass
 class ProgressLog:
-    """Keeps the losses and the time of each stage, and tells a listener how far the work has come.
+    """Keeps the losses and the time of each stage, and reports progress to a listener.
 
     `shares` are the stages in order with the share of the whole time that each is expected to take.
     """

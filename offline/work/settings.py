@@ -1,4 +1,4 @@
-"""Settings: how one is declared, explained, read from text and checked. Nothing here imports torch."""
+"""Settings of recipes: declared, explained, read from text and checked. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What is computed on: every group of settings has these."""
+    """Base class: the device, and what every group of settings can do."""
 
     sample_rate: int = setting(44100, "rate at which everything is computed, Hz", low=8000, high=192000)
     n_fft: int = setting(2048, "STFT window, samples", low=64, high=16384)
     hop: int = setting(512, "STFT hop, samples", low=16, high=8192)
 
     def fault(self) -> str:
-        """What is wrong with these settings taken together, and the remedy; "" where nothing is."""
+        """Return what is wrong with this combination of settings, and the remedy; "" if nothing is."""
         if self.hop > self.n_fft // 4:
             return (
                 f"hop={self.hop} must be at most a quarter of n_fft={self.n_fft}, "
@@ -40,11 +40,11 @@ class Settings:
         return ""
 
     def changed(self, changes: Mapping[str, object], *, recipe: str) -> Self:
-        """The same with some settings replaced.
+        """Return a copy with some settings replaced.
 
         Args:
             changes: key to value; values may be text, as from a command line
-            recipe: whose they are, for messages
+            recipe: its name, for messages
 
         Raises:
             InputError: Unknown key, or a value out of its range.
@@ -64,7 +64,7 @@ class Settings:
         return found
 
     def describe(self) -> list[tuple[str, object, str]]:
-        """Key, value and one line of help, with range or choices, of every setting."""
+        """Return key, value and one line of help, with range or choices, of every setting."""
         rows: list[tuple[str, object, str]] = []
         for field in dataclasses.fields(self):
             limits = _limits(field)
@@ -123,6 +123,6 @@ def _parse(field: dataclasses.Field[Any], value: object, recipe: str) -> object:
 
 
 def nearest(word: str, known: Mapping[str, object]) -> str:
-    """Which of the known words may have been meant, as the end of a message; "" if none is near."""
+    """Return a suggestion of a known word, as the end of a message; "" if none is near."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
