@@ -1,4 +1,4 @@
-"""The host: what a user of the engine holds. The engine itself plays in a process of its own."""
+"""The host: starts and steers the engine, which plays in a process of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PIECE = 0.5
 
 
 class EngineError(RuntimeError):
-    """The engine process could not go on, and not for anything that was given to it."""
+    """The engine process failed, and the user's input is not the reason."""
 
 
 class Host:
@@ -159,30 +159,30 @@ class Host:
 
     @property
     def settings(self) -> EngineSettings:
-        """What the engine was started with."""
+        """The settings of the engine."""
         return self._settings
 
     @property
     def board(self) -> TraceBoard:
-        """What the engine writes down, for whoever reads it in another process."""
+        """The memory with the engine's trace, for readers in other processes."""
         return self._board
 
     @property
     def taps(self) -> Taps:
-        """The last 40 s of what came in and of what was heard; see `realtime.link.taps`."""
+        """The last 40 s of input and output; see `realtime.link.taps`."""
         return self._board.taps
 
     @property
     def styles(self) -> StyleManager:
-        """Styles that are loaded, switched, mixed and captured while playing; see `realtime.styles.style_manager`."""
+        """Loads, switches, mixes and captures styles; see `realtime.styles.style_manager`."""
         return self._styles
 
     def changes(self) -> list[Change]:
-        """Return what has changed in the engine since the last call, the oldest first. For one caller."""
+        """Return the engine's changes since the last call, the oldest first. For one caller."""
         return self._changes.read()
 
     def change_reader(self) -> ChangeReader:
-        """Return a reader of the log of changes with a place of its own, which is now."""
+        """Return a reader of the log of changes, from now on."""
         return ChangeReader(self._board.changes, [parameter.id for parameter in self.parameters])
 
     def request_state(self, *, timeout: float = 1.0) -> ChainState | None:
@@ -191,13 +191,13 @@ class Host:
             return self._board.state.request(timeout=timeout)
 
     def snapshot(self) -> Snapshot:
-        """Return what the engine does now: cheap, meant for ten times a second."""
+        """Return the engine's present state: cheap, meant for ten times a second."""
         values = {parameter.id: float(self._cells[n]) for n, parameter in enumerate(self.parameters)}
         return take_snapshot(self._supervisor, values, self._settings)
 
     @property
     def finished(self) -> bool:
-        """Whether the engine has ended: the file is through, the duration over, it was stopped or cannot go on."""
+        """Whether the engine has ended: at the end of the file or duration, by `stop`, or by a failure."""
         return self._supervisor is not None and self._supervisor.ended.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -1,7 +1,7 @@
-"""The recorder: what came in, what was heard and what was turned, into a folder, off the audio path.
+"""The recorder: starts and stops the process that writes takes.
 
-A process of its own reads what the engine has left on the trace board. A full disk ends the
-recording, a slow one makes it miss something, and neither touches the sound. For the folder see `takes.reader`.
+This process reads the engine's trace board, off the audio path. A full disk ends the recording, a slow one leaves gaps
+in it, and neither touches the sound. For the folder of a take see `takes.reader`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .recording.recorder_link import RecorderCell, RecorderJob, RecorderLink, Re
 from .recording.recorder_process import run_recorder
 
 _ANSWER_SECONDS = 2.0
-# To write down what the taps still hold may take a slow disk a while.
+# A slow disk may need a while to write the rest of the taps.
 _CLOSE_SECONDS = 60.0
 
 
@@ -36,11 +36,11 @@ class RecorderStatus:
     """A recorder at one moment.
 
     Attributes:
-        recording: whether it takes down what is played
-        takes: folders of what has been recorded since `start`, the present take last; several where the device came
-            back at another rate or with another latency, which ends one take and begins the next
-        seconds: how much has been written of the present take
-        lost_seconds: how much of it was overwritten before it could be written, since the disk was too slow
+        recording: whether it records
+        takes: folders of the takes since `start`, the present one last; several if the device came back with another
+            rate or latency, which ends one take and begins the next
+        seconds: length of the present take so far
+        lost_seconds: how much of it is missing, since the disk was too slow
         error: why it ended, in one line; "" if all is well
     """
 
@@ -57,7 +57,7 @@ class RecorderStatus:
 
     @property
     def news(self) -> str:
-        """What to tell of the take before this one, in one line; "" where there is none."""
+        """A line about the take before this one; "" if there is none."""
         if len(self.takes) < 2:
             return ""
         return (
@@ -70,12 +70,11 @@ class Recorder:
     """Records takes of what a host plays, one after the other. Safe to call from any thread.
 
     Args:
-        host: whose sound is recorded
-        folder: where takes are put, each in a folder `take-YYYYmmdd-HHMMSS`
-        take: the folder of the first take, where that shall have another name; must not exist
-        whole: whether the first take begins with the first sample that the engine plays; to be made before the host
-            starts, and started as soon as it has. An engine that runs as fast as possible then waits for the
-            recorder.
+        host: that is recorded
+        folder: for takes, each in a folder `take-YYYYmmdd-HHMMSS`
+        take: another folder for the first take; must not exist
+        whole: whether the first take begins with the engine's first sample. Create the recorder before the host starts
+            and call `start` right after it has. An engine that runs as fast as possible then waits for the recorder.
     """
 
     def __init__(self, host: Host, folder: Path, *, take: Path | None = None, whole: bool = False) -> None:
@@ -91,7 +90,7 @@ class Recorder:
         host.board.pace[0] = float(whole)
 
     def start(self) -> Path:
-        """Begin a take; return its folder, in which all else appears later. Harmless while one is being recorded.
+        """Begin a take; return its folder, which is filled later. Harmless while one is being recorded.
 
         Raises:
             InputError: the engine does not answer, since it does not play now; the folder cannot be made; or the
@@ -173,14 +172,14 @@ class Recorder:
         return ours
 
     def stop(self) -> RecorderStatus:
-        """End the take, if there is one; return how it went once its files are closed."""
+        """End the take, if there is one; return the status after its files are closed."""
         with self._lock:
             self._end()
             return self._status()
 
     @property
     def status(self) -> RecorderStatus:
-        """How it stands."""
+        """The present status."""
         return self._status()
 
     def _end(self) -> None:
@@ -256,12 +255,12 @@ def _answer(questions: Connection, host: Host) -> None:
 
 
 def take_folder(given: Path) -> tuple[Path, Path | None]:
-    """Return where takes go, and the first take's own folder, for what was given after `--record`.
+    """Return the folder for takes and that of the first take, from the value of `--record`.
 
-    A folder that is there gets takes put into it; one that is not becomes the take.
+    An existing folder gets takes in it; a new one becomes the take.
 
     Raises:
-        InputError: it is something else, or a take already; or nothing can be written there
+        InputError: it is no folder, or already a take; or nothing can be written there
     """
     if not given.exists():
         check_writable(given, overwrite=False)

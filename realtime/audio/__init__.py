@@ -1,1 +1,1 @@
-"""Audio devices, streams, rings, and when what is heard."""
+"""Audio devices, streams, rings, and the scheduler that decides what is heard."""

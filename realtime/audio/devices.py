@@ -1,8 +1,8 @@
-"""Audio devices: what PortAudio finds, choosing among it, and the choice that would howl.
+"""Audio devices: lists them, chooses among them, and recognises pairs that would howl.
 
-PortAudio is loaded here and nowhere else. A process that only looks (the one with the display) lets go of it
-again at once: with JACK an initialised PortAudio is a client of the server, it would take the name that the
-engine wants, and it takes the process down if the server ends first.
+PortAudio is loaded only here. A process that only lists devices (the one with the display) releases it at once: with
+JACK, an initialised PortAudio is a client of the server. It would take the name that the engine wants, and end the
+process if the server ends first.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ WITHOUT = "play a file instead: --virtual-input IN.wav --virtual-output OUT.wav"
 # PortAudio keeps the pointer and not the text, so the text must stay.
 _client_name = ctypes.create_string_buffer(CLIENT_NAME.encode())
 
-# Where more than one system offers devices: a JACK server runs because a musician started it; MME, which comes
-# first on Windows, has far more latency than WASAPI. All others follow in PortAudio's own order.
+# Preferred systems: a JACK server runs because a musician started it; MME, which PortAudio has first on Windows, has
+# far more latency than WASAPI. All others follow in PortAudio's own order.
 _PREFERRED = (JACK, "Windows WASAPI", "Core Audio", "ALSA")
 
-# Parts of names that machines give to their own microphones and loudspeakers, or to what leads to these unless
-# someone has chosen otherwise; and of names of what is outside of the machine, or at the ear.
+# Parts of the names of built-in microphones and loudspeakers, or of defaults that lead to these; and of external devices
+# and headphones.
 _OWN = (
     "built-in", "builtin", "internal", "macbook", "imac", "microphone array", "realtek", "hda ", "sof-", "hw:0",
     "default", "pulse", "pipewire", "sound mapper", "primary sound",
@@ -46,9 +46,9 @@ class Device:
     """A device as PortAudio sees it now.
 
     Args:
-        number: Changes when something is plugged in or out; `label` is what can be kept.
+        number: Changes when something is plugged in or out; `label` does not.
         inputs, outputs: Most channels of each.
-        sample_rate: Hz, what it runs at unless asked otherwise; with JACK the only one there is.
+        sample_rate: Hz, its default; with JACK the only one.
         default_input, default_output: Whether its host API takes it where nothing is chosen.
     """
 
@@ -102,9 +102,9 @@ def load_portaudio() -> ModuleType:
 
 @contextmanager
 def portaudio() -> Iterator[ModuleType]:
-    """Use `sounddevice` for a moment; devices plugged in since the last time are seen.
+    """Yield `sounddevice`, with an up-to-date list of devices, and release it afterwards.
 
-    Where another part of the process has it in use already, it stays in use.
+    If another part of the process uses it already, it is not released.
     """
     before = getattr(sys.modules.get("sounddevice"), "_initialized", 0)
     sounddevice = load_portaudio()
@@ -116,7 +116,7 @@ def portaudio() -> Iterator[ModuleType]:
 
 
 def list_devices() -> tuple[Device, ...]:
-    """Return the devices that are there now, in PortAudio's order; their place is their number.
+    """Return the present devices in PortAudio's order; the index is the number.
 
     Raises:
         InputError: as `load_portaudio`
@@ -141,7 +141,7 @@ def list_devices() -> tuple[Device, ...]:
 def choose_device(
     devices: Sequence[Device], wanted: int | str | None, kind: Kind, *, host_api: str | None = None
 ) -> Device:
-    """Return the device that is meant.
+    """Return the wanted device.
 
     Args:
         wanted: Its number; or its `label`; or some of the words of it, in any order and case: `usb`, `alsa hw:1`. The
@@ -183,10 +183,10 @@ def choose_device(
 def choose_pair(
     devices: Sequence[Device], source: int | str | None, sink: int | str | None
 ) -> tuple[Device, Device]:
-    """Return input and output device. Where one is not chosen, it is looked for beside the other.
+    """Return input and output device. If only one is chosen, the other is taken from the same host API.
 
     Raises:
-        InputError: as `choose_device`; or the two belong to different host APIs, whose clocks cannot be one stream's
+        InputError: as `choose_device`; or the two belong to different host APIs, which cannot share a stream
     """
     if source is None and sink is not None:
         output = choose_device(devices, sink, "output")
@@ -201,10 +201,9 @@ def choose_pair(
 
 
 def may_howl(source: Device, sink: Device) -> bool:
-    """Return whether this is, by all that names can tell, a machine's own microphone and its own loudspeakers.
+    """Return whether the names look like a machine's own microphone and loudspeakers, which would feed back.
 
-    With these, sound goes in a circle. JACK's names say nothing of the hardware behind them, and who uses JACK or
-    ASIO has cables in his hand; so these are never suspected.
+    JACK's names do not show the hardware, and users of JACK or ASIO have chosen their cables. So these never count.
     """
     if source.host_api == JACK or "ASIO" in source.host_api:
         return False

@@ -1,7 +1,7 @@
-"""What is connected to our ports of a JACK server, so that an engine that takes over is connected in the same way.
+"""The connections of our ports of a JACK server, so that an engine that takes over gets the same ones.
 
-PortAudio connects to the device that was chosen and knows nothing of what a user has connected since. A second client
-without ports of its own asks the server. Where the library is missing, nothing is known, and nothing is lost.
+PortAudio connects to the chosen device and does not know the user's later connections. A second client without ports
+asks the server. Without the library the connections are simply unknown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class JackPorts:
     """The connections of a client of the server that is running.
 
     Args:
-        client: whose ports
+        client: the owner of the ports
         ports: their names, without the client's
 
     Raises:
@@ -50,12 +50,12 @@ class JackPorts:
             raise OSError("no JACK server")
 
     def connections(self) -> Connections | None:
-        """Return what is connected to each port, in alphabetical order; None if the ports are gone."""
+        """Return the connections of each port, in alphabetical order; None if the ports are gone."""
         found = {port: self._connected(name) for port, name in self._names.items()}
         return {port: sorted(others) for port, others in found.items() if others is not None} or None
 
     def restore(self, wanted: Mapping[str, Iterable[str]]) -> None:
-        """Connect the ports as they were, as far as the other ends are there, and nothing else."""
+        """Connect the ports to these and nothing else, as far as the other ends exist."""
         for port, name in self._names.items():
             if port not in wanted:
                 continue
@@ -66,7 +66,7 @@ class JackPorts:
                 self._change(self._library.jack_disconnect, name, other)
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Disconnect from the server."""
         self._library.jack_client_close(self._client)
 
     def _connected(self, name: str) -> set[str] | None:

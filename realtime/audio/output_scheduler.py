@@ -1,20 +1,19 @@
-"""What is heard at every moment, whether or not the chain was in time.
+"""Decides what is heard at every moment, also when the chain misses a deadline.
 
-The chain's output is late by its algorithmic latency A; the ring adds B, so that there is time to compute. With n
-frames of input taken in, the delayed dry signal is therefore known up to frame n + A + B of the output, which is A
-frames further than the chain can have got. The ring always holds this dry signal behind the last wet sample, joined to
-it without a step, and a fade to silence behind that. The chain's output replaces it as soon as it is computed; when it
-comes too late, the device has played what stood there.
+The chain's output has the algorithmic latency A; the ring adds B, as time to compute. After n frames of input, the
+delayed dry signal is known up to frame n + A + B of the output, A frames further than the chain's output. The ring
+always holds this dry signal after the last wet sample, joined without a step, and then a fade to silence. The chain's
+output replaces it as soon as it is computed; if that is too late, the device has played the dry signal.
 
     ... wet wet wet | dry + (wet - dry of the last sample) · falling  | dry dry dry | mirrored dry · falling | silence
                  frontier                                                         n + A + B
 
 No join is louder than what it joins. Fades are mixtures whose shares add up to 1 at most, and the sum in the picture is
-held within the larger of the last wet sample and the dry signal. Both are continuous, and so is what is held between.
+held within the larger of the last wet sample and the dry signal. All of these are continuous, so the result is, too.
 
-The device takes a block at a time, and after a stall nobody knows when. The way back to wet then leaves alone the block
-that may be taken just now, which would otherwise be some of the old and some of the new: it begins a block later, or
-where the engine has waited for the device again, so that nearly a whole block's time is left.
+The device takes a block at a time, and after a stall nobody knows when. The way back to wet must spare the block that
+the device may be reading, which would otherwise mix old and new samples. It begins a block later, or right after the
+engine has waited for the device, when nearly a whole block's time is left.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ class OutputScheduler:
 
     Args:
         ring: where the device reads
-        dry: the input, at the level that it shall have where it stands in
-        clock: gives the first frame that the device may not have begun to read
+        dry: the input, at the level at which it replaces the wet sound
+        clock: returns the first frame that the device cannot have begun to read
         algorithmic, buffer: A and B, samples
         period: the most frames that the device reads at a time
         start: frame of the input at which the chain begins
         sample_rate: Hz
-        muted: whether the gate is shut at first
+        muted: whether the gate is shut at the start
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class OutputScheduler:
         self._clock = clock
         self._delay = algorithmic + buffer
         self._period = period
-        #: every frame before this one is settled: wet, or too late for it
+        #: every frame before this one is final: wet, or too late for wet
         self.frontier = start + buffer
         #: times that the chain was late, and times that even the dry signal had run out
         self.deadlines_missed = 0
@@ -83,7 +82,7 @@ class OutputScheduler:
         self._place = self._crossfade.size
         self._skipped = False
         self._waited = False
-        # Until this frame the chain's output is of no use.
+        # Until this frame the chain's output is not used.
         self._settled = 0
         # What joins the dry signal to what is heard before it. The second one did when the crossfade that is under
         # way began.
@@ -97,12 +96,12 @@ class OutputScheduler:
         self._gate = Gate(round(mute.SECONDS * sample_rate), opened=not muted)
 
     def open_gate(self, *, opened: bool) -> None:
-        """Let the output through, or silence it, from where it can still be changed; takes 10 ms."""
+        """Open or shut the gate, from the first frame that can still be changed; takes 10 ms."""
         self._gate.set(opened=opened, at=max(self.frontier, self._clock()))
 
     @property
     def silenced_from(self) -> int | None:
-        """The frame from which on the shut gate gives silence; None while it is open."""
+        """The first silent frame of the shut gate; None while it is open."""
         return self._gate.done if not self._gate.opened else None
 
     def lay(self, played: int, *, waited: bool) -> None:
@@ -125,10 +124,10 @@ class OutputScheduler:
     def place(self, wet: Frames | None, count: int) -> Frames:
         """Write the next `count` samples of the chain, [channels, count], and the dry signal behind them.
 
-        None in their place says that the chain has failed: the dry signal stands in.
+        None instead of samples means that the chain has failed: the dry signal replaces them.
 
         Returns:
-            [channels, n], what will be heard, n up to `count`: fewer where it is too late for the first ones
+            [channels, n], what will be heard, n up to `count`: fewer if it is too late for the first ones
         """
         now = self._clock()
         start, end = self.frontier, self.frontier + count
@@ -160,7 +159,7 @@ class OutputScheduler:
         return block[:, : end - start]
 
     def skip(self, count: int) -> None:
-        """Give up `count` samples of the chain: they were never computed."""
+        """Skip `count` samples of the chain that were never computed."""
         # The first time it belongs to the deadline that was missed; after that, each time is one of its own.
         self.deadlines_missed += bool(self._place or self._skipped)
         self._skipped = True
@@ -168,7 +167,7 @@ class OutputScheduler:
         self.frontier += count
 
     def settle(self, count: int) -> None:
-        """Let the dry signal stand in for the next `count` samples of the chain."""
+        """Use the dry signal for the next `count` samples of the chain."""
         self._settled = self.frontier + count
 
     def _faded(self, wet: Frames, start: int) -> Frames:
@@ -185,7 +184,7 @@ class OutputScheduler:
         return np.concatenate([dry + gain * (wet[:, :count] - dry), wet[:, count:]], axis=1)
 
     def _miss(self) -> None:
-        """Count a deadline that was missed, unless the one before is not over; the way back begins anew."""
+        """Count a missed deadline, unless the last one is not over; the way back to wet begins anew."""
         self.deadlines_missed += bool(self._place)
         self._place = 0
 
@@ -232,7 +231,7 @@ class OutputScheduler:
 
 @dataclass(frozen=True)
 class _Join:
-    """What is added to the dry signal from a frame on, so that it goes on from what is heard before.
+    """The correction to the dry signal from a frame on, so that it continues the sound before without a step.
 
     Attributes:
         at: the frame

@@ -1,4 +1,4 @@
-"""Hardware, or a sound server, through PortAudio, as a stream of the engine."""
+"""The stream of a sound card or sound server, through PortAudio."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .jack_ports import Connections, JackPorts, own_client
 from .rings import InputRing, OutputRing
 from .stream_contract import POLL, DeviceLostError, ring_frames, whole_blocks
 
-# A device that gives nothing for so long is gone.
+# After this time without a block, the device is gone.
 SILENT_DEVICE = 1.0
 _FIRST_BLOCKS = 4
 _CHECK_SECONDS = 0.05
 
 
 class DeviceStream:
-    """Hardware or a sound server: PortAudio calls rtmixer's C code, which moves frames; no Python runs there."""
+    """A sound card or sound server: PortAudio calls rtmixer's C code, which moves frames; no Python runs there."""
 
     running_start = True
     finished = False
@@ -55,7 +55,7 @@ class DeviceStream:
         blocksize = settings.blocksize
         if jack and blocksize:
             self.notes.append("the block size is JACK's own; it is set where its server is started")
-            # In blocks of any size of its own PortAudio would only collect JACK's, and be late by as much.
+            # With a block size of its own, PortAudio would collect JACK's blocks, and be late by as much.
             blocksize = 0
         self.sample_rate = settings.sample_rate or round(sink.sample_rate)
         try:
@@ -68,7 +68,7 @@ class DeviceStream:
             )
         except (self._error, ValueError) as error:
             raise InputError(_refusal(error, self.sample_rate, source, sink)) from error
-        # PortAudio passes sound on in the same cycle of JACK. What comes before and after is the server's.
+        # PortAudio passes sound on in the same cycle of JACK; the rest of the latency is the server's.
         self.device_latency = 0 if jack else round(sum(self._mixer.latency) * self.sample_rate)
         if jack:
             self.notes.append(

@@ -4,9 +4,9 @@ The device writes the input ring and reads the output ring, in C where it is har
 (`realtime.audio.portaudio_stream`). Both flows begin in the same call of the device and move the same number of frames
 in each, so that one count of frames, taken from the input ring, tells the time of both.
 
-The output ring is written *ahead*: its write index always stands a whole ring before the reader, over silence, and
-the engine writes sound into what is still to come, as often as it knows better. The device never finds the ring empty
-unless the engine stands still for longer than the whole ring.
+The output ring is written *ahead*: its write index is always a whole ring ahead of the reader. In between is silence,
+into which the engine writes sound, several times if needed. The device never finds the ring empty unless the engine
+stalls for longer than the whole ring.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class InputRing:
 
     @property
     def position(self) -> int:
-        """How many frames the device has moved since the flows began. Its next block is what is heard next."""
+        """The number of frames that the device has moved since the flows began."""
         return self._taken + int(self.buffer.read_available)
 
     @property
@@ -51,7 +51,7 @@ class InputRing:
         return int(self.buffer.write_available) == 0
 
     def take(self, count: int) -> Frames:
-        """Return the next `count` frames [frames, channels], on loan until the next call; they must be there."""
+        """Return the next `count` frames [frames, channels], which must exist; valid until the next call."""
         out = self._out[:count]
         self.buffer.readinto(out)
         self._taken += count
@@ -95,7 +95,7 @@ class OutputRing:
         self.buffer.advance_write_index(self.frames)
 
     def extend(self, played: int) -> None:
-        """Give what the device has read before frame `played` to the future, as silence."""
+        """Free the frames before `played`, which the device has read, and fill them with silence."""
         free = played + self.frames - self._written
         if free:
             self._write(self._written, np.zeros((1, self.channels), dtype=np.float32), free)
@@ -105,11 +105,11 @@ class OutputRing:
     def write(self, start: int, block: Frames) -> None:
         """Write [channels, n] to frames `start` onwards, all of them within the ring's length of the reader."""
         self._write(start, block.T, block.shape[1])
-        # Moves nothing; it is a barrier in memory, so that another processor sees the samples now.
+        # This moves nothing, but is a memory barrier: other processors then see the samples.
         self.buffer.advance_write_index(0)
 
     def read(self, start: int, count: int) -> Frames:
-        """Return what stands [channels, count] from frame `start` on, not yet read by the device."""
+        """Return `count` frames [channels, count] from `start` on that the device has not read yet."""
         places = np.arange(start, start + count) & (self.frames - 1)
         return np.ascontiguousarray(self._memory[places].T)
 
@@ -160,6 +160,6 @@ class History:
         return out
 
     def begin(self, frame: int) -> None:
-        """Forget everything; what comes next is `frame`."""
+        """Forget everything; the next frame is `frame`."""
         self._memory[:] = 0.0
         self.position = frame

@@ -1,4 +1,4 @@
-"""What the engine asks of its two neighbours: the chain that works on the sound, and the stream that moves it."""
+"""What the engine needs of a stream (an audio back end) and of a chain; new back ends implement `Stream`."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ class Stream(Protocol):
     Attributes:
         sample_rate: Hz
         period: the largest number of frames that it moves at a time; known after `start`
-        device_latency: samples that pass between the rings and the outer world, both ways together
-        running_start: whether it begins amid sound, so that the first input must be faded in
-        notes: what the user should know
-        last_connections: what `connections` has returned last, or was seen during `start`
+        device_latency: samples between the rings and the outer world, both ways together
+        running_start: whether the sound is already running at the start, so that the first input must be faded in
+        notes: messages for the user
+        last_connections: the last result of `connections`, or of `start`
     """
 
     sample_rate: int
@@ -86,7 +86,7 @@ class Stream(Protocol):
 
     @property
     def flowing(self) -> bool:
-        """Whether both flows run: the one ends when its ring is full, the other when its ring is empty."""
+        """Whether both flows run. The input's ends when its ring is full, the output's when its ring is empty."""
         ...
 
     @property
@@ -103,13 +103,13 @@ class Stream(Protocol):
         """Begin both flows with the same frame; return the buffer latency, in samples.
 
         Args:
-            latency: seconds that the output is to be kept ahead, at least
-            algorithmic: samples by which the chain is late; a stream that has an end moves what is late after it, too
+            latency: shortest time that the output is kept ahead, seconds
+            algorithmic: the chain's latency in samples; a stream that ends also plays the sound that is late by this
         """
         ...
 
     def connections(self) -> Connections | None:
-        """Return what else is connected to it, in systems where others may connect; else None."""
+        """Return the connections to other programs, in systems that have them; else None."""
         ...
 
     def wait(self) -> None:
@@ -133,7 +133,6 @@ def ring_frames(sample_rate: int) -> int:
 def whole_blocks(latency: float, *, sample_rate: int, period: int) -> int:
     """Return the smallest number of samples that is `latency` seconds, at least a block, and whole blocks.
 
-    The device takes whole blocks: what is kept ahead beyond the last whole one makes the sound late and gives no
-    more time to compute.
+    The device takes whole blocks, so anything beyond the last whole one adds delay and gives no more time to compute.
     """
     return max(1, -(-round(latency * sample_rate) // period)) * period

@@ -1,7 +1,7 @@
-"""The virtual device: files in the place of hardware, through the same rings and the same engine.
+"""The virtual device: files in place of a sound card, through the same rings and the same engine.
 
-At the pace of time, a thread plays the part of the device's callback. As fast as possible, the engine itself moves a
-block whenever it waits for one: then the two are in step, nothing can be late, and a run can be repeated bit by bit.
+At real-time pace, a thread does the work of the device's callback. As fast as possible, the engine itself moves a block
+whenever it waits for one. Nothing can then be late, and a run can be repeated bit by bit.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class FileSource:
         """Return the next frames [n, channels]; fewer than `count` only at the end."""
         count = int(min(count, self._left))
         while self._ahead.shape[0] < count and not self._ended:
-            # What is no number becomes silence in the engine, and is counted, as from any device.
+            # The engine turns NaN into silence and counts it, as from any device.
             found = self._file.read(_CHUNK, "float32", finite=False)[:, self._columns]
             self._ended = found.shape[0] < _CHUNK
             if self._resampler is not None:
@@ -223,7 +223,7 @@ class VirtualStream:
         self._sink.close()
 
     def _run(self) -> None:
-        # Whoever plays the sound card's part must not be delayed by less urgent work either.
+        # Like a sound card, this thread must not be delayed by less urgent work.
         raise_priority()
         period = self.period / self.sample_rate
         due = time.perf_counter()
@@ -233,7 +233,7 @@ class VirtualStream:
             if late < 0.0:
                 time.sleep(-late)
             elif late > period:
-                # No crystal drives this clock: being late it goes on from now, and does not hurry.
+                # A clock that is late goes on from now, and does not catch up.
                 due += late
                 self.xruns += 1
             try:

@@ -1,8 +1,7 @@
-"""The control surface: everything a performer can do, whichever hand does it.
+"""The control surface: everything a performer can do, by MIDI, OSC, the desk or the keys.
 
-MIDI, OSC, the desk and the keys all act through one `ControlSurface`: parameters, which it hands on to the engine at
-once, and triggers, which may take a while and are done one after the other in a thread of their own, so that whoever
-pressed never waits.
+All of these use one `ControlSurface`. It passes parameters to the engine at once. Triggers may take a while; a thread
+does them one after the other, so that the caller never waits.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from ...plugins.knobs import MAX_STYLES
 from ...plugins.parameter import Parameter
 from ...plugins.preset import Preset, PresetFolder, summary
 
-#: What stands before a preset's name where triggers are named: ``preset:rain``.
+#: The prefix of a preset's name as a trigger: ``preset:rain``.
 PRESET = "preset:"
 _LINES = 64
-# What waits to be done, at most: a sender that floods must not fill the memory.
+# Most pending jobs, so that a flood of messages cannot fill the memory.
 _MOST_JOBS = 256
 _SLOT_WEIGHTS = frozenset(f"style_{place + 1}" for place in range(MAX_STYLES))
 _GONE = 5.0
@@ -32,13 +31,13 @@ _GONE = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """Something that is pressed and not turned.
+    """An action that can be pressed.
 
     Attributes:
         id: as in files and OSC addresses
         name: as on a display
         description: one line for a performer
-        hold: whether letting go means something too (capture: from press to release)
+        hold: whether the release counts too (a capture lasts from press to release)
     """
 
     id: str
@@ -70,7 +69,7 @@ TRIGGERS = (
 
 
 class Knobs(Protocol):
-    """What the surface needs of the host."""
+    """The part of the host that the surface uses."""
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -87,10 +86,10 @@ class Mixture(Protocol):
     """Styles by name, whichever slots they are in."""
 
     def styles(self) -> dict[str, float]:
-        """Return the weights of what is heard."""
+        """Return the present weights by name."""
 
     def blend(self, styles: Mapping[str, float]) -> None:
-        """Go over to these weights."""
+        """Fade to these weights."""
 
 
 class ControlSurface:
@@ -98,10 +97,10 @@ class ControlSurface:
 
     Args:
         engine: the host
-        presets: where presets lie
-        actions: what triggers do, by id: called with whether it was pressed (True) or let go, in this object's
-            thread. An InputError from there is told in `news`. "panic" is done here, and at once.
-        mixture: what presets keep of the styles; None leaves them with the weights of the slots
+        presets: the folder of presets
+        actions: of triggers, by id: called with True for a press, False for a release, in this object's thread. An
+            InputError becomes a line of `news`. "panic" is done at once.
+        mixture: the styles for presets; with None, presets have only the weights of the slots
     """
 
     def __init__(
@@ -128,7 +127,7 @@ class ControlSurface:
         self._thread.start()
 
     def close(self) -> None:
-        """Finish what has been asked for, for some seconds at most, and stop."""
+        """Finish pending jobs, for some seconds at most, and stop."""
         while True:
             try:
                 self._jobs.put_nowait(None)
@@ -139,7 +138,7 @@ class ControlSurface:
         self._thread.join(_GONE)
 
     def get(self, id: str) -> float:
-        """Return where a parameter stands, in its unit; InputError if there is none."""
+        """Return a parameter's value, in its unit; InputError if there is none."""
         return self._engine.get(id)
 
     def set(self, id: str, value: float) -> None:
@@ -147,11 +146,11 @@ class ControlSurface:
         self._engine.set(id, value)
 
     def unit(self, id: str) -> float:
-        """Return where a parameter stands on its way from 0 to 1."""
+        """Return a parameter's position, 0 to 1."""
         return self._parameter(id).to_unit(self._engine.get(id))
 
     def set_unit(self, id: str, position: float) -> None:
-        """Set a parameter by its way from 0 to 1; what is outside, or no number, counts as the nearer end, or 0."""
+        """Set a parameter's position, clamped to 0 to 1; NaN counts as 0."""
         self._engine.set(id, self._parameter(id).from_unit(position))
 
     def can(self, target: str) -> bool:
@@ -164,12 +163,12 @@ class ControlSurface:
         )
 
     def press(self, target: str, down: bool, *, hold: bool = False) -> None:
-        """Press a trigger, a switch (by its parameter's id) or a preset (`preset:NAME`), or let it go.
+        """Press or release a trigger, a switch (by its parameter's id) or a preset (`preset:NAME`).
 
         Args:
-            target: what `can` knows; anything else raises InputError
-            down: False: let go, which only means something to triggers that are held, and with `hold`
-            hold: a switch is on while it is held; otherwise each press turns it over
+            target: InputError unless `can` knows it
+            down: False is a release, which only counts for triggers with `hold`, and for switches with `hold`
+            hold: a switch is on while it is held; otherwise each press toggles it
         """
         if not self.can(target):
             known = ", ".join(item.id for item in self.triggers)
@@ -190,7 +189,7 @@ class ControlSurface:
             self._engine.set(target, 1.0 - self._engine.get(target))
 
     def recall(self, name: str) -> None:
-        """Recall a preset by name, soon; what is wrong with it is told in `news`."""
+        """Recall a preset by name, soon; errors become lines of `news`."""
         self.later(lambda: self._apply(self.presets.load(name)))
 
     def program(self, number: int) -> None:
@@ -204,7 +203,7 @@ class ControlSurface:
         self.later(find)
 
     def store(self, name: str) -> Preset:
-        """Save where everything stands as a preset; raises InputError where that cannot be."""
+        """Save the present values as a preset; raises InputError if it cannot be saved."""
         values = {parameter.id: self._engine.get(parameter.id) for parameter in self.parameters}
         styles = None if self._mixture is None else self._mixture.styles()
         preset = self.presets.save(name, values, styles=styles)
@@ -214,7 +213,7 @@ class ControlSurface:
     def _apply(self, preset: Preset) -> None:
         named = self._mixture is not None and bool(preset.styles)
         for identity, value in preset.values.items():
-            # Which style is in which slot may have changed since; by name they are found again.
+            # The slots may have other styles by now, so styles are found by name.
             if identity in self._known and not (named and identity in _SLOT_WEIGHTS):
                 self._engine.set(identity, value)
         self.preset = preset.name
@@ -225,19 +224,19 @@ class ControlSurface:
             self.notify(f"error: preset {preset.name}: {summary(preset.faults)}; save it again")
 
     def later(self, job: Callable[[], object]) -> None:
-        """Do something after what was asked for before, in this object's thread; of far too much, some is left out."""
+        """Do a job after all pending ones, in this object's thread; dropped if far too many are pending."""
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
             self.notify("error: more is asked for than can be done; something was left out")
 
     def notify(self, line: str) -> None:
-        """Say something to whoever looks at `news`."""
+        """Add a line to `news`."""
         self._said += 1
         self._lines.append((self._said, " ".join(line.split())))
 
     def news(self, after: int = 0) -> list[tuple[int, str]]:
-        """Return what was told since line number `after`, numbered."""
+        """Return the lines after number `after`, with their numbers."""
         return [line for line in list(self._lines) if line[0] > after]
 
     def _parameter(self, id: str) -> Parameter:
@@ -253,7 +252,7 @@ class ControlSurface:
             except InputError as error:
                 self.notify(f"error: {error}")
             except Exception as error:
-                # Whatever was asked for, what is asked for next is still to be done.
+                # An error in one job must not stop the next.
                 self.notify(f"error: {type(error).__name__}: {error}")
-            # A burst of presses must not keep the interpreter from those who listen.
+            # A burst of presses must leave the interpreter to other threads.
             time.sleep(0.0)

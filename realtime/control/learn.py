@@ -1,6 +1,6 @@
-"""MIDI learn: move a control, touch a knob, in either order, and the one turns the other.
+"""MIDI learn: move a control and touch a knob, in either order, to assign one to the other.
 
-It stays on until it is left. MIDI's reserved controllers (120 to 127) are no controls.
+It stays on until `leave`. MIDI's reserved controllers (120 to 127) cannot be assigned.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .midi_map import Pad
 
 _NOTE_ON, _CONTROL_CHANGE = 0x90, 0xB0
 _FINE = 32
-# Messages of one control with shorter pauses are one movement; after it was learnt, the rest of it teaches nothing.
+# Messages of one control with shorter pauses are one movement; once it is learnt, the rest of it is ignored.
 _MOVEMENT = 0.5
 # The finer half of a controller of 14 bits follows the coarser one at once.
 _HALVES = 0.02
@@ -24,7 +24,7 @@ _HALVES = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """A control that was moved: a controller, or a note. `channel` is 0 to 15, or None where all are one."""
+    """A control that was moved: a controller, or a note. `channel` is 0 to 15, or None for all."""
 
     controller: int | None = None
     note: int | None = None
@@ -39,12 +39,12 @@ class Control:
 
 
 class Learner:
-    """Puts controls and targets together. Safe to call from any thread.
+    """Pairs controls with targets. Safe to call from any thread.
 
     Args:
-        parameters: those that can be learnt; everything else that is touched is a trigger
-        by_channel: whether the same control of another channel is another one
-        clock: seconds
+        parameters: those that can be learnt; other targets are triggers
+        by_channel: whether the same control on another channel is another one
+        clock: returns seconds
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class Learner:
         self._clock = clock
         self._lock = threading.Lock()
         self.active = False
-        #: what was touched and waits for a control
+        #: the target that waits for a control
         self.target: str | None = None
-        #: what was moved and waits for a target
+        #: the control that waits for a target
         self.control: Control | None = None
         self._bound: Control | None = None
         self._bound_target: str | None = None
@@ -80,9 +80,9 @@ class Learner:
             self.target = self.control = None
 
     def touch(self, target: str) -> Assignment | Pad | None:
-        """Touch a knob or a trigger; return what was learnt by that, or None while a control is still to be moved.
+        """Touch a knob or a trigger; return the new assignment, or None until a control is moved.
 
-        Touched once more, it waits no longer.
+        A second touch cancels the first.
         """
         with self._lock:
             if not self.active:
@@ -94,7 +94,7 @@ class Learner:
             return self._bind()
 
     def handle_midi(self, message: Sequence[int]) -> Assignment | Pad | None:
-        """Take in a message of a controller; return what was learnt by it."""
+        """Handle a message of a controller; return the new assignment, if there is one."""
         with self._lock:
             control = self._control(message) if self.active else None
             if control is None:

@@ -1,8 +1,8 @@
-"""MIDI input: taking a port, hearing it, and taking it again after it was unplugged.
+"""MIDI input: opens a port, receives its messages, and opens it again after it was unplugged.
 
-RtMidi collects the messages in a queue of its own, and a thread here asks every millisecond. With its callback,
-Python code would run in the thread in which the MIDI system calls; with JACK that is the audio graph's own cycle, and
-waiting there for the interpreter lock is an xrun for everybody.
+RtMidi collects the messages in a queue, and a thread here polls it every millisecond. RtMidi's callback would run
+Python code in the thread of the MIDI system. With JACK that is the audio graph's own cycle, where waiting for the
+interpreter lock causes an xrun for everybody.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ VIRTUAL = "virtual"
 _WITHOUT_VIRTUAL = frozenset({"winmm"})
 
 _POLL = 0.001
-# Short enough that nobody unplugs and plugs in again in between.
+# Nobody unplugs and plugs in again in a shorter time.
 _SCAN_SECONDS = 0.25
-# A controller that leaves a system exclusive message open is not heard for so long at most.
+# The longest silence of a controller that leaves a system exclusive message open.
 _END = 0.02
 # libjack goes through a client's ports, in a thread of its own, whenever a connection has ended; a port that is taken
 # away meanwhile crashes the process, since their list has no lock. So much later that thread is through with them.
 _SETTLE = 0.05
-# Ports that are always there and lead from one program to another: no controller.
+# Ports that always exist and connect programs; they are no controllers.
 _NO_CONTROLLER = ("through", "gramophone", "iac ")
 
 
 class MidiInput:
-    """Listens to one MIDI port in a thread of its own, and hands on the messages of channels, in order.
+    """Receives from one MIDI port in its own thread, and passes channel messages on, in order.
 
     Args:
-        receive: Called with each message, a status byte and its data, in this object's thread. What it raises goes to
-            the log.
+        receive: Called with each message, a status byte and its data, in this object's thread. Its exceptions go to the
+            log.
         wanted: A port's number, or words of its name; "virtual" opens a port called `gramophone` for others to
             connect to. None: the controller, if there is exactly one, else the virtual port, else nothing.
         api: One of `available_apis`; None: the first that works, or the one that has the wanted port.
@@ -113,7 +113,7 @@ class MidiInput:
         return self._remark or "no controller"
 
     def close(self) -> None:
-        """Stop listening. What has arrived until now is handed on first."""
+        """Stop. Messages that have arrived are passed on first."""
         self._stop.set()
         self._thread.join()
         self._close()

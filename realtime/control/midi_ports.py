@@ -1,4 +1,4 @@
-"""MIDI ports: which systems there are, which ports they have, and which one is meant."""
+"""MIDI ports: lists the MIDI systems and their ports, and chooses one by number or name."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Port:
 
 
 def api_name(api: str) -> str:
-    """Return what a MIDI system is called on a display."""
+    """Return the display name of a MIDI system."""
     return _APIS[api][1]
 
 
 def available_apis() -> tuple[str, ...]:
-    """Return the MIDI systems that RtMidi was built with, best first; whether they run is another matter."""
+    """Return the MIDI systems that RtMidi was built with, best first; they may not be running."""
     built = set(rtmidi.get_compiled_api())
     return tuple(name for name, (number, _) in _APIS.items() if number in built)
 

@@ -1,4 +1,4 @@
-"""From the bytes of a MIDI port to whole messages, whatever the bytes are; and an end to what a sender left open."""
+"""Turns the bytes of a MIDI port into messages, and ends system exclusive messages that a sender left open."""
 
 from __future__ import annotations
 

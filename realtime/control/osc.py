@@ -1,11 +1,11 @@
-"""OSC: every parameter at an address of its own, and feedback for surfaces that show where it stands.
+"""OSC: an address for every parameter, and feedback for surfaces that show the values.
 
-`/gramophone/<parameter>` with a number from 0 to 1 turns it along its own curve; without an argument it asks.
-`/gramophone/<trigger>` presses: no argument or a number from 0.5 on is down, anything lower is up.
-`/gramophone/preset` with a name recalls a preset. Whoever spoke last, or whoever is named at the start, is told of
-every change that it did not make itself, at the same addresses; a newcomer is told of everything.
+`/gramophone/<parameter>` with a number from 0 to 1 sets it; without an argument it asks for the value.
+`/gramophone/<trigger>` presses: no argument or a number of 0.5 or more is down, a lower one is up.
+`/gramophone/preset` with a name recalls a preset. Feedback goes to the last sender, or to a fixed address: every change
+that the receiver did not make itself, and all values to a new receiver.
 
-OSC 1.0 (Wright and Freed 1997) leaves time tags to the receiver; here a bundle counts when it arrives.
+OSC 1.0 (Wright and Freed 1997) leaves time tags to the receiver; here a bundle takes effect when it arrives.
 """
 
 from __future__ import annotations
@@ -98,12 +98,12 @@ def _tags(message: bytes) -> set[str]:
 
 
 class OscControl:
-    """Listens for OSC over UDP, and tells what changes; two threads of its own.
+    """Receives OSC over UDP and sends feedback, in two threads.
 
     Args:
-        surface: what is turned and pressed
+        surface: for parameters and triggers
         address: host and port to listen on
-        feedback: whom to tell; None is whoever spoke last
+        feedback: address for feedback; None is the last sender
 
     Raises:
         InputError: the address cannot be taken, or `feedback` does not exist
@@ -145,7 +145,7 @@ class OscControl:
         return f"{host}:{port}"
 
     def close(self) -> None:
-        """Stop listening and telling."""
+        """Stop both threads."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -187,7 +187,7 @@ class OscControl:
                 self._known = {}
 
     def handle(self, address: str, arguments: list[Any], *, feedback: bool = True) -> None:
-        """Do what one message asks for; what is not understood is left alone.
+        """Handle one message; unknown ones are ignored.
 
         With `feedback` the sender is the one that gets the feedback; it is not sent what it sent itself.
         """

@@ -1,1 +1,1 @@
-"""What the host and the engine process both know: settings, shared memory, the log of changes."""
+"""What the host and the engine process share: settings, memory, the log of changes."""

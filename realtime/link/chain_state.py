@@ -1,7 +1,7 @@
-"""The state of the chain at one frame, on request: from it a recording can be played again bit by bit.
+"""The state of the chain at one frame, on request, so that a recording can be replayed bit by bit.
 
-The host asks by raising a number; between two blocks the engine copies all that the chain remembers to where it has a
-place for each array, and answers with the same number. Only arrays of numbers cross, never objects.
+The host asks by raising a number. Between two blocks the engine copies the chain's state into shared memory, and
+answers with the same number. Only arrays of numbers cross, never objects.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Cell(IntEnum):
 
 @dataclass(frozen=True)
 class ChainState:
-    """What the chain remembered.
+    """The chain's state at a frame.
 
     Attributes:
         frame: of the input tap; the chain had been fed all frames before it
@@ -52,7 +52,7 @@ class ChainState:
 
 @dataclass(frozen=True)
 class StateBox:
-    """The memory through which it passes. Travels to engine processes when they are spawned."""
+    """The shared memory for it. Passed to engine processes when they are spawned."""
 
     memory: Doubles
     text: Characters
@@ -111,7 +111,7 @@ class StateWriter:
         if start > _BYTES or len(text) >= _TEXT_BYTES:
             raise ValueError(f"the state of this chain takes {start} bytes; there is room for {_BYTES}")
         box.text.value = text
-        # What was asked of an engine that is gone is not answered by the next one.
+        # Requests to an earlier engine are not answered.
         self._answered = box.cells[_Cell.ASKED]
 
     @property

@@ -1,6 +1,6 @@
-"""The log of what changed in the engine, and at which frame of the input: what a recording needs to be played again.
+"""The log of changes in the engine, each with its frame of the input, as a recording needs them for a replay.
 
-A ring in shared memory with one writer. Whoever reads has a place of its own in it, and is told how much it missed.
+It is a ring in shared memory with one writer. Each reader has its own position in it, and knows how much it missed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MARGIN = 256
 
 
 class ChangeKind(IntEnum):
-    """What is logged apart from parameters, as numbers below zero."""
+    """Entries besides parameters, as numbers below zero."""
 
     #: an engine process begins to play, the chain knows nothing; its parameters follow, each as a change
     BEGIN = -1
@@ -31,9 +31,9 @@ class ChangeKind(IntEnum):
     RESET = -2
     #: input was left out, since it was too late for it: nor from here on
     SKIP = -3
-    #: the chain was late, and the delayed dry signal was heard in its place; the value counts them
+    #: the chain was late, and the delayed dry signal was heard instead; the value counts such times
     MISSED = -4
-    #: what the engine that begins next plays with, in the units of :class:`takes.header.Header`
+    #: the layout of the engine that begins next, in the units of :class:`takes.header.Header`
     SAMPLE_RATE = -5
     HOP = -6
     ALGORITHMIC = -7
@@ -74,7 +74,7 @@ class _Cell(IntEnum):
 
 @dataclass(frozen=True)
 class ChangeLog:
-    """The ring. Travels to engine processes when they are spawned."""
+    """The ring. Passed to engine processes when they are spawned."""
 
     memory: Doubles
     cells: Doubles
@@ -89,7 +89,7 @@ class ChangeLog:
 
     @property
     def position(self) -> int:
-        """How many entries there have been."""
+        """The number of entries so far."""
         return int(self.cells[_Cell.POSITION])
 
     def add(self, frame: int, index: int, value: float) -> None:
@@ -120,10 +120,10 @@ class ChangeReader:
         self.lost = 0
 
     def read(self) -> list[Change]:
-        """Return all entries that there are since the last time, the oldest first."""
+        """Return all entries since the last call, the oldest first."""
         position = self._log.position
         found = []
-        # Read one by one, and looked at again at the end: the writer may have come round meanwhile.
+        # Read one by one, and checked at the end: the writer may have overwritten some meanwhile.
         first = self._skip(position)
         for number in range(first, position):
             place = number % _CAPACITY * _FIELDS

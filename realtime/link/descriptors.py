@@ -1,4 +1,4 @@
-"""What the system grants a program in small numbers: open files and processes. A limit raised, and a reserve kept."""
+"""File descriptors, which are limited: raises the limit, and keeps a reserve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, 
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Return whether something failed for want of files, processes or memory, and may succeed later."""
+    """Return whether an error is a lack of files, processes or memory, so that a later try may succeed."""
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)
 
 
@@ -41,7 +41,7 @@ def raise_limit() -> None:
 
 
 class Reserve:
-    """Open files that nobody needs, to be given up for something that must not fail. Safe to call from any thread."""
+    """Open files in reserve, to be released for something that must not fail. Safe to call from any thread."""
 
     def __init__(self) -> None:
         self._held: list[int] = []
@@ -49,7 +49,7 @@ class Reserve:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Give the reserve up for what is done meanwhile; take it again, as far as that is possible, afterwards."""
+        """Release the reserve during the block; take it again afterwards, as far as possible."""
         with self._lock:
             while self._held:
                 os.close(self._held.pop())

@@ -1,4 +1,4 @@
-"""What the engine is started with. Plain data: it crosses to the engine process, and needs neither torch nor numpy."""
+"""The engine's settings: plain data, passed to the engine process, without torch and numpy."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...media.limits import MAX_CHANNELS as MAX_CHANNELS
 from ...media.limits import RATES as RATES
 from ...plugins.knobs import MUTE as MUTE
 
-# Seconds that the sound waits in the output ring, at least, so that the engine has time to compute it.
+# Shortest time that the sound waits in the output ring, seconds, so that the engine has time to compute it.
 LATENCIES: Mapping[str, float] = {"low": 0.004, "high": 0.012}
 LONGEST_LATENCY = 1.0
 MAX_CAPTURE_CHANNELS = 8
-# Blocks of the virtual device unless one asks for others; those of a usual sound card at a low setting.
+# Default blocks of the virtual device, like a sound card at a low setting.
 VIRTUAL_BLOCKSIZE = 128
 MAX_BLOCKSIZE = 8192
-# A year and a day: whoever wants more wants no end.
+# A year and a day.
 LONGEST = 366 * 86_400.0
 
 
@@ -37,13 +37,13 @@ class DeviceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class VirtualSettings:
-    """Files in the place of hardware, through the same engine and rings.
+    """Files in place of hardware, through the same engine and rings.
 
     Attributes:
         input: any sound file
         output: 32-bit float WAV; begins with the input's first sample, not shifted, and has its length plus the
             latency
-        as_fast_as_possible: in step with the engine, and not at the pace of time: nothing can be late
+        as_fast_as_possible: in step with the engine, not at real-time pace, so nothing can be late
         overwrite: whether an existing output may be replaced
         written: where the output is until it is complete; None is at its own place
     """
@@ -89,7 +89,7 @@ class EngineSettings:
     muted: bool = False
 
     def __post_init__(self) -> None:
-        """Raise InputError for what can be seen to be wrong without a device."""
+        """Raise InputError for errors that show without a device."""
         if not 1 <= self.channels <= MAX_CHANNELS:
             raise InputError(f"channels {self.channels} is out of range; give 1 to {MAX_CHANNELS}")
         low, high = RATES
@@ -141,5 +141,5 @@ class EngineSettings:
 
     @property
     def fast(self) -> bool:
-        """Whether the device runs in step with the engine and not at the pace of time."""
+        """Whether the device runs in step with the engine and not at real-time pace."""
         return isinstance(self.device, VirtualSettings) and self.device.as_fast_as_possible

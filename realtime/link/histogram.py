@@ -12,7 +12,7 @@ WIDTH = 1.01
 
 
 def bin_of(seconds: float) -> int:
-    """Return the bin, 0 to `BINS` - 1, that a time belongs to; what is beyond either end is in the outermost."""
+    """Return the bin, 0 to `BINS` - 1, of a time; times beyond either end count in the outermost bin."""
     return min(int(math.log(max(seconds, FASTEST) / FASTEST) / math.log(WIDTH)), BINS - 1)
 
 

@@ -1,4 +1,4 @@
-"""What shared memory without a name consists of, as the type checker sees it.
+"""Types of unnamed shared memory, for the type checker only.
 
 `multiprocessing`'s RawArray gives arrays of ctypes, which are generic to the type checker alone: import these names
 under TYPE_CHECKING.

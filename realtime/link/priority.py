@@ -1,4 +1,4 @@
-"""What the engine process asks of the system, so that nothing else delays it; and what to do where it is refused."""
+"""Real-time priority and locked memory for the engine process, and advice if the system refuses them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REMEDY = {
 
 
 def raise_priority() -> str | None:
-    """Give the calling thread real-time priority; return None, or a line that says what to do if it is refused."""
+    """Give the calling thread real-time priority; return None, or a line of advice if it is refused."""
     if sys.platform == "linux":
         granted = _fifo()
     elif sys.platform == "win32":

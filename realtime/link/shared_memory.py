@@ -1,8 +1,8 @@
-"""What the host and an engine process tell each other: cells of shared memory with one writer each, and no locks.
+"""Memory that the host and an engine process share: cells with one writer each, and no locks.
 
-A cell is one aligned float64, which every processor that Python runs on reads and writes whole. Counters are exact
-up to 2^53. What must be read together (a text) carries a version that is odd while it is being written.
-The memory has no name in the file system: whoever is killed, nothing is left behind.
+A cell is one aligned float64, which every processor that Python runs on reads and writes whole. Counters are exact up
+to 2^53. A text has a version number that is odd while it is being written. The memory has no name in the file system,
+so killed processes leave nothing behind.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Cell(IntEnum):
     LIMITER_AT = auto()
     LIMITED = auto()
     REALTIME = auto()
-    #: 1 where FAILED is the user's to mend
+    #: 1 if the user can mend the cause of FAILED
     INPUT_ERROR = auto()
     TEXT_VERSION = auto()
 
@@ -99,14 +99,14 @@ HISTOGRAM = OUTPUT_PEAKS + MAX_CHANNELS
 
 @dataclass(frozen=True)
 class Link:
-    """The memory between the host and one engine process. Travels to the process when that is spawned.
+    """The memory between the host and one engine process. Passed to the process when it is spawned.
 
     Attributes:
         parameters: targets, in the order of the host's list; shared by all engine processes of one host
         orders: indexed by `Order`
         status: indexed by `Cell`; then the peaks and the histogram
         text: JSON, UTF-8, ends with a zero byte
-        board: what the engine process writes down, shared by all of one host; None where nobody wants to know
+        board: for the engine's trace, shared by all engines of one host; None for no trace
     """
 
     parameters: Doubles
@@ -137,11 +137,11 @@ class Link:
 
     @property
     def state(self) -> EngineState:
-        """What the process says it is doing."""
+        """The state of the process."""
         return EngineState(int(self.status[Cell.STATE]))
 
     def enter(self, state: EngineState) -> None:
-        """Say what the process is doing (engine)."""
+        """Set the state of the process (engine)."""
         self.status[Cell.STATE] = float(state)
 
     def count(self, cell: Cell) -> int:
@@ -149,7 +149,7 @@ class Link:
         return int(self.status[cell])
 
     def report(self, text: dict[str, Any]) -> None:
-        """Write the text (engine); what does not fit is left out."""
+        """Write the text (engine); without the notes, if it is too long."""
         data = json.dumps(text).encode()
         if len(data) >= _TEXT_BYTES:
             data = json.dumps({key: value for key, value in text.items() if key != "notes"}).encode()
@@ -158,7 +158,7 @@ class Link:
         self.status[Cell.TEXT_VERSION] += 1.0
 
     def last_report(self) -> dict[str, Any]:
-        """Return the text as it was last written completely (host); empty where there is none."""
+        """Return the last complete text (host); empty if there is none."""
         for _ in range(10):
             before = self.status[Cell.TEXT_VERSION]
             data = bytes(self.text.value)

@@ -1,9 +1,9 @@
-"""Styles on their way to the engine: one piece of shared memory for each slot, and who may touch it when.
+"""Passes styles to the engine: shared memory for each slot, and rules for who may use it when.
 
 A loader writes a packed style (`models.live.slots`) to a slot's memory and the host offers it under a serial number.
-The engine then empties its own slot once that is not heard, copies half a megabyte a hop, opens the slot, and takes
-note of the serial number; only after that may the memory be written again. An engine that takes over finds there what
-was offered last, and copies it before it plays.
+The engine empties its own slot once it is not heard, copies half a megabyte a hop, opens the slot, and confirms the
+serial number. Only then may the memory be written again. An engine that takes over copies the last offers before it
+plays.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class _Cell(IntEnum):
 
 @dataclass(frozen=True)
 class SlotMailbox:
-    """The memory. Travels to engine and loader processes when they are spawned.
+    """The memory. Passed to engine and loader processes when they are spawned.
 
     Attributes:
         memory: of each slot, `bytes` long
         cells: indexed by slot and `_Cell`
-        flags: engine: 1 where its chain has slots, -1 where it has none, 0 where that is not known yet; and the rate
-            in Hz for which its slots are
+        flags: engine: 1 if its chain has slots, -1 if it has none, 0 if that is not known yet; and the rate of its slots
+            in Hz
     """
 
     memory: tuple[Doubles, ...]
@@ -73,7 +73,7 @@ class SlotMailbox:
 
     @property
     def possible(self) -> bool | None:
-        """Whether the chain that plays has slots; None where none has played yet (host)."""
+        """Whether the playing chain has slots; None if none has played yet (host)."""
         flag = self.flags[0]
         return None if flag == 0.0 else flag > 0.0
 
@@ -83,35 +83,35 @@ class SlotMailbox:
         return int(self.flags[1])
 
     def offer(self, slot: int, serial: int, size: int) -> None:
-        """Say that a slot's memory has been written (host); with 0 and 0, that what is there is of no use."""
+        """Offer a slot's memory (host); with 0 and 0, withdraw it."""
         self.cells[slot * len(_Cell) + _Cell.SIZE] = size
         self.cells[slot * len(_Cell) + _Cell.OFFERED] = serial
 
     def offered(self, slot: int) -> int:
-        """Return the serial number of what is in a slot's memory; 0 if nothing is."""
+        """Return the serial number of the style in a slot's memory; 0 if there is none."""
         return int(self.cells[slot * len(_Cell) + _Cell.OFFERED])
 
     def taken(self, slot: int) -> int:
-        """Return the serial number of what the engine plays in a slot; below 0 where it was of no use."""
+        """Return the serial number of the engine's style in a slot; below 0 if it could not be used."""
         return int(self.cells[slot * len(_Cell) + _Cell.TAKEN])
 
     def take(self, slot: int, serial: int) -> None:
-        """Say what is in a slot (engine)."""
+        """Confirm the style in a slot (engine)."""
         self.cells[slot * len(_Cell) + _Cell.TAKEN] = serial
 
     def packed(self, slot: int) -> NDArray[np.uint8]:
-        """Return what is in a slot's memory."""
+        """Return the packed style in a slot's memory."""
         return self.bytes(slot)[: int(self.cells[slot * len(_Cell) + _Cell.SIZE])]
 
 
 class SlotFeed:
-    """The engine's end: brings what is offered into the chain's slots.
+    """The engine's end: copies offered styles into the chain's slots.
 
     Args:
         board: of the host
-        slots: of the chain; None where it has none
-        sample_rate: Hz, for which the slots are
-        hop: samples; one piece is copied in each
+        slots: of the chain; None if it has none
+        sample_rate: of the slots, Hz
+        hop: samples; one piece is copied in each hop
         note: called with an event and its value, see `realtime.link.changes.ChangeKind`
     """
 
@@ -135,7 +135,7 @@ class SlotFeed:
         board.flags[0] = -1.0 if slots is None else 1.0
 
     def catch_up(self) -> None:
-        """Copy all that has been offered before; takes its time. The styles that a chain begins with are not noted."""
+        """Copy all offered styles at once, which takes a while. The chain's first styles are not noted."""
         if self._slots is None:
             return
         for slot in range(MAX_STYLES):
@@ -150,7 +150,7 @@ class SlotFeed:
                 self._note(ChangeKind.SLOT - slot, serial)
 
     def step(self, fed: int) -> None:
-        """Do a little between two blocks; the chain has been fed `fed` samples."""
+        """Do a piece of work between two blocks; the chain has been fed `fed` samples."""
         if self._slots is None or fed < self._next:
             return
         self._next = fed + self._hop

@@ -1,4 +1,4 @@
-"""How the processes beside the host are started, and what they inherit."""
+"""Starts the processes beside the host: their signals, threads and environment."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _one_at_a_time = threading.Lock()
 
 
 def start_process(process: SpawnProcess) -> None:
-    """Start a process that leaves it to the host what an interruption means.
+    """Start a process that ignores the signals which the host handles.
 
-    A terminal sends Ctrl-C to all of its processes, and tells all when it is closed; a service manager ends them all.
-    Ours end by the host, or after it: an engine fades out first, a recorder closes its files.
+    A terminal sends Ctrl-C and its own end to all of its processes; a service manager ends them all. Ours are ended by
+    the host, or after it: an engine fades out first, a recorder closes its files.
 
-    An interruption of the host is raised once the process has started: one that got half of what it needs would
-    end with a traceback.
+    An interruption of the host is raised after the process has started, since a half-started one would end with a
+    traceback.
 
     Raises:
         OSError: the system refuses; see `realtime.link.descriptors.is_shortage`

@@ -1,9 +1,9 @@
-"""Taps: the last forty seconds of what came in and of what was heard, for whoever records, captures or displays.
+"""Taps: the last forty seconds of input and output, for recorders, captures and displays.
 
-The engine writes, anybody reads, nobody waits. A tap is a ring in shared memory; its frames are counted from the
-first one that the host's first engine moved, through every engine process that takes over, and what nobody heard
-between two of them is silence. Frame n of the output is what the device played while it recorded frame n of the
-input. A reader copies first and then looks whether the writer has come round meanwhile.
+The engine writes, anybody reads, nobody waits. A tap is a ring in shared memory. Its frames are counted from the first
+one of the host's first engine, through every engine process that takes over, with silence for gaps between two engines.
+Frame n of the output is what the device played while it recorded frame n of the input. A reader copies first and then
+checks whether the writer has overwritten the copied part meanwhile.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ USUAL_RATE = 48_000
 
 
 class OverwrittenError(LookupError):
-    """What was asked for is no longer there.
+    """The frames have been overwritten.
 
     Attributes:
         oldest: first frame that can still be read
@@ -57,7 +57,7 @@ class _Cell(IntEnum):
 
 @dataclass(frozen=True)
 class Tap:
-    """One ring. Travels to engine processes when they are spawned.
+    """One ring. Passed to engine processes when they are spawned.
 
     Attributes:
         memory: channels one after the other, `frames` of each
@@ -103,7 +103,7 @@ class Tap:
 
     @property
     def since(self) -> int:
-        """The first frame at the present rate; what lies before was written at another one."""
+        """The first frame at the present rate; earlier ones have another rate."""
         return int(self.cells[_Cell.SINCE])
 
     @property
@@ -112,10 +112,10 @@ class Tap:
         return float(self.cells[_Cell.AT])
 
     def read(self, start: int, stop: int) -> Frames:
-        """Return a copy [channels, stop - start] of what was written.
+        """Return a copy [channels, stop - start].
 
         Raises:
-            OverwrittenError: frames before `oldest` were asked for, or the writer came round while they were copied
+            OverwrittenError: frames are older than `oldest`, or were overwritten while they were copied
             ValueError: frames after `position` were asked for, or `stop` is before `start`
         """
         if not start <= stop <= self.position:
@@ -152,7 +152,7 @@ class Tap:
         return end
 
     def publish(self, stop: int, now: float) -> None:
-        """Say that all frames before `stop` are there (writer)."""
+        """Make all frames before `stop` readable (writer)."""
         self.cells[_Cell.AT] = now
         self.cells[_Cell.POSITION] = stop
 
@@ -167,9 +167,9 @@ class Taps:
     """Both taps of a host.
 
     Attributes:
-        input: the engine's channels as the chain gets them, and behind them those that are only captured
+        input: the chain's input channels, then those that are only captured
         output: what the device played
-        channels: the engine's
+        channels: number of the engine's channels
     """
 
     input: Tap

@@ -1,7 +1,7 @@
-"""What all engine processes of one host share beside the parameters: taps, the log of changes, the chain's state.
+"""The trace board: memory of all engine processes of one host with taps, the log of changes, and the chain's state.
 
-Whichever engine plays writes here; one that stands by only reads. So whoever records or captures does not notice
-that another engine has taken over, unless it looks into the log.
+The playing engine writes here; one that stands by only reads. A recorder or capture does not notice that another engine
+has taken over, unless it reads the log.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TraceBoard:
-    """Shared memory of a host. Travels to engine processes when they are spawned.
+    """Shared memory of a host. Passed to engine processes when they are spawned.
 
     Attributes:
         taps, changes, state, slots: see there
-        pace: whether an engine that runs as fast as possible must wait for a reader of the taps, and the frame of the
-            input that this reader has come to
+        pace: whether an engine that runs as fast as possible must wait for a reader of the taps, and the input frame
+            that this reader has reached
     """
 
     taps: Taps

@@ -1,4 +1,4 @@
-"""What the host and a recorder's process tell each other."""
+"""Memory that the host and a recorder's process share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TAKES_BYTES = 1 << 17
 
 
 class RecorderState(IntEnum):
-    """What a recorder's process is doing."""
+    """The state of a recorder's process."""
 
     WAITING = 0
     RECORDING = auto()
@@ -46,7 +46,7 @@ class RecorderCell(IntEnum):
 
 @dataclass(frozen=True)
 class RecorderLink:
-    """The memory between the host and a recorder's process. Travels to the process when that is spawned.
+    """The memory between the host and a recorder's process. Passed to the process when it is spawned.
 
     Attributes:
         cells: indexed by `RecorderCell`
@@ -68,12 +68,12 @@ class RecorderLink:
         )
 
     def add_take(self, folder: Path) -> None:
-        """Say that a take has been begun (recorder)."""
+        """Note that a take has begun (recorder)."""
         self.folders.value += json.dumps(str(folder)).encode() + b"\n"
         self.cells[RecorderCell.TAKES] += 1.0
 
     def end(self, failure: str) -> None:
-        """Say that nothing more is written, and why, if that was not as it was meant (recorder)."""
+        """Note the end of the recording, with the reason if it was unplanned (recorder)."""
         self.text.value = " ".join(failure.split()).encode(errors="backslashreplace")[: _TEXT_BYTES - 1]
         self.cells[RecorderCell.STATE] = RecorderState.FAILED if failure else RecorderState.DONE
 
@@ -86,15 +86,15 @@ class RecorderLink:
 
 @dataclass(frozen=True, kw_only=True)
 class RecorderJob:
-    """What is to be recorded.
+    """The task of a recorder's process.
 
     Attributes:
         folder: of the take: empty, or to be made
-        header: what the host knows; `values` are those of now, `styles` not yet those of the take
-        sources: files of the styles that the engine was started with, by slot
+        header: with the present `values`; its `styles` are not yet those of the take
+        sources: files of the engine's first styles, by slot
         ids: of the parameters, in the order of the host's list
-        start: frame of the input tap to begin with; None is where the first engine begins to play
-        state: what the chain remembered before that frame
+        start: first frame of the input tap; None is the first frame of the first engine
+        state: the chain's state before that frame
     """
 
     folder: Path
@@ -106,7 +106,7 @@ class RecorderJob:
 
 
 def free_folder(wanted: Path) -> Path:
-    """Return a name for a take that nothing bears yet: `wanted`, or with a number behind it."""
+    """Return an unused name for a take: `wanted`, or with a number behind it."""
     path, number = wanted, 1
     while path.exists():
         number += 1
@@ -115,7 +115,7 @@ def free_folder(wanted: Path) -> Path:
 
 
 def make_folder(wanted: Path) -> Path:
-    """Make the folder of a take, as `free_folder` calls it, and return it: of two that ask, each gets its own."""
+    """Make a folder named by `free_folder` and return it; two callers get two folders."""
     while True:
         with suppress(FileExistsError):
             path = free_folder(wanted)

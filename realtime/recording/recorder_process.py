@@ -1,7 +1,7 @@
-"""The recorder's process: takes what the engine has written on the trace board, and writes a take of it to the disk.
+"""The recorder's process: writes takes from the engine's trace board to the disk.
 
-It may be as slow as it likes. The engine does not know of it; the taps hold forty seconds, and what is overwritten
-before it was read is missing in the take, which says so.
+It may be slow, since the engine does not wait for it. The taps hold forty seconds; sound that is overwritten before it
+was read is missing in the take, and the take's header says so.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _LAYOUT = frozenset(event.name.lower() for event in LAYOUT)
 
 
 def run_recorder(job: RecorderJob, board: TraceBoard, desk: RecorderLink, questions: Connection) -> None:
-    """Be a recorder's process; whatever goes wrong is written to `desk`.
+    """Run a recorder's process; errors are written to `desk`.
 
     Args:
-        job, board, desk: see there
-        questions: sends serial numbers of styles; gets where each of them came from
+        job, board, desk: see their classes
+        questions: sends serial numbers of styles, gets the sources of these styles
     """
-    # Ctrl-C goes to every process of a terminal; what it means, the host decides.
+    # Ctrl-C goes to every process of a terminal; the host handles it.
     with suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
@@ -69,7 +69,7 @@ def run_recorder(job: RecorderJob, board: TraceBoard, desk: RecorderLink, questi
 
 
 class Recording:
-    """A take while it is being recorded, and those that follow it where the device comes back as another one."""
+    """A take while it is being recorded, and further takes after a change of the device's rate or latency."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Recording:
         return [*sources, *[0] * (MAX_STYLES - len(sources))]
 
     def run(self) -> str:
-        """Record until told to stop; return why nothing more could be written, "" if it could."""
+        """Record until told to stop; return the error that ended the recording, or ""."""
         while True:
             stopping = bool(self._desk.cells[RecorderCell.STOP]) or _orphan()
             if stopping:
@@ -126,7 +126,7 @@ class Recording:
         return self._close(writer)
 
     def _close(self, writer: TakeWriter) -> str:
-        """End a take; return why nothing more could be written, "" if it could."""
+        """End a take; return an error, or ""."""
         if self._log.lost:
             self._notes.append(f"{self._log.lost} changes of parameters were lost")
             self._log.lost = 0
@@ -136,7 +136,7 @@ class Recording:
         return writer.failure
 
     def _await_the_last(self) -> None:
-        """Wait until what has come in by now has been through the chain and been played, if that goes on."""
+        """Wait until the present input has been played, if the engine goes on."""
         taps = self._board.taps
         last = taps.input.position + self._job.header.buffer
         end = time.monotonic() + _PATIENCE
@@ -149,7 +149,7 @@ class Recording:
     # ---- what was turned
 
     def _follow(self, end: int | None) -> str:
-        """Take over what has been logged, up to a frame; return why nothing more could be written, "" if it could."""
+        """Write the logged changes up to a frame; return an error, or ""."""
         changes = deque(self._begin(self._log.read()) if self._writer is None else self._log.read())
         while changes and self._writer is not None:
             change = changes.popleft()
@@ -166,7 +166,7 @@ class Recording:
         return ""
 
     def _news(self, header: Header) -> str:
-        """Return how the device that has come back differs from the one of a take; "" where it does not."""
+        """Describe how the device now differs from that of the take; "" if it does not."""
         before = {name: getattr(header, name) for name in self._layout}
         if before == self._layout:
             return ""
@@ -176,7 +176,7 @@ class Recording:
         return f"the device came back with a latency of {1000.0 * latency / rate:.1f} ms"
 
     def _end(self, writer: TakeWriter, frame: int, reason: str) -> str:
-        """End a take before a frame, and get ready for the next one; return why that cannot be, "" if it can."""
+        """End a take before a frame, and prepare the next one; return an error, or ""."""
         job = self._job
         folder = free_folder(self._wanted)
         self._sound(writer, frame, min(self._board.taps.output.position, frame))
@@ -190,7 +190,7 @@ class Recording:
         return failure
 
     def _begin(self, changes: list[Change]) -> list[Change]:
-        """Begin the take where that is due; return the changes that belong into it."""
+        """Begin the take when it is due; return the changes that belong to it."""
         start = self._job.start
         for place, change in enumerate(changes):
             if start is not None and change.frame >= start:
@@ -210,7 +210,7 @@ class Recording:
         return []
 
     def _stand(self, change: Change) -> None:
-        """Note where something stood before the take."""
+        """Note a value from before the take."""
         if change.id in self._values:
             self._values[change.id] = change.value
         elif change.id in _LAYOUT:
@@ -314,7 +314,7 @@ class Recording:
                 lose(count)
                 self._desk.cells[RecorderCell.LOST] += count / tap.sample_rate
             stop = start + count
-            # In time with the rest, silence stands for what is lost.
+            # Silence replaces lost sound, so that the rest stays in time.
             for place in range(start, stop, _PIECE):
                 write(np.zeros((channels, min(_PIECE, stop - place)), dtype=np.float32))
             return stop
@@ -328,7 +328,7 @@ def _slot(id: str) -> int:
 
 
 def _ask(questions: Connection, serial: int) -> Path | Clip | None:
-    """Ask the host where a style came from; None where it does not know, or is gone."""
+    """Ask the host for the source of a style; None if it is unknown, or the host is gone."""
     with suppress(OSError, EOFError):
         questions.send(serial)
         if questions.poll(_PATIENCE):

@@ -1,1 +1,1 @@
-"""Styles that come and go while the engine plays."""
+"""Loads and switches styles while the engine plays."""

@@ -1,8 +1,7 @@
-"""The loader: a process of low priority that makes styles ready for the engine's slots, and takes them from the taps.
+"""The loader: a process of low priority that prepares styles for the engine's slots, from files or captured sound.
 
-It keeps what it has made, so that a style comes back at once, and while nobody asks for anything it makes those of the
-folder ahead. Nothing that happens here touches the sound: what is ready is written to memory that the engine does not
-read until the host says so.
+It caches prepared styles, so that a style comes back at once. When idle, it prepares those of the folder in advance. It
+never disturbs the sound: it writes to memory that the engine does not read until the host offers it.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 
     Bytes = NDArray[np.uint8]
 
-# Below everything that plays or is looked at, even where the engine got no real-time priority. What a player waits for
-# comes before other programs where the system lets a process take its niceness back.
+# Below sound and display, even if the engine got no real-time priority. While a player waits for a style, it is
+# higher, if the system lets a process lower its niceness again.
 _NICENESS = 10
 # Live styles of long clips take 7 MB each.
 _KEPT_BYTES = 192 * 2**20
@@ -38,12 +37,12 @@ _KEPT_BYTES = 192 * 2**20
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """A style to be written to a slot's memory.
+    """A request to write a style to a slot's memory.
 
     Attributes:
         job: number of the request, in the answer too
-        source: file; or a style that somebody has made
-        slot: whose memory may be written
+        source: a file, or a style
+        slot: with the memory to write
         sample_rate: Hz
     """
 
@@ -55,12 +54,12 @@ class LoadRequest:
 
 @dataclass(frozen=True)
 class Captured:
-    """A style to be made of a piece of the input tap, saved, and written to a slot's memory.
+    """A request to make a style of a piece of the input tap, save it, and write it to a slot's memory.
 
     Attributes:
         job, slot, sample_rate: as in `LoadRequest`
-        path: of the file to be written; there is none yet
-        recorded_rate: Hz, of the piece; the engine's may be another one by now
+        path: of the new file
+        recorded_rate: Hz, of the piece; the engine's may have changed since
         start, stop: frames of the tap
         rows: channels of the tap, first and behind the last
     """
@@ -77,7 +76,7 @@ class Captured:
 
 @dataclass(frozen=True)
 class Prefetch:
-    """Files that may be asked for, to be made ready when there is nothing else to do; takes the place of the last such.
+    """A list of files to prepare when idle; replaces the last list.
 
     Attributes:
         sources: the more urgent ones first
@@ -90,14 +89,14 @@ class Prefetch:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What became of a `LoadRequest` or a `Captured`.
+    """The answer to a `LoadRequest` or a `Captured`.
 
     Attributes:
         job: its number
-        size: bytes that were written to the slot's memory; 0 where none were
+        size: bytes in the slot's memory; 0 after a failure
         name: of the style
-        problem: one line, empty where there is none
-        note: what the user should know of it, empty where that is nothing new
+        problem: the error in one line, or ""
+        note: a new message for the user, or ""
     """
 
     job: int
@@ -109,11 +108,11 @@ class LoadResult:
 
 @dataclass(frozen=True)
 class Saved:
-    """What became of the file of a capture.
+    """The answer about the file of a capture.
 
     Attributes:
         path: of the file
-        problem: one line, empty where it is there
+        problem: the error in one line, or ""
     """
 
     path: Path
@@ -121,10 +120,10 @@ class Saved:
 
 
 def run_loader(requests: Connection, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
-    """Be the loader process, until the other end of `requests` is closed.
+    """Run the loader process until the other end of `requests` is closed.
 
     Args:
-        requests: gives `LoadRequest`, `Captured` and `Prefetch`; takes an `LoadResult` to each of the first two, and
+        requests: gives `LoadRequest`, `Captured` and `Prefetch`; takes a `LoadResult` for each of the first two, and
             then, for a capture, a `Saved`
         stylizer: fields of `models.live.stylizer.StylizerSettings`
     """
@@ -167,7 +166,7 @@ def _be_nice(value: int) -> None:
 
 
 class _Loader:
-    """Makes packed styles, and keeps those of files as long as there is room."""
+    """Packs styles, and caches those of files as long as there is room."""
 
     def __init__(self, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
         import torch
@@ -183,7 +182,7 @@ class _Loader:
         self._kept: OrderedDict[tuple[Path, int, int, int], tuple[str, Bytes]] = OrderedDict()
 
     def answer(self, wanted: LoadRequest | Captured) -> LoadResult:
-        """Do what is asked, whatever happens."""
+        """Handle a request; errors go into the answer."""
         note = ""
         try:
             if isinstance(wanted, Captured):
@@ -203,7 +202,7 @@ class _Loader:
             )
 
     def warm_up(self) -> None:
-        """Load all that the first style would have to wait for."""
+        """Load everything that the first style needs."""
         import numpy as np
 
         from ...models.style import clip_at, kept_clip
@@ -213,12 +212,12 @@ class _Loader:
         self._pack_clip(clip_at(kept, USUAL_RATE, USUAL_RATE), USUAL_RATE)
 
     def make_ahead(self, path: Path, sample_rate: int) -> None:
-        """Make what may be asked for soon; what is wrong with it is told when it is."""
+        """Prepare a style that may be asked for soon; its errors are reported when it is."""
         with suppress(Exception):
             self._of_file(path, sample_rate)
 
     def save(self, wanted: Captured) -> Saved:
-        """Write what was captured last to its file: after it sounds, since that takes time, and a disk may be slow."""
+        """Write the last capture to its file. This comes after it sounds, since a disk may be slow."""
         from ...models.style import Style
 
         sound, self._captured = self._captured, None
@@ -239,7 +238,7 @@ class _Loader:
         self._captured = None
         first, last = wanted.rows
         sound = self._taps.input.read(wanted.start, wanted.stop)[first:last].astype(np.float64)
-        # What sounds is what will be in the file, to the last bit: a style keeps 24 of them.
+        # Rounded to the 24 bits of the file, so that both sound the same.
         kept = kept_clip(sound, wanted.recorded_rate, name=wanted.path.stem)
         packed = self._pack_clip(clip_at(kept, wanted.recorded_rate, wanted.sample_rate), wanted.sample_rate)
         self._captured = sound

@@ -1,4 +1,4 @@
-"""The host's end of the loader process: starts it when it is first needed, and again if it dies."""
+"""The host's end of the loader process: starts it when it is needed, and again if it dies."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ class LoaderLink:
         if not self.start():
             return False
         assert self._pipe is not None
-        # If it has just died, `answers` finds out.
+        # If it has just died, `answers` notices.
         with suppress(OSError):
             self._pipe.send(request)
             self._saving += isinstance(request, Captured)
         return True
 
     def answers(self) -> list[LoadResult | Saved] | None:
-        """Return what has come back; None if the loader has died, and with it all that it was asked for."""
+        """Return the answers; None if the loader has died, and all its requests are lost."""
         found: list[LoadResult | Saved] = []
         try:
             while self._pipe is not None and self._pipe.poll():

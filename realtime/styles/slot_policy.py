@@ -1,8 +1,8 @@
-"""Which style goes to which slot, and how the weights move: the rules, without threads, processes or sound.
+"""Decides which style goes to which slot and how the weights move, without threads, processes or sound.
 
-A slot can get another style only while it is not heard. What is wanted is a set of styles with weights; those that are
-missing are loaded to slots that are silent, and where too many sound, the quietest is silenced first. The weights then
-go to where they are wanted in straight lines, all in the same time, so that their sum never falls to nothing.
+A slot can get another style only while it is silent. Missing styles are loaded to silent slots; if there is none, the
+quietest slot is silenced first. The weights then move to their targets in straight lines, all in the same time, so that
+their sum never falls to nothing.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def _slots(keys: Sequence[str], count: int) -> list[Slot]:
 
 
 class SlotPolicy:
-    """Decides; see the module.
+    """See the module.
 
     Args:
         keys: of the styles in the first slots
-        slots: how many there are
+        slots: number of slots
         get, put: read and write the weight of a slot
     """
 
@@ -71,7 +71,7 @@ class SlotPolicy:
         self._whole = False
 
     def restart(self, keys: Sequence[str]) -> None:
-        """Note that only `keys` are left, in the first slots; what there was is wanted again, as loud as it was."""
+        """Note that only `keys` are left, in the first slots; the styles before are wanted again, with their weights."""
         wish = self._wish or {
             key: self.weight(place)
             for place, slot in enumerate(self.slots)
@@ -79,7 +79,7 @@ class SlotPolicy:
         }
         self.slots = _slots(keys, len(self.slots))
         self._ramp = None
-        # Where none has any weight, all sound alike.
+        # If none has any weight, all get the same.
         self.want(wish if any(wish.values()) else dict.fromkeys(wish, 1.0), self._seconds)
 
     @property
@@ -90,11 +90,11 @@ class SlotPolicy:
 
     @property
     def wished(self) -> tuple[str, ...]:
-        """What is wanted and not there yet."""
+        """The wanted weights that have not been reached yet."""
         return tuple(self._wish)
 
     def weight(self, place: int) -> float:
-        """Return the weight of what can be heard of a slot."""
+        """Return the audible weight of a slot."""
         return self._get(place) if self.slots[place].state == READY else 0.0
 
     def holds(self, key: str) -> int | None:
@@ -116,11 +116,11 @@ class SlotPolicy:
                 self._put(place, 1.0)
 
     def forget(self, key: str) -> None:
-        """Do without a style that cannot be had."""
+        """Drop a style that cannot be loaded from the wanted ones."""
         self._wish.pop(key, None)
 
     def free(self) -> int | None:
-        """Return a slot that can be loaded to, an empty one or the one not heard for the longest; None if none can."""
+        """Return a slot for loading, an empty one or the one silent for longest; None if there is none."""
         end = self._ramp.end if self._ramp is not None else (0.0,) * len(self.slots)
         found = [
             place
@@ -141,18 +141,18 @@ class SlotPolicy:
         self._put(place, 0.0)
 
     def loaded(self, place: int, serial: int) -> None:
-        """Note that it is there."""
+        """Note that the style has been loaded."""
         slot = self.slots[place]
         slot.key, slot.coming, slot.state, slot.serial = slot.coming, "", READY, serial
 
     def failed(self, place: int) -> None:
-        """Note that it will not come: what was there before is still there."""
+        """Note that loading failed; the style before is still in the slot."""
         slot = self.slots[place]
         self.forget(slot.coming)
         slot.coming, slot.state = "", READY if slot.key else EMPTY
 
     def step(self, now: float) -> tuple[int, str] | None:
-        """Go on, a little; return a slot and the key of a style that is to be loaded there, if one is.
+        """Move the weights; return a slot and the key of a style to load there, if there is one.
 
         Args:
             now: time, seconds
@@ -180,7 +180,7 @@ class SlotPolicy:
         return None
 
     def arrived(self) -> tuple[str, ...]:
-        """Return once what was wanted, when the weights are there; before that, nothing."""
+        """Return the wanted styles once the weights have arrived, and only once; before that, nothing."""
         if not self._whole or self._ramp is not None:
             return ()
         wish, self._wish = self._wish, {}
@@ -192,7 +192,7 @@ class SlotPolicy:
         return place is not None and self.slots[place].state == READY
 
     def _make_room(self, now: float) -> None:
-        """Silence what is not wanted, but not all that sounds."""
+        """Silence a slot that is not wanted, but never the last one that sounds."""
         heard = [place for place in range(len(self.slots)) if self.weight(place) > 0.0]
         spare = [place for place in heard if self.slots[place].key not in self._wish]
         if not spare:

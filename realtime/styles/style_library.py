@@ -13,7 +13,7 @@ from ...media.inputs import check_regular
 if TYPE_CHECKING:
     from ...models.style import Style
 
-#: What is taken for a style in a folder; everything else is left alone.
+#: Suffixes of styles in a folder; other files are ignored.
 SUFFIXES = frozenset(
     {".style", ".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".opus", ".m4a", ".w64", ".caf"}
 )
@@ -39,7 +39,7 @@ class StyleLibrary:
         self.captures = Path()
 
     def key(self, source: Path | Style) -> str:
-        """Return what a style is known by from now on, and give it a name of its own."""
+        """Return the key of a style, and give it a unique name."""
         if isinstance(source, Path):
             source = source.absolute()
             key, name = str(source), source.stem
@@ -57,16 +57,16 @@ class StyleLibrary:
         return key
 
     def path(self, key: str) -> Path | None:
-        """Return the file of a style; None where it has none or is not known."""
+        """Return the file of a style; None if it has none or is not known."""
         source = self.sources.get(key)
         return source if isinstance(source, Path) else None
 
     def show(self, key: str) -> None:
-        """Put a style on the list, at its end."""
+        """Add a style to the end of the list."""
         self.listed.setdefault(key)
 
     def list_folder(self, path: Path) -> tuple[Path, ...]:
-        """List the styles of a folder, in alphabetical order, and nothing else; return their files.
+        """List the styles of a folder instead of the present list, in alphabetical order; return their files.
 
         Raises:
             InputError: there is no such folder, or it cannot be read
@@ -100,7 +100,7 @@ class StyleLibrary:
         return self.key(Path(name))
 
     def new_file(self, name: str | None) -> Path:
-        """Return where a captured style is to be saved: there is nothing of that name yet.
+        """Return a new file name for a captured style.
 
         Args:
             name: wanted; None is made of date and time
