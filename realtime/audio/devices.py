@@ -32,8 +32,8 @@ _client_name = ctypes.create_string_buffer(CLIENT_NAME.encode())
 # far more latency than WASAPI. All others follow in PortAudio's own order.
 _PREFERRED = (JACK, "Windows WASAPI", "Core Audio", "ALSA")
 
-# Parts of the names of built-in microphones and loudspeakers, or of defaults that lead to these; and of external devices
-# and headphones.
+# Parts of the names of built-in microphones and loudspeakers, or of defaults that lead to these; and of external
+# devices and headphones.
 _OWN = (
     "built-in", "builtin", "internal", "macbook", "imac", "microphone array", "realtek", "hda ", "sof-", "hw:0",
     "default", "pulse", "pipewire", "sound mapper", "primary sound",

@@ -47,8 +47,8 @@ class SlotMailbox:
     Attributes:
         memory: of each slot, `bytes` long
         cells: indexed by slot and `_Cell`
-        flags: engine: 1 if its chain has slots, -1 if it has none, 0 if that is not known yet; and the rate of its slots
-            in Hz
+        flags: engine: 1 if its chain has slots, -1 if it has none, 0 if that is not known yet; and the rate of its
+            slots in Hz
     """
 
     memory: tuple[Doubles, ...]

@@ -71,7 +71,7 @@ class SlotPolicy:
         self._whole = False
 
     def restart(self, keys: Sequence[str]) -> None:
-        """Note that only `keys` are left, in the first slots; the styles before are wanted again, with their weights."""
+        """Note that only `keys` are left, in the first slots; all styles from before are wanted again, as loud."""
         wish = self._wish or {
             key: self.weight(place)
             for place, slot in enumerate(self.slots)
