@@ -71,7 +71,7 @@ def bounce_file(
             unknown.
     """
     from ..media.audiofile import check_encodable, write_audio
-    from ..media.claims import claimed
+    from ..media.output_lock import claimed
     from ..offline.bounce.bounce import bounce_full, bounce_live
     from ..offline.recipes.registry import get_recipe
     from ..takes.reader import open_take

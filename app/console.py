@@ -26,9 +26,9 @@ from rich.segment import Segment
 from rich.text import Text
 
 from ..media.errors import InputError
+from ..media.escaping import escaped
 from ..media.files import check_writable, shown
-from ..media.text import escaped
-from .units import clock
+from .formatting import clock
 
 if TYPE_CHECKING:
     from ..offline.render.render import Progress as RenderProgress

@@ -8,8 +8,8 @@ from scipy.signal import sosfilt
 
 from ..media.spool import Held
 from .audible import HIGHEST_HZ
-from .mastering import TrackLimiter
 from .meters import LoudnessMeter, k_weighting, peaks
+from .track_limiter import TrackLimiter
 
 Samples = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def limit(
 ) -> Samples:
     """Return `samples` [channels, samples] with their true peak held at the ceiling; no delay.
 
-    What already fits is returned as it is, the same array. See `dsp.mastering.TrackLimiter` for the times.
+    What already fits is returned as it is, the same array. See `dsp.track_limiter.TrackLimiter` for the times.
 
     Args:
         ceiling_db: Largest true peak, dBFS.

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from .callbacks import Stream, callbacks
 from .errors import InputError, InputWarning
+from .file_lengths import Extent, measure
 from .files import shown
 from .inputs import opened
-from .lengths import Extent, measure
 from .limits import check_sound
 from .spool import Spool
 
@@ -69,7 +69,7 @@ class Track:
 
 
 class _Excerpt:
-    """A file as `media.lengths.measure` wants it read."""
+    """A file as `media.file_lengths.measure` wants it read."""
 
     def __init__(self, file: BufferedIOBase, extent: Extent) -> None:
         self._file, self._extent = file, extent

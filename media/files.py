@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
-from .text import escaped
+from .escaping import escaped
 
 # What the user can do about each way in which writing fails; {folder} is the folder of the target.
 _REMEDIES = {

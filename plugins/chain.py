@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..media.errors import InputError
 from .bypass import Bypass
-from .naming import chain_parameters, slot_names, whole_bypass
+from .knob_ids import chain_parameters, slot_names, whole_bypass
 from .parameter import Parameter
 from .plugin import Plugin
 from .state import State, part, within

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .naming import BYPASS
+from .knob_ids import BYPASS
 from .parameter import ContractError, Parameter
 from .plugin import Plugin
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .knob_ids import chain_parameters, slot_names
 from .knobs import GAIN, LIMITER, STYLIZER
-from .naming import chain_parameters, slot_names
 from .parameter import Parameter
 
 if TYPE_CHECKING:

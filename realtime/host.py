@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ..media.claims import claimed
 from ..media.errors import InputError
 from ..media.files import replacing
+from ..media.output_lock import claimed
 from ..plugins.live_chain import LIVE_PARAMETERS
 from ..plugins.parameter import Parameter
 from ..takes.wavfile import seal

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..media.decoding import open_sound
 from ..media.errors import InputError
+from ..media.escaping import shortened
 from ..media.files import native, replacing, shown
-from ..media.text import shortened
 from .reader import STYLES
 from .sound import STEPS
 

@@ -16,8 +16,8 @@ from ...media.errors import InputError
 from ...media.files import shown
 from ...media.limits import HIGHEST_SEED
 from .. import console
-from .option_lists import STYLES
 from .render import DEVICES, DeviceOption, SettingsOption, StrengthOption, key_value
+from .several_values import STYLES
 
 if TYPE_CHECKING:
     from ...offline.batch.batch import BatchSettings, Outcome, Task, TaskEvent

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...media.claims import claimed
 from ...media.errors import InputError
 from ...media.files import check_writable, shown
+from ...media.output_lock import claimed
 from .. import console, report_data, scores
 from ..live import display as live_display
 from ..live import session as live_session

@@ -30,10 +30,10 @@ from .demo import demo
 from .devices import devices, ports
 from .learn import learn
 from .live import live
-from .option_lists import BatchCommand
 from .recipes import recipes
 from .render import render
 from .score import score
+from .several_values import BatchCommand
 from .style import style_app
 from .texture import texture
 

@@ -43,10 +43,10 @@ def texture(
     $ gramophone texture choir.style -o choir.flac --recipe transport --seed 7
     """
     from ...media.audiofile import check_encodable, write_audio
-    from ...media.claims import claimed
     from ...media.errors import InputError
     from ...media.formats import output_format
     from ...media.inputs import check_regular
+    from ...media.output_lock import claimed
     from ...media.spool import Spool
     from ...offline.recipes.registry import get_recipe
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...realtime.control.midi_bindings import BENDS, Assignment
 from ...realtime.control.midi_map import Pad, written_knob, written_pad
-from ..units import clock, decibels
+from ..formatting import clock, decibels
 from .spectra import HIGHEST_HZ, LOWEST_HZ
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ...media.errors import InputError
 from ...media.inputs import parse_json
 from .. import console
-from ..housekeeping import Task
+from ..repeated_task import Task
 from . import feed
 from .access import COOKIE, LOOPBACK, Access
 from .commands import Commands

@@ -13,7 +13,7 @@ from ...media.errors import InputError
 from ...media.files import shown
 from ...plugins.knobs import MAX_STYLES
 from .. import console
-from ..housekeeping import Task
+from ..repeated_task import Task
 from ..session.settings_folder import map_file, presets_folder, state_file, takes_folder
 from ..session.style_shelf import StyleShelf
 from ..session.take_shelf import TakeShelf

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import console
-from ..units import FLOOR_DB, clock, decibels
+from ..formatting import FLOOR_DB, clock, decibels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

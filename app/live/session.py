@@ -10,7 +10,7 @@ import typer
 
 from ...media.files import replacing, shown
 from .. import console
-from ..housekeeping import Task
+from ..repeated_task import Task
 from . import display as live_display
 from .keys import Keys
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...realtime.host import EngineError, Host
     from ...realtime.link.engine_settings import EngineSettings
     from .controls import ControlOptions, LiveControls
-    from .record import SessionRecorder
+    from .session_recorder import SessionRecorder
 
 # Between two polls of the engine and the keys.
 _POLL_SECONDS = 0.05
@@ -59,7 +59,7 @@ def play(
     from ...realtime.host import EngineError, Host
     from ...realtime.link.engine_settings import VirtualSettings
     from .controls import LiveControls
-    from .record import SessionRecorder
+    from .session_recorder import SessionRecorder
 
     files = settings.device if isinstance(settings.device, VirtualSettings) else None
     host = Host(settings)

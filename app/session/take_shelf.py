@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...media.errors import InputError
 from ...media.files import shown
-from ..units import clock
+from ..formatting import clock
 from .bounce_jobs import Bouncer
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ...media.addresses import is_address, name_of
-from ...media.text import shortened
+from ...media.escaping import shortened
 
 # A name of 255 bytes is the longest that file systems take; the rest is for the extension.
 _LONGEST = 120

@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...media import addresses
-from ...media.claims import alone_at
 from ...media.errors import InputError
 from ...media.files import check_writable, publish, replacing, shown
 from ...media.inputs import parse_json, read_bytes
+from ...media.output_lock import alone_at
 
 RECORDS = ".gramophone"
 # What processes that were killed have left half-written is removed by a later batch, once it is as old as this.

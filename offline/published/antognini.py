@@ -19,7 +19,7 @@ from ...models.gram import gram
 from ...models.networks.features import FeatureNetwork
 from ...models.networks.long_kernels import LongNetwork, draw_layer
 from .lbfgs import OnStep, minimise
-from .start import soft_noise
+from .noise import soft_noise
 
 Layer = FeatureNetwork | LongNetwork
 

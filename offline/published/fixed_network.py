@@ -12,7 +12,7 @@ from torch import Tensor
 from ...models.gram import dipani_loss, ulyanov_loss
 from ...models.networks.features import random_network
 from .lbfgs import OnStep, minimise
-from .start import soft_noise
+from .noise import soft_noise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from ...models.gram import gatys_content_loss, gatys_style_loss
 from ...models.networks.vgg import SMALLEST_SIDE, Pooling, Vgg19, load_vgg19, random_vgg19
 from .lbfgs import OnStep, minimise
-from .start import white_noise
+from .noise import white_noise
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT_LAYER = "conv4_2"

@@ -91,7 +91,7 @@ class Published(RecipeSettings):
     def run(self, job: Job, *, recipe: str) -> Spool:
         """See `offline.recipes.recipe.RecipeSettings.run`; all channels come out alike."""
         from ...media.spool import Held, Spool
-        from ..published.track import all_channels, one_channel
+        from ..published.mono_track import all_channels, one_channel
         from ..work.memory import available_memory, check_memory
 
         job.journal.begin("analysis")
@@ -112,7 +112,7 @@ class Published(RecipeSettings):
     def stylised(self, content: Tensor, style: Tensor, job: Job) -> Tensor:
         """The stylised sound, Tensor [samples], of two sounds, Tensor [1, samples of each], at the recipe's rate."""
         from ...dsp.stft import log_spectrogram
-        from ..published.track import rebuilt
+        from ..published.mono_track import rebuilt
 
         journal, iterations = job.journal, self.phase_iterations
         journal.begin("spectrogram")

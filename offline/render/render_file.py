@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...media.audiofile import Track, check_encodable, read_audio, read_track, sound_hash, write_audio
-from ...media.claims import claimed
+from ...media.escaping import shortened
 from ...media.files import shown
 from ...media.formats import output_format, output_subtype
+from ...media.output_lock import claimed
 from ...media.tags import Tags
-from ...media.text import shortened
 from ...models.style import Style
 from ..recipes.recipe import Recipe
 from ..work.checkpoint import Checkpoint

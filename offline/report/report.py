@@ -22,8 +22,8 @@ import soundfile
 from ...dsp.level import loudness
 from ...media.audiofile import resample
 from ...media.errors import InputError
+from ...media.escaping import escaped
 from ...media.files import replacing
-from ...media.text import escaped
 from . import figures
 
 # Beyond this a lossless copy makes a page that is slow to open and too large to send.

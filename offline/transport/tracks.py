@@ -38,7 +38,7 @@ from ..work.block_pool import BLOCK_FRAMES, BlockPool, block_pool, blocks
 from ..work.checkpoint import Checkpoint
 from .closed_form import Curves, FrameSums, StyleSide, sounding
 from .settings import ClosedForm
-from .windows import Window, windows
+from .time_windows import Window, windows
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from ..link.spawning import start_process
 from .process import DEVICE_LOST, run_engine
 
 if TYPE_CHECKING:
-    from ..link.memory import Doubles
+    from ..link.memory_types import Doubles
     from ..link.trace_board import TraceBoard
     from .process import BuildChain
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .memory import Characters, Doubles
+    from .memory_types import Characters, Doubles
 
     State = Mapping[str, NDArray[Any]]
 

@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .memory import Doubles
+    from .memory_types import Doubles
 
 # Twenty parameters in every block of 1.3 ms would fill it in four seconds; a performer, in an hour.
 _CAPACITY = 65_536

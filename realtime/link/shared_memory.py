@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .memory import Characters, Doubles
+    from .memory_types import Characters, Doubles
     from .trace_board import TraceBoard
 
 _TEXT_BYTES = 16_384

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...models.live.slots import StyleSlots
-    from .memory import Doubles
+    from .memory_types import Doubles
 
 # A clip of 30 s, and room for its statistics and places at rates up to 96 kHz. At a rate that is higher than was
 # expected, the end of a long clip is left out.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .memory import Doubles
+    from .memory_types import Doubles
 
     Frames = NDArray[np.float32]
     Floats = ctypes.Array[ctypes.c_float]

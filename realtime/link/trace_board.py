@@ -18,7 +18,7 @@ from .slot_mailbox import SlotMailbox
 from .taps import USUAL_RATE, Taps
 
 if TYPE_CHECKING:
-    from .memory import Doubles
+    from .memory_types import Doubles
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...takes.header import Header
-    from ..link.memory import Characters, Doubles
+    from ..link.memory_types import Characters, Doubles
 
 _TEXT_BYTES = 4096
 _TAKES_BYTES = 1 << 17

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..link.descriptors import reason, reserve
 from ..link.spawning import start_process
-from .loader import Captured, LoadRequest, LoadResult, Prefetch, Saved, run_loader
+from .loader_process import Captured, LoadRequest, LoadResult, Prefetch, Saved, run_loader
 
 if TYPE_CHECKING:
     from ..link.trace_board import TraceBoard

@@ -19,8 +19,8 @@ from ...media.errors import InputError
 from ...plugins.knobs import MAX_STYLES
 from ..link.engine_settings import EngineSettings
 from ..link.trace_board import TraceBoard
-from .loader import Captured
 from .loader_link import LoaderLink
+from .loader_process import Captured
 from .slot_policy import LOADING, READY, SlotPolicy
 from .style_library import StyleLibrary
 from .style_tasks import StyleEvent, StyleTasks

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ...media.files import shown
 from ..link.trace_board import TraceBoard
-from .loader import Captured, LoadRequest, LoadResult, Prefetch, Saved
 from .loader_link import LoaderLink
+from .loader_process import Captured, LoadRequest, LoadResult, Prefetch, Saved
 from .slot_policy import SlotPolicy
 from .style_library import StyleLibrary
 

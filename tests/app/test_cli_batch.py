@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from gramophone.app.cli.option_lists import spread
+from gramophone.app.cli.several_values import spread
 from gramophone.media.audiofile import write_audio
 from gramophone.media.tags import Tags, read_tags
 

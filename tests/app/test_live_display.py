@@ -3,9 +3,9 @@ import math
 import pytest
 
 from gramophone.app import console
+from gramophone.app.formatting import decibels
 from gramophone.app.live import display as live_display
 from gramophone.app.live import session_settings as live_settings
-from gramophone.app.units import decibels
 from gramophone.realtime.engine.stats import Snapshot
 
 

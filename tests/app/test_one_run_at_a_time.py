@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from gramophone.media.claims import alone_at
 from gramophone.media.errors import InputError
+from gramophone.media.output_lock import alone_at
 from gramophone.offline.batch.store import LocalStore
 from gramophone.offline.bounce.replay import as_in_the_engine
 from gramophone.realtime.recorder import Recorder

@@ -7,8 +7,9 @@ import pytest
 
 import gramophone.dsp.mastering
 from gramophone.dsp.level import loudness, true_peak
-from gramophone.dsp.mastering import TRACK_CEILING_DB, TrackLimiter, loudness_of, master, measure
+from gramophone.dsp.mastering import TRACK_CEILING_DB, loudness_of, master, measure
 from gramophone.dsp.meters import LoudnessMeter
+from gramophone.dsp.track_limiter import TrackLimiter
 from gramophone.media.spool import Held, Spool
 
 RATE = 44100

@@ -19,8 +19,8 @@ from gramophone.offline.recipes.transport import Transport
 from gramophone.offline.render.render_file import FileJob, rendered_file, work_folder
 from gramophone.offline.transport import tracks
 from gramophone.offline.transport.closed_form import CELLS, Curves, FrameSums, StyleSide
+from gramophone.offline.transport.time_windows import windows
 from gramophone.offline.transport.tracks import transport_track
-from gramophone.offline.transport.windows import windows
 from gramophone.offline.work.checkpoint import Checkpoint
 
 RATE = 16000

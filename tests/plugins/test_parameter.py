@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gramophone.media.errors import InputError
+from gramophone.plugins.knob_ids import chain_parameters, slot_names
 from gramophone.plugins.knobs import GAIN, LIMITER, STYLIZER
 from gramophone.plugins.live_chain import LIVE_PARAMETERS
-from gramophone.plugins.naming import chain_parameters, slot_names
 from gramophone.plugins.parameter import UNITS, ContractError, Parameter
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=60, database=None)

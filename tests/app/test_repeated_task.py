@@ -1,10 +1,10 @@
 import pytest
 
-from gramophone.app import console, housekeeping
-from gramophone.app.housekeeping import Task
+from gramophone.app import console, repeated_task
 from gramophone.app.live import controls as live_controls
 from gramophone.app.live import display as live_display
 from gramophone.app.live.session import play
+from gramophone.app.repeated_task import Task
 from gramophone.media.errors import InputError
 from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
 
@@ -26,7 +26,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(housekeeping.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(repeated_task.time, "monotonic", lambda: now[0])
     return now
 
 

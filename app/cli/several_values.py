@@ -1,4 +1,4 @@
-"""An option that takes several values, which the parser of the command line does not know."""
+"""Several values after one option (`--styles a b c`), which the command line parser does not support."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gramophone.media.claims import alone_at, claimed
 from gramophone.media.errors import InputError
+from gramophone.media.output_lock import alone_at, claimed
 
 HOLD = """
 import sys
-from gramophone.media.claims import claimed
+from gramophone.media.output_lock import claimed
 with claimed("out.wav", overwrite=True):
     print("held", flush=True)
     sys.stdin.read()
@@ -20,7 +20,7 @@ with claimed("out.wav", overwrite=True):
 TAKE_TURNS = """
 import os
 from contextlib import suppress
-from gramophone.media.claims import alone_at
+from gramophone.media.output_lock import alone_at
 from gramophone.media.errors import InputError
 turns = 0
 while turns < 200:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gramophone.media.escaping import escaped, shortened
 from gramophone.media.files import shown
-from gramophone.media.text import escaped, shortened
 
 # Any characters, and any bytes as Python has them of the names of files.
 TEXTS = st.text() | st.binary().map(os.fsdecode)

@@ -1,4 +1,4 @@
-"""Over what stretch of a track statistics are taken: all of it, or windows that move along with the music."""
+"""The windows of a track over which statistics are taken: the whole track, or windows that follow the music."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an optimisation from noise begins."""
+"""The noise from which an optimisation starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frame around a published recipe: a track in one channel, its spectrogram, and a phase from noise."""
+"""What published recipes do around their optimisation: mix to mono, resample, and find a phase from noise."""
 
 from __future__ import annotations
 
