@@ -1,4 +1,4 @@
-"""What callers of the public functions pass: brought to one type, or refused with one line that names it."""
+"""Checks the arguments of the public functions: each is converted to one type, or refused with one line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST = 60
 
 
 def printable(value: object) -> str:
-    """Return a value as a message shows it: on one line, and not too long."""
+    """Return a value for a message: on one line, and not too long."""
     try:
         found = " ".join((value if isinstance(value, str) else repr(value)).split())
     except Exception:
@@ -32,7 +32,7 @@ def printable(value: object) -> str:
 
 
 def refused(name: str, wanted: str, value: object) -> InputError:
-    """Return the error that says what an argument must be, and what it is."""
+    """Return the error for an argument: what it must be, and what it is."""
     is_text = isinstance(value, str)
     return InputError(f"{name} must be {wanted}, not {printable(repr(value) if is_text else value)}")
 

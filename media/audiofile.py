@@ -1,4 +1,4 @@
-"""Audio files: what `media.decoding` reads comes in as float64, and goes out whole or not at all."""
+"""Writes audio files, whole or not at all, and resamples."""
 
 from __future__ import annotations
 
@@ -53,21 +53,20 @@ def write_audio(
     tags: Tags | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a sound file; the extension says which kind.
+    """Write a sound file; the extension sets the format.
 
     Args:
         path: Ends in wav, flac, ogg, mp3, aif or aiff. A WAV file too large for its 32-bit header is written as RF64,
             which readers of WAV take as well.
-        samples: [channels, samples], or a track on disk, full scale -1 to 1. What goes beyond is clipped, except in
-            the subtypes FLOAT and DOUBLE, which hold it. Integers are rounded, without dither: samples that came from
-            a file of as many bits or fewer are written back exactly.
+        samples: [channels, samples], or a track on disk, full scale -1 to 1. Larger values are clipped, except in the
+            subtypes FLOAT and DOUBLE. Integers are rounded, without dither: samples from a file of as many bits or
+            fewer are written back exactly.
         sample_rate: Hz.
         subtype: libsndfile's name; by default PCM_24 (wav, flac, aiff), VORBIS (ogg) or MPEG_LAYER_III (mp3).
-        format: As for `output_format`, where the extension does not say which kind.
-        tags: Of another file, to be written into this one, as far as it can hold them. If writing them fails, the
-            file is written without, and `fault` set.
-        overwrite: Whether an existing file may be replaced. Either way it stays as it is until the new one is
-            complete.
+        format: As for `output_format`, if the extension does not set it.
+        tags: Of another file, to be written into this one, as far as possible. If that fails, the file is written
+            without, and `fault` set.
+        overwrite: Whether an existing file may be replaced. It stays unchanged until the new one is complete.
 
     Raises:
         InputError: If the file cannot be written (also when the disk becomes full on the way; nothing is left
@@ -109,7 +108,7 @@ def check_encodable(
 ) -> None:
     """Raise the InputError that `write_audio` would raise for channels, rate, subtype or format; write nothing there.
 
-    Only an encoder knows for certain what it takes, so it is given a little sound, in a folder of its own.
+    Only the encoder itself knows its limits, so it encodes a little sound, in a temporary folder.
     """
     with tempfile.TemporaryDirectory(prefix="gramophone-") as folder:
         probe = Path(folder, Path(path).name)
@@ -227,5 +226,5 @@ def resample_track(source: Spool, from_rate: int, to_rate: int, path: str | os.P
 
 
 def is_silent(samples: Samples) -> bool:
-    """Return whether the peak is below -90 dBFS; no samples at all are silent."""
+    """Return whether the peak is below -90 dBFS; an empty sound is silent."""
     return not samples.size or float(np.abs(samples).max()) < SILENCE_PEAK

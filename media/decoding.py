@@ -1,4 +1,4 @@
-"""Sound files as they are read: whatever libsndfile knows, in order, from any place, within what a sound may be."""
+"""Reads sound files through libsndfile: in order, from any place, and within the limits of `media.limits`."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ class SoundReader:
         channels: 1 to 16.
         frames: Samples of each channel, as far as the file says; None where it does not.
         format, subtype: libsndfile's names.
-        faults: What the user should know of how much is there and how much should be, one line each; complete once
-            all has been read.
+        faults: Warnings about a length that differs from the header's, one line each; complete after everything has
+            been read.
 
     Raises:
         InputError: It is no sound file, damaged, or of more channels or another rate than `media.limits.check_sound`
@@ -167,11 +167,11 @@ class SoundReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the decoder; the file stays open."""
+        """Close the decoder; the file stays open."""
         self._sound.close()
 
     def seek(self, frame: int) -> None:
-        """Go to a frame, which must not lie behind the end; InputError where that cannot be."""
+        """Go to a frame, which must not be after the end; InputError if that fails."""
         try:
             with callbacks(self._stream):
                 self._sound.seek(frame)
@@ -265,7 +265,7 @@ class SoundReader:
         return InputError(f"{self._name} is damaged ({reason(error)}); export it again")
 
     def _compare(self) -> None:
-        """Note where the header says another length than there is."""
+        """Note a difference between the header's length and the real one."""
         said, held = self._extent.said, self._extent.held
         seconds = (self.frames or 0) / self.sample_rate
         if said > held > 0:

@@ -1,4 +1,4 @@
-"""What is the user's to mend, and what the user should know."""
+"""Errors that the user can mend, and warnings for the user."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ class InputError(ValueError):
 
 
 class InputWarning(UserWarning):
-    """Something the user gave is used, but not as it may have been meant. The message is a single line."""
+    """Something of the user's is used, but maybe not as intended. The message is a single line."""
 
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """Collect the InputWarnings of the block, each once, in the list that it yields; others go where they would go.
+    """Yield a list that collects the InputWarnings of the block, each once; other warnings are not touched.
 
     Not for several threads at once.
     """

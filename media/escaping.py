@@ -1,4 +1,4 @@
-"""Text from elsewhere (names of files, tags, messages of other programs) as it can be shown anywhere."""
+"""Makes text from elsewhere (names of files, tags, messages of other programs) safe to show."""
 
 import unicodedata
 
@@ -10,7 +10,7 @@ _JOINERS = frozenset("\u200c\u200d")
 
 
 def escaped(text: str, *, keep: str = "") -> str:
-    r"""Return `text` with all that could steer a terminal, or lead a reader astray, as escapes such as `\x1b`.
+    r"""Return `text` with everything that could steer a terminal or mislead a reader as escapes such as `\x1b`.
 
     Characters in `keep` stay as they are.
     """
@@ -25,5 +25,5 @@ def escaped(text: str, *, keep: str = "") -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """Return the beginning of `text` that takes up to `most` bytes in the name of a file."""
+    """Return `text`, cut to at most `most` bytes in the name of a file."""
     return text.encode("utf-8", "surrogatepass")[:most].decode("utf-8", "ignore")

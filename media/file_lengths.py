@@ -1,4 +1,4 @@
-"""How long a sound file says that it is, and how long it is: what decoders believe, or pass over without a word."""
+"""Compares the length in a sound file's header with the real one, which decoders do not check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .mpeg import length_frame
 # ID3v2: ten bytes, the last four of which have seven bits of the size each; a footer of as many bytes may follow.
 _TAG = 10
 _FOOTER = 0x10
-# What programs write that cannot go back and say it at the end: ffmpeg, arecord and sox do.
+# Written by programs that cannot go back to the header at the end: ffmpeg, arecord and sox do.
 _ENDLESS = 0x7FFF0000
 _END_BYTES = 1 << 16
 _ID3V1 = 128
@@ -29,10 +29,10 @@ class Extent:
     Attributes:
         begin: bytes before it, such as a tag
         prefix: bytes that it lacks at its beginning
-        patch: a place, counted from `begin`, and bytes to be read there in place of what the file has
-        said, held: bytes of sound that its header says, and that there are; equal where the header does not know
+        patch: a place, counted from `begin`, and bytes to be read there instead of the file's
+        said, held: bytes of sound by the header, and in fact; equal if the header does not know
         open_ended: it ends in the middle of a stream
-        tagged: what stands behind the sound is a tag
+        tagged: a tag follows the sound
     """
 
     begin: int
@@ -45,7 +45,7 @@ class Extent:
 
 
 def measure(file: BinaryIO) -> Extent:
-    """Look at a sound file; what it is none of is left to its decoder. Bounded time and memory."""
+    """Measure a sound file; unknown formats are left to the decoder. Takes bounded time and memory."""
     begin = _begin(file)
     file.seek(begin)
     head = file.read(12)

@@ -11,7 +11,7 @@ from pathlib import Path
 from .errors import InputError
 from .escaping import escaped
 
-# What the user can do about each way in which writing fails; {folder} is the folder of the target.
+# Advice for each way in which writing fails; {folder} is the folder of the target.
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
@@ -37,12 +37,12 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 
 def native(path: str | os.PathLike[str]) -> str | bytes:
-    """Return `path` as C libraries take it: they have no way of their own to encode a name that is not UTF-8."""
+    """Return `path` for C libraries, which cannot encode a name that is not UTF-8."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
 def write_error(path: Path, error: OSError) -> InputError:
-    """Return what to tell of a file that could not be written, in one line."""
+    """Return the error for a file that could not be written."""
     reason = error.strerror or str(error) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0, f"{reason[:1].lower()}{reason[1:]}; choose another folder")
     return InputError(f"cannot write {shown(path)}: {remedy.format(folder=shown(path.parent))}")
@@ -108,8 +108,8 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path
 
     Args:
         path: The file to write. A symbolic link is followed; its target is what is replaced.
-        overwrite: Whether an existing file may be replaced; it keeps its permissions, and stays as it is until the
-            new one is complete. Without it, a file that appears at `path` meanwhile is not touched either.
+        overwrite: Whether an existing file may be replaced; it keeps its permissions, and stays unchanged until the new
+            one is complete. Otherwise a file that appears at `path` meanwhile is not touched either.
 
     Yields:
         Path An empty hidden file in the same folder, with the same suffix, for the caller to fill. It is gone when
@@ -147,8 +147,8 @@ def _names(error: OSError, path: Path) -> bool:
 def check_writable(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Raise the InputError that `replacing` would raise on entry; leave nothing behind.
 
-    A file is really created and removed beside `path`: permissions, read-only disks and folders such as
-    /proc are found out for every user, the superuser included.
+    A file is really created and removed beside `path`. This finds missing permissions, read-only disks and folders such
+    as /proc for every user, including the superuser.
     """
     path = Path(path)
     try:

@@ -1,4 +1,4 @@
-"""The formats of outputs: what an extension stands for, and what each format takes."""
+"""The formats of outputs: their extensions, subtypes and limits."""
 
 import os
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _FORMATS = {
     ".aif": ("AIFF", "PCM_24"),
     ".aiff": ("AIFF", "PCM_24"),
 }
-# The extensions that say in which format an output is written.
+# The formats of outputs by extension.
 EXTENSIONS = tuple(_FORMATS)
 # Subtypes that hold more than the default 24 bits.
 _WIDE = frozenset({"PCM_32", "FLOAT", "DOUBLE"})

@@ -1,4 +1,4 @@
-"""Files that anybody may have written: opened only where they are files, read and parsed only so far."""
+"""Opens and parses untrusted files: only regular files, and only up to a given size and depth."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def opened(path: str | os.PathLike[str], *, what: str = "sound file") -> Iterato
 
 
 def check_regular(path: str | os.PathLike[str], *, what: str = "sound file") -> None:
-    """Raise the InputError of `opened` for what is there and is no file, or is not there; do not open it.
+    """Raise the InputError of `opened` for a path that is missing or no regular file, without opening it.
 
-    To open a pipe that nobody writes to would wait forever, and devices have no end.
+    Opening a pipe without a writer would wait forever, and devices have no end.
     """
     try:
         mode = Path(path).stat().st_mode
@@ -65,7 +65,7 @@ def check_regular(path: str | os.PathLike[str], *, what: str = "sound file") -> 
 
 
 def read_bytes(path: str | os.PathLike[str], *, most: int, what: str) -> bytes:
-    """Return what is in a file of up to `most` bytes, which is to be a `what`. InputError as for `opened`."""
+    """Return the content of a file of up to `most` bytes; `what` names it in messages. Raises as `opened`."""
     with opened(path, what=what) as file:
         # One more than allowed: the file may have grown, or its system not say how long it is.
         if os.fstat(file.fileno()).st_size > most or len(data := file.read(most + 1)) > most:
@@ -74,10 +74,10 @@ def read_bytes(path: str | os.PathLike[str], *, most: int, what: str) -> bytes:
 
 
 def parse_json(data: str | bytes) -> Any:
-    """Parse JSON of which nothing is believed: its memory and time are bounded by its length.
+    """Parse untrusted JSON, with memory and time bounded by its length.
 
-    Integers beyond 64 bits come back as floats, infinite ones where they are longer than any: as whole numbers they
-    would fail wherever they become floats.
+    Integers beyond 64 bits come back as floats, or as infinity if they are too large for one, since such integers would
+    fail when they become floats.
 
     Args:
         data: UTF-8; how long it may be is up to the caller

@@ -1,8 +1,8 @@
-"""What a sound may be, wherever it comes from and wherever it goes."""
+"""Limits of sounds: channels and rates."""
 
 from .errors import InputError
 
-#: Hz. Below, an octave of what is heard would be missing; above, nothing records or plays.
+#: Hz. Below, an octave of the audible range would be missing; above, nothing records or plays.
 RATES = (8_000, 384_000)
 MAX_CHANNELS = 16
 #: of seeds: what torch's generators take

@@ -1,4 +1,4 @@
-"""The chunks of a WAV or AIFF file: what a recorder, an editor or a library has written beside the samples.
+"""The metadata chunks of WAV and AIFF files, from recorders, editors and libraries.
 
 Both formats are a sequence of chunks, each with four letters, its size in 32 bits, and as many bytes, filled up to an
 even number (IBM and Microsoft 1991, Multimedia Programming Interface; Apple 1989, AIFF 1.3). WAV counts in
@@ -45,7 +45,7 @@ _MOST = 4096
 
 @dataclass(frozen=True)
 class Chunk:
-    """Four letters and what stands behind them."""
+    """Four letters and the data after them."""
 
     name: bytes
     data: bytes
@@ -63,7 +63,7 @@ def container_of(head: bytes) -> str:
 
 
 def read_chunks(path: Path) -> list[Chunk]:
-    """Return the chunks that are not about the samples themselves; none of a file that is neither WAV nor AIFF.
+    """Return the chunks that do not describe the samples; none if the file is neither WAV nor AIFF.
 
     Of a damaged file, those before the damage.
     """

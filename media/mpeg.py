@@ -1,4 +1,4 @@
-"""How many frames an MP3 file has, where it does not say so itself.
+"""Counts the frames of an MP3 file that does not give their number itself.
 
 An encoder of variable bitrate notes the number in a frame of its own, which the Xing Corporation introduced and Layer
 III decoders know. Files that were cut, or recorded from a stream, lack it; decoders then guess from the first frames,

@@ -1,4 +1,4 @@
-"""One run at a time makes an output: a second one is refused at once, and not once it has spoilt the first."""
+"""Locks for outputs: while one run makes a file, a second run for the same file is refused at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from .errors import InputError
 from .files import check_writable, shown
 
-# Long enough for a run that is ending to end, and short enough for an answer at once.
+# Long enough for the last run to end, and short enough for a quick answer.
 _WAIT_SECONDS = 0.5
 # What locking answers on file systems without locks, such as some that reach over a network.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
@@ -20,7 +20,7 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.
 
 @contextmanager
 def claimed(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[None]:
-    """Keep other runs from making an output in the meantime; see `alone_at`.
+    """Keep other runs from making an output during the block; see `alone_at`.
 
     Args:
         path: the output
@@ -38,14 +38,13 @@ def claimed(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[None]:
 
 @contextmanager
 def alone_at(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Keep a file or folder, which need not exist, from all that ask in the same way, here and on other machines.
+    """Lock a file or folder, which need not exist, against other runs, here and on other machines.
 
-    The operating system holds the lock, and lets it go when the process ends, however it ends. It is on a hidden file
-    beside `path`, which may be a symbolic link: what counts is where it leads. Where a file system has no locks,
-    nobody is kept away.
+    The operating system holds the lock on a hidden file beside `path`, and releases it when the process ends for any
+    reason. If `path` is a symbolic link, its target counts. On a file system without locks, nothing is locked.
 
     Raises:
-        InputError: Somebody else has it, or nothing can be written beside it.
+        InputError: Another run has the lock, or nothing can be written beside `path`.
     """
     from filelock import FileLock, Timeout
 

@@ -1,4 +1,4 @@
-"""Sound kept on disk: tracks of any length are worked on in pieces, and never held in memory."""
+"""Sound on disk (spools), so that tracks of any length are processed in pieces and never held in memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Where a sound of known length goes."""
+    """The target for a sound of known length."""
 
     def write(self, start: int, samples: Block) -> None:
         """Put samples [channels, n] at a place."""
@@ -50,7 +50,7 @@ class Sink(Protocol):
 
 
 class Held:
-    """An array [channels, samples] float64 with the manners of a spool."""
+    """An array [channels, samples] float64 with the interface of a spool."""
 
     def __init__(self, samples: NDArray[np.float64]) -> None:
         self.samples = samples
@@ -73,11 +73,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Spool:
-    """Samples float32 [channels, length] in a file of its own, read and written in pieces of any place and length.
+    """Samples float32 [channels, length] in a file, read and written in pieces of any place and length.
 
-    Every access opens the file, reads or writes, and closes it: threads do not disturb one another, nothing has to
-    be closed, and no page of the file counts as this process's memory, as pages of a mapped file would. A new spool
-    is silent, and takes up only as much of the disk as was written.
+    Every access opens and closes the file. So threads do not disturb each other, nothing has to be closed, and no page
+    of the file counts as memory of this process, as those of a mapped file would. A new spool is silent, and takes only
+    as much of the disk as was written.
 
     Attributes:
         path: the file

@@ -1,4 +1,4 @@
-"""What one tag is called in another format: ID3 frames and WAV's INFO against the names of Vorbis comments.
+"""Translates the names of tags between formats: ID3 frames and WAV's INFO to Vorbis comments and back.
 
 The common ground are fields: a name in small letters, as Vorbis comments have them (Xiph.org 2005, Ogg Vorbis I
 format specification: comment field), with one or several values. The pairs follow what MusicBrainz Picard documents
@@ -54,7 +54,7 @@ INFO = {
 }  # fmt: skip
 AIFF_TEXT = {b"NAME": "title", b"AUTH": "artist", b"(c) ": "copyright", b"ANNO": "comment"}
 
-# What is true of the old file's bytes or samples only: how loud, how encoded, how long its silence.
+# Tags that are only true of the old file: its loudness, encoder and gaps.
 _OF_THE_FILE = re.compile(
     r"replaygain_.*|r128_.*|itun(smpb|norm|pgap)|encoder|encodersettings|encoder_options|encoded_with|"
     r"software|isft|acoustid_fingerprint|mp3gain_.*"
@@ -65,12 +65,12 @@ _FRAMES_OF_THE_FILE = frozenset(
 
 
 def of_the_file(name: str) -> bool:
-    """Return whether a field tells of the old file, and would be false of another."""
+    """Return whether a field describes the old file, and would be false of another."""
     return _OF_THE_FILE.fullmatch(name.lower()) is not None
 
 
 def frame_of_the_file(frame: Any) -> bool:
-    """Return whether an ID3 frame tells of the old file, and would be false of another."""
+    """Return whether an ID3 frame describes the old file, and would be false of another."""
     described = frame.FrameID in {"TXXX", "COMM"} and of_the_file(str(frame.desc))
     return frame.FrameID in _FRAMES_OF_THE_FILE or described
 

@@ -1,8 +1,8 @@
 """Tags: title, artist, cover and all the rest, taken from one sound file and written into another.
 
-Between files of one kind everything goes over as it is. Between kinds, text and pictures are translated (see
-`media.tag_names`); what the other kind has no place for can be asked for. What is true of the old file only (its
-encoder, its replay gain) is left behind.
+Between files of one kind everything is copied unchanged. Between kinds, text and pictures are translated (see
+`media.tag_names`); `Tags.lost_in` names what the other kind has no place for. Tags that are only true of the old file
+(its encoder, its replay gain) are dropped.
 """
 
 import base64
@@ -36,7 +36,7 @@ _PICTURE = "metadata_block_picture"
 
 @dataclass
 class Tags:
-    """What was read of a file, in a form that does for any other.
+    """The tags of a file, in a form that fits any other.
 
     Attributes:
         kind: libsndfile's name of the format it was read from, or "".
@@ -57,7 +57,7 @@ class Tags:
     fault: str = ""
 
     def lost_in(self, path: str | os.PathLike[str], *, format: str | None = None) -> list[str]:
-        """Return what a file of this name (or `format`) has no place for, by its names in the old file."""
+        """Return the tags that a file of this name (or `format`) has no place for, by their old names."""
         if self.fault:
             return [self.fault]
         kind, _ = output_format(path, format=format)

@@ -1,4 +1,4 @@
-"""Transport in bands: the closed form in some dozens of dimensions, milliseconds to solve and kilobytes to store."""
+"""Transport in bands: the closed form in some dozens of dimensions, which is solved in milliseconds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def band_basis(bins: int, bands: int, *, highest: float) -> Tensor:
 
 @dataclass(frozen=True)
 class BandStatistics:
-    """What transport in bands needs of a sound: mean [bins], covariance in the bands, what is left outside them.
+    """Statistics for transport in bands: mean [bins], covariance in the bands, and the rest outside them.
 
     `rest` [bins] is the standard deviation of each bin with the bands' part removed.
     """

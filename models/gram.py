@@ -19,7 +19,7 @@ def gram(features: Tensor) -> Tensor:
 
 
 def centre(features: Tensor) -> Tensor:
-    """Features [filters, frames] less their mean over time: what an equaliser cannot change is left."""
+    """Features [filters, frames] without their mean over time, which an equaliser could change."""
     return features - features.mean(dim=-1, keepdim=True)
 
 

@@ -1,11 +1,11 @@
 """Closed-form transport: a map that gives the frames of one sound another's mean and covariance.
 
-Many linear filters see of a spectrogram, frame by frame, only its mean and covariance. Every linear map that carries
-covariance C_c to C_s has the form
+Many linear filters of single frames measure only the mean and covariance of a spectrogram. Every linear map that
+carries covariance C_c to C_s has the form
 
     y = m_s + A (x - m_c),    A = C_s^{1/2} Q C_c^{-1/2},    Q orthogonal,
 
-and Q says which of the content's movements becomes which of the style's. For any coupling K the best Q for
+where Q maps the content's movements to the style's. For any coupling K the best Q for
 
     maximise  E[(x - m_c)ᵀ K (y - m_s)] = tr(K C_s^{1/2} Q C_c^{1/2})
 
@@ -13,14 +13,13 @@ is the orthogonal polar factor of (C_c^{1/2} K C_s^{1/2})ᵀ (orthogonal Procrus
 
 - K = I is the optimal transport between two Gaussians, the map that moves the frames least in mean square,
   A = C_c^{-1/2} (C_c^{1/2} C_s C_c^{1/2})^{1/2} C_c^{-1/2} (Knott and Smith 1984; Peyré and Cuturi 2019, remark 2.31).
-- It counts every bin alike, though a sound's energy sits in few of them: where content and style have theirs in
-  different bins, the loudness of the output may have nothing to do with the content's. `energy_coupling`
-  adds to K what ties the movement of the content's energy to the movement of the style's, in all and in bands.
-  Mean and covariance are met as exactly; only the choice among the maps that meet them changes.
+- It gives every bin the same weight, though few of them hold a sound's energy. If content and style have theirs in
+  different bins, the output's loudness may be unrelated to the content's. `energy_coupling` adds terms to K that tie
+  the movement of the content's energy to that of the style's, in total and in bands. Mean and covariance are met as
+  exactly; only the choice among the maps changes.
 
-Log-magnitudes are not Gaussian: they are never negative, and have an upper end that a Gaussian's tail runs past,
-where the exponential turns it into blasts. Whoever applies the map mends that bin by bin, as
-`offline.transport.closed_form.Curves` does.
+Log-magnitudes are not Gaussian: they are never negative, and have an upper end that a Gaussian's tail passes, where the
+exponential turns it into blasts. `offline.transport.closed_form.Curves` corrects this bin by bin.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random 1-D convolutions over time, frequency bins as channels: the networks whose Gram matrices are a style."""
+"""Random 1-D convolutions over time, with frequency bins as channels; their Gram matrices describe a style."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ bank of modulation filters; a texture is the set of time-averages of the two:
 - C2: correlations of one band with itself, between neighbouring octaves of modulation, which see the shape of attacks
   and decays.
 
-Filters are applied in the Fourier domain. All but the mean are blind to a gain in each band, and so to an equaliser,
-as far as it is flat within a band and nothing comes near the floor of -100 dB.
+Filters are applied in the Fourier domain. Apart from the mean, the statistics do not depend on a gain in each band, nor
+on an equaliser that is flat within a band, as long as nothing comes near the floor of -100 dB.
 
-Envelopes are small (1 MB for 20 s): sound of any length is taken in blocks of 16 s, and the statistics from the whole
-envelopes at once.
+Envelopes are small (1 MB for 20 s). Sound of any length is filtered in blocks of 16 s, and the statistics come from the
+whole envelopes at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The convolution stack of VGG-19, for spectrograms taken as images (Simonyan and Zisserman 2015, configuration E).
 
-Weights come from a file in torchvision's layout, or are drawn at random. A spectrogram has one channel and a picture
-three: the spectrogram stands in all three, as a grey picture does.
+Weights come from a file in torchvision's layout, or are drawn at random. A picture has three channels; the spectrogram
+fills all three, like a grey picture.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 # Four poolings must leave something: a side of 16 gives one point in the last block.
 SMALLEST_SIDE = 16
-# A filter that hardly ever answers is not made louder than this, against the mean of its layer.
+# A filter that hardly responds is not raised above this, relative to the mean of its layer.
 _QUIETEST = 0.01
 
 

@@ -52,7 +52,7 @@ _MOST_MAKEUP = 2.0
 
 @dataclass(frozen=True)
 class Bounced:
-    """A bounce: its sound on disk, as long as what was heard, and for a live one how it compares with that.
+    """A bounce: its sound on disk, and for a live one the comparison with what was heard.
 
     Attributes:
         sound: in time with the take's dry sound
@@ -93,7 +93,7 @@ def bounce_full(
 
     Args:
         take: what was recorded
-        folder: for the sound, and all that lies between
+        folder: for the sound and temporary files
         recipe: the offline recipe
         seed, device: as for `offline.render.render.render`
         progress: called now and then
@@ -149,9 +149,9 @@ def bounce_full(
 
 
 def style_shares(take: Take, automation: Automation, frames: NDArray[np.int64]) -> dict[str, Shares]:
-    """Return how much of each of a take's styles is in the mixture at `frames`, by name; together 1.
+    """Return the share of each of a take's styles in the mixture at `frames`, by name; together 1.
 
-    As in the stylizer, slots without a style do not count, and where no style has any weight all have the same.
+    As in the stylizer, slots without a style do not count, and if no style has any weight all have the same.
     """
     slots = list(take.header.styles)
     weights = {name: np.zeros(frames.shape) for name in take.style_files()}
@@ -180,7 +180,7 @@ def style_shares(take: Take, automation: Automation, frames: NDArray[np.int64]) 
 
 @dataclass(frozen=True)
 class _Part:
-    """What was rendered in one style, how much of it is in the mixture by frame, and the gain that it needs there."""
+    """The rendering in one style, its share of the mixture by frame, and its gain."""
 
     sound: Spool
     share: Shares
@@ -190,8 +190,8 @@ class _Part:
 def _equally_loud(wanted: float, level: float) -> float:
     """Return the gain from one loudness to another, LUFS; at most 6 dB up, as live.
 
-    A rendering is held below full scale as a whole, and so may be softer than the content. In a mixture the softer part
-    is hardly heard; the limiter at the end of the chain is there for what stands out then.
+    A rendering is held below full scale as a whole, and may be softer than the content, which would make it hardly
+    audible in a mixture. The limiter at the end of the chain takes care of the peaks.
     """
     if not (math.isfinite(wanted) and math.isfinite(level)):
         return 1.0
@@ -241,7 +241,7 @@ def _played(
     progress: Listener | None,
     comparison: Comparison | None,
 ) -> Spool:
-    """Write down what a chain makes of a take; compare it on the way."""
+    """Write a chain's output for a take to disk, and compare it meanwhile."""
     if not frames:
         raise InputError(f"{shown(take.folder)} ends before anything was heard; nothing can be bounced")
     out = Spool.create(folder / "out.spool", channels=take.header.channels, length=frames)

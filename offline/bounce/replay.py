@@ -1,4 +1,4 @@
-"""Replay: a take's dry sound through a chain again, with the same moves at the same samples.
+"""Replay: plays a take's dry sound through a chain again, with the same changes at the same samples.
 
 In the engine the sound passes the chain and then the gate of the mute. Neither depends on the size of the blocks. So
 the same chain, from the same state, gives the samples that were played, wherever no deadline was missed.
@@ -40,7 +40,7 @@ _AUTOMATIC = 8
 
 @contextmanager
 def as_in_the_engine() -> Iterator[None]:
-    """Compute in one thread, as the engine does: several add up in another order, and so round in another way."""
+    """Compute in one thread, as the engine does: several would add up in another order, and round differently."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -51,14 +51,14 @@ def as_in_the_engine() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ReplayChain:
-    """A chain, and what brings styles into its slots; None where it has no slots that matter."""
+    """A chain, and the replay of its style slots; None if it has no such slots."""
 
     chain: Chain
     slot_replay: SlotReplay | None
 
 
 def live_again(take: Take) -> ReplayChain:
-    """Return the live chain as it stood at a take's first frame: prepared, and with what it remembered.
+    """Return the live chain with its state at a take's first frame, prepared.
 
     To be called, and played, within `as_in_the_engine`.
 
@@ -108,13 +108,13 @@ def _set_all(chain: Chain, values: Mapping[str, float]) -> None:
 
 
 def play_again(take: Take, replay: ReplayChain, *, frames: int) -> Iterator[Sound]:
-    """Feed a take's dry sound to a chain, with its moves; return what is heard, in time with what went in.
+    """Feed a take's dry sound to a chain, with its changes; yield the output, in time with the input.
 
     Args:
-        take: whose moves are made
-        replay: its chain is prepared for the take's rate and channels and blocks of 1024 samples, and has heard what
-            it must have heard
-        frames: how long it shall be; where the dry sound is shorter, silence follows
+        take: with the changes
+        replay: its chain is prepared for the take's rate and channels and blocks of 1024 samples, and has the state
+            at the take's start
+        frames: length of the output; after the end of the dry sound, silence follows
 
     Yields:
         [channels, n], n at most 1024
@@ -150,7 +150,7 @@ def _followed_by_silence(take: Take, frames: int) -> Iterator[Sound]:
 
 
 def _pieces(events: tuple[Event, ...], start: int, stop: int) -> Iterator[tuple[int, int, list[Event]]]:
-    """Cut frames into pieces of up to 1024, before which events take effect: first, behind last, events."""
+    """Cut frames into pieces of up to 1024: first frame, the one after the last, and the events before the piece."""
     due: dict[int, list[Event]] = {}
     for event in between(events, start, stop):
         due.setdefault(event.frame, []).append(event)
@@ -170,7 +170,7 @@ class _Player:
         self._gate = Gate(self._length, opened=not muted)
 
     def apply(self, frame: int, events: list[Event]) -> None:
-        """Have events take effect before a frame."""
+        """Apply events before a frame."""
         place = 0
         while place < len(events):
             event = events[place]
@@ -213,7 +213,7 @@ class _Player:
 
 
 class Comparison:
-    """Whether what is played again is what was heard; fed with it block by block.
+    """Compares a replay, block by block, with what was heard.
 
     Args:
         take: that is played again

@@ -1,4 +1,4 @@
-"""What happens in a content, as a loss: the envelopes of its bands, and its onsets."""
+"""The content loss: correlations of band envelopes and onsets with the content's."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BANDS = 32
 class ContentLoss:
     """The envelopes of 32 mel-like bands, and the onsets in them.
 
-    The loss is 1 - r for the envelopes, each band's mean removed (so that an equaliser costs nothing), plus 1 - r for
-    the onset envelope; r is Pearson's correlation with the content's, so that neither level nor depth is prescribed.
+    The loss is 1 - r for the envelopes, with each band's mean removed (so that an equaliser costs nothing), plus 1 - r
+    for the onset envelope. r is Pearson's correlation with the content's, which does not depend on level and depth.
 
     Args:
         content: its magnitudes [bins, frames] in consecutive runs, at the reference level; each run but the first

@@ -1,15 +1,15 @@
-"""Steps of an optimisation of a whole sound, block by block.
+"""The steps of an optimisation of a whole sound, block by block.
 
-What lies between the blocks are the sound's samples and their gradient, in memory or in files. A step takes three
-passes over the blocks:
+Blocks exchange the sound's samples and their gradient, in memory or in files. A step takes three passes over the
+blocks:
 
 1. samples to spectrogram to the sums that the losses are functions of (`offline.optimize.losses`), added up;
 2. the gradient of these sums back to the samples; of sounds that are held in memory, what the first pass computed is
    still there, and is not computed again;
-3. from the gradient of the samples to that of gains and turns, Adam's step, and the new samples.
+3. from the gradient of the samples to that of gains and turns (phase rotations), Adam's step, and the new samples.
 
-Blocks overlap in the samples that they read and in those that they add to, so that every gradient is that of the whole
-sound, but for rounding.
+Blocks overlap in the samples that they read and in those that they add to, so every gradient is that of the whole
+sound, up to rounding.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class _Seen:
 
 @dataclass(frozen=True)
 class Sound:
-    """Where the sounds of an optimisation are kept.
+    """The sounds of an optimisation.
 
     Attributes:
-        start: where it began
-        present: what gains and turns make of it
+        start: the first sound
+        present: the start with the present gains and turns
         slopes: the gradient with respect to `present`, the level held fixed
         level: the gradient of the logarithm of its level
     """
@@ -78,11 +78,11 @@ class Sound:
 
 
 class Descent:
-    """A sound and its unknowns on their way.
+    """The optimisation of one sound.
 
     Args:
         framing: the sound's frames
-        sound: where it is kept
+        sound: its samples
         unknowns: its gains, turns and moments
         loudness: holds it at the reference level
         crew: works on the blocks
@@ -117,7 +117,7 @@ class Descent:
 
     @torch.no_grad()
     def synthesise(self, step: Step | None = None) -> None:
-        """Take a step along the gradient, if one is given, and compute the sound that gains and turns now make."""
+        """Take a step along the gradient, if one is given, and compute the new sound."""
 
         def work(first: int, last: int) -> tuple[int, Tensor]:
             spectrum = self._base(first, last)
@@ -170,9 +170,9 @@ class Descent:
     def differentiate(self, terms: Sequence[Weighted]) -> dict[str, float]:
         """Each term's loss; the gradient of their weighted sum with respect to the samples is kept.
 
-        Magnitudes are divided by the level, which grows with them. So from the gradient at a fixed level goes that of
-        the logarithm of the level, times what the loss changes by with it: nothing is left in the direction in which
-        the sound only grows louder.
+        Magnitudes are divided by the level, which grows with them. So the gradient of the logarithm of the level, times
+        the derivative of the loss by it, is subtracted from the gradient at a fixed level. This removes the direction
+        in which the sound only grows louder.
         """
         totals: list[Sums] | None = None
         seen: dict[int, _Seen] = {}

@@ -1,9 +1,9 @@
-"""What a loss has to be for tracks of any length: a function of sums over time.
+"""The interface of losses for tracks of any length: functions of sums over time.
 
-A Gram matrix is a sum over frames, and so is everything else that sounds are compared by here. Then the gradient of a
-whole track needs no more memory than a block's: a first pass adds up the sums of all blocks; the loss and its
-gradient with respect to these few numbers follow; in a second pass each block carries that gradient, which is the same
-for all of them, back to its own frames. Nothing is approximated.
+A Gram matrix is a sum over frames, and so are all other statistics here. The gradient of a whole track then needs no
+more memory than that of a block. A first pass adds up the sums of all blocks, which give the loss and its gradient with
+respect to these few numbers. In a second pass each block carries that gradient, which is the same for all, back to its
+own frames. Nothing is approximated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Sums = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Block:
-    """Some frames of a sound at the reference level, the core, and those around them that exist.
+    """Some frames of a sound at the reference level: the core, and the frames around it that exist.
 
     Attributes:
         magnitude: Tensor [frames of the block, bins]: a leaf, which gradients flow to
@@ -45,13 +45,13 @@ class Block:
         return cls(magnitude, compress(magnitude.mT), first, last, before, total)
 
     def within(self, first: int, last: int) -> slice:
-        """Where frames `first` to `last` - 1 of the sound stand in this block."""
+        """The positions of the sound's frames `first` to `last` - 1 in this block."""
         shift = self.before - self.first
         return slice(first + shift, last + shift)
 
 
 class Loss(Protocol):
-    """One loss. Of every frame each sum must count exactly once: sums are over the core, the rest is context."""
+    """One loss. Each sum must count every frame exactly once: sums are over the core, the rest is context."""
 
     @property
     def context(self) -> int:
@@ -61,7 +61,7 @@ class Loss(Protocol):
         """Draw what is random; called before every step."""
 
     def sums(self, block: Block) -> Sums:
-        """What is added up over all blocks; differentiable with respect to the block's magnitudes."""
+        """The sums of this block, to be added up; differentiable with respect to its magnitudes."""
 
     def loss(self, sums: Sums) -> Tensor:
         """The loss, a scalar, of the sums of the whole sound, which are of float64."""
@@ -69,7 +69,7 @@ class Loss(Protocol):
 
 @dataclass(frozen=True)
 class Weighted:
-    """A term, by its name, and how much it counts."""
+    """A term with its name and weight."""
 
     name: str
     term: Loss

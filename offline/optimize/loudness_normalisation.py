@@ -1,15 +1,14 @@
 """Holds a sound at the reference level while it is optimised.
 
-Sounds are compared at one loudness. An optimiser that may change it drifts to a level at which it matches the style's
-log-magnitudes, but at which nobody will compare them. So magnitudes are scaled to the reference level before any
-loss, and the direction in which the sound only grows louder is taken out of the gradient.
+Sounds are compared at one loudness. An optimiser that may change it drifts to a level at which the log-magnitudes
+match, but at which nobody compares. So magnitudes are scaled to the reference level before any loss, and the
+direction in which the sound only grows louder is removed from the gradient.
 
 Loudness is a sum over time as well: of the K-weighted power of the frames that pass the gates of BS.1770. Its gradient
-is exact (`offline.optimize.descent`). Its value is that of the step before, since the sums of a step need it before the
-whole sound has been heard once; so are the gates. From one step to the next both change little, and nothing
-accumulates. The power of the spectrum that the gains stand in, which would be known in time, will not do for it: no
-signal has all of that power, and an optimiser finds gains that raise what no signal has (on a pair with single bells
-as its style by 15 dB in 80 steps).
+is exact (`offline.optimize.descent`). Its value and the gates are those of the step before, since a step needs them
+before its sound is complete. They change little from step to step, and no error accumulates. The power of the spectrum
+with the gains, which would be known in time, is no substitute: no signal has all of that power, and an optimiser raises
+the part that no signal has (with single bells as the style by 15 dB in 80 steps).
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ class LoudnessNormalisation:
         device: where everything is computed
 
     Attributes:
-        weights: Tensor [bins], how much the power of each bin counts; the weighted sum over a frame's magnitudes is
-            the mean square of the K-weighted signal there
-        gates: Tensor [frames], how often each frame counts, as a share of all: their sum is 1
+        weights: Tensor [bins], of each bin's power; the weighted sum over a frame is the mean square of the K-weighted
+            signal there
+        gates: Tensor [frames], the weight of each frame; their sum is 1
         factor: for magnitudes
     """
 

@@ -1,14 +1,14 @@
-"""Optimisation against fresh random networks, on the audio that comes out, for tracks of any length.
+"""Optimisation of the resulting audio against fresh random networks, for tracks of any length.
 
-A fixed random network is over-fitted: what is optimised against it satisfies that network and no other. So every step
-draws a new one, of another kernel size, and the statistics themselves are all that can be learnt.
+A fixed random network is over-fitted: the result satisfies that network and no other. So every step draws a new one, of
+another kernel size, and only the statistics themselves can be learnt.
 
-What is optimised are a gain, in nepers, and a turn of phase for every bin and frame of the sound's STFT. Both pass
-through the inverse and the forward transform before any loss is taken: what is measured is the STFT that the resulting
-signal has, so that no magnitudes are found which no signal has. Against samples as unknowns, this is a
-preconditioning: all bins, loud and soft, have gradients of one scale, as Adam's one size of step for all needs.
+The unknowns are a gain, in nepers, and a turn (a phase rotation) for every bin and frame of the sound's STFT. Both pass
+through the inverse and the forward transform before any loss is taken. So the loss sees the STFT of the resulting
+signal, and never magnitudes that no signal has. Compared with samples as unknowns, this is a preconditioning: loud and
+soft bins have gradients of one scale, which suits Adam's equal steps.
 
-All channels share gains and turns, so that differences of level and phase between them, the stereo image, stay.
+All channels share gains and turns, so their differences of level and phase, the stereo image, stay.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def optimise_sound(
     block: int = BLOCK,
     held: int = HELD,
 ) -> None:
-    """Optimise a sound towards a style's statistics while keeping what happens in the content.
+    """Optimise a sound towards a style's statistics while keeping the content's envelopes.
 
     Args:
-        start: where to begin
-        out: where the sound goes; as long as `start`, with as many channels, and another file
+        start: the first sound
+        out: for the result; as long as `start`, with as many channels, and another file
         content: as long, at the reference level; the loss is relative to its distance from the style
         style: Tensor [bins, frames of its own], log-magnitudes; everything is computed on its device
         settings: the recipe's
@@ -130,7 +130,7 @@ def optimise_sound(
 def loss_terms(
     content: Spool, style: Tensor, settings: Optimisation, framing: Framing, *, block: int = BLOCK
 ) -> list[Weighted]:
-    """All that is minimised, with its weights. A further term is a further line here, its weight a setting."""
+    """Return the terms of the loss with their weights. A new term is a new line here, with a setting for its weight."""
     source = SamplesOnDisk(content, device=style.device)
     frames, device, highest = framing.frames, style.device, settings.sample_rate / 2
 

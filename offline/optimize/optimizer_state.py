@@ -1,9 +1,9 @@
-"""What an optimisation keeps from one step to the next: in memory for short clips, in files for tracks.
+"""The state of an optimisation between two steps: in memory for short clips, in files for tracks.
 
-For every frame and bin there are a gain, a turn of phase, and Adam's two moments of each. In files they take two bytes
-each: gains and turns in float16, a thousandth of a neper or radian, far below what a step changes; moments in bfloat16,
-since they span more decades than float16 has. They are read and written block by block; nothing is mapped into memory,
-since mapped pages count as resident.
+For every frame and bin there are a gain, a turn of phase, and Adam's two moments of each. In files they take two
+bytes each: gains and turns in float16, whose step of a thousandth of a neper or radian is far below a step of Adam;
+moments in bfloat16, since they span more decades than float16 has. They are read and written block by block. Nothing
+is mapped into memory, since mapped pages count as resident.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class StateOnDisk:
 
 
 class Samples(Protocol):
-    """Samples [channels, n] on a device, wherever they are kept; silence outside of the sound."""
+    """Samples [channels, n] in memory or on disk; silence outside of the sound."""
 
     def read(self, start: int, stop: int) -> Tensor:
         """Samples `start` to `stop` - 1."""

@@ -1,4 +1,4 @@
-"""The style's statistics as a loss: Gram matrices of what a fresh random network sees."""
+"""The style loss: Gram matrices of a fresh random network's features."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .losses import Block, Sums
 class Sketch:
     """A random convolution of low rank: mix [rank, bins], then weight [filters, rank, kernel] over time.
 
-    The product of two normal matrices stands for filters over all bins at a fraction of their cost. Filters of one
-    sketch share its `rank` views of the spectrum; the views are drawn afresh with every sketch.
+    The product of two normal matrices replaces filters over all bins at a fraction of their cost. The filters of a
+    sketch share its `rank` views of the spectrum; every sketch draws new views.
     """
 
     mix: Tensor
@@ -77,8 +77,8 @@ def _moments(sums: Sums) -> tuple[Moments, Moments]:
 def relative_distance(ours: Sums, content: Sums, style: Sums) -> Tensor:
     """Mean of ‖G - G_style‖ / ‖G_content - G_style‖ over raw and centred, linear and rectified features.
 
-    Norms rather than their squares: a raw Gram matrix starts nearer to its target than a centred one, and squares would
-    let it go once it is small.
+    These are norms and not squares: a raw Gram matrix starts nearer to its target than a centred one, and squares would
+    neglect it once its distance is small.
 
     Args:
         ours, content, style: from `feature_sums`

@@ -1,13 +1,13 @@
-"""How a style moves in time, as a loss: statistics of band envelopes, and of their modulations from 5 to 40 Hz.
+"""The texture loss: statistics of band envelopes and their modulations, 5 to 40 Hz, which measure how a style moves.
 
-The networks of the style loss see a sixth of a second, and all bins of it alike; how sparse a band is, how deeply and
-how fast it moves, and which bands move together, they hardly tell apart. These are the statistics of McDermott and
-Simoncelli 2011 (`models.networks.texture_model`), here of the spectrogram's own frames: moments of
-compressed envelopes, their correlations across bands, and power and correlations across bands in octaves of modulation.
+The networks of the style loss see a sixth of a second, with all bins alike. They hardly measure how sparse a band is,
+how deeply and how fast it moves, and which bands move together. This loss takes the statistics of McDermott and
+Simoncelli 2011 (`models.networks.texture_model`) on the spectrogram's own frames: moments of compressed envelopes,
+their correlations across bands, and power and correlations across bands in octaves of modulation.
 
-Modulations slower than 5 Hz have no term of their own: they are what happens in the content. They are part of the
-moments and correlations all the same, which is what this loss costs the content. What is faster than half the frame
-rate, 43 Hz in the default layout, no spectrogram of this layout shows.
+Modulations slower than 5 Hz have no term of their own, since they belong to the content. They are part of the moments
+and correlations all the same, so this loss costs some content. Modulations faster than half the frame rate, 43 Hz in
+the default layout, do not show in the spectrogram.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OCTAVES = (2.7, 5.4, 10.8, 21.5, 36.0)
 LONGEST = 0.37
 # Power added to each band, full scale ±1, at the reference level of -23 LUFS.
 _FLOOR = 1e-10
-# Bands in which the style is this far below its loudest one are not heard, and do not count.
+# Bands in which the style is this far below its loudest one are inaudible, and do not count.
 _AUDIBLE_DB = -60.0
 # Root mean square differences between unrelated sounds: variation, skewness, kurtosis, correlation, modulation power
 # and correlation by octaves; see models/measures/texture_distance.py. Where content and style differ by less than this
@@ -72,7 +72,7 @@ class TextureLoss:
         ]
 
     def start_from(self, content: Iterable[Block]) -> TextureLoss:
-        """Take a content's own distance from the style, given by all its blocks, as 1; returns this term."""
+        """Set the scale so that the content, given by all its blocks, has the distance 1; return this term."""
         totals: list[Sums] | None = None
         with torch.no_grad():
             for block in content:

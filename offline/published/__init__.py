@@ -1,1 +1,1 @@
-"""What the published recipes compute, each after its paper; plain functions of tensors and options."""
+"""The computations of the published recipes, each after its paper; plain functions of tensors and options."""

@@ -1,8 +1,8 @@
 """Texture from noise with random layers of many widths (Antognini, Hoffman and Weiss 2018).
 
-To the Gram matrices come two terms: the autocorrelation of every feature over time, which holds the rhythm, and a
-penalty where the result is the style itself, shifted in time. Each is relative to the style's own, so that the
-weights mean the same for every style.
+Two terms are added to the Gram matrices: the autocorrelation of every feature over time, which keeps the rhythm, and
+a penalty on shifted copies of the style. Each is relative to the style's own, so the weights mean the same for every
+style.
 """
 
 from __future__ import annotations
@@ -88,16 +88,16 @@ def optimise_texture_networks(
 
 
 def usable_kernels(kernels: Sequence[int], frames: int) -> list[int]:
-    """The kernels that are no longer than half the shorter sound; the shortest one, where none is.
+    """Return the kernels that are no longer than half the shorter sound, or else the shortest one.
 
-    A longer one finds fewer places than it has frames: its statistics are those of few overlapping pieces.
+    A longer kernel has fewer positions than frames, so its statistics would come from a few overlapping pieces.
     """
     return [kernel for kernel in kernels if 2 * kernel <= frames] or [min(kernels)]
 
 
 @dataclass(frozen=True)
 class Target:
-    """What one layer's features of the style are compared by.
+    """The style's statistics of one layer.
 
     Attributes:
         features: Tensor [filters, frames]
@@ -148,9 +148,9 @@ def rhythm_loss(features: Tensor, target: Target, lags: range) -> Tensor:
 def copy_penalty(features: Tensor, style: Tensor) -> Tensor:
     """The style's energy over the squared distance from the style, at the shift at which they are most alike.
 
-    At most 1000, for a copy, however late it begins; of the order of 1 for another piece of the same texture. The
-    style goes round in a circle, so that every shift has a partner for every frame; all shifts are compared at once
-    by Σ (f - p)² = Σ f² + Σ p² - 2 Σ f p, the last two being circular correlations.
+    It is at most 1000, for a copy with any shift, and about 1 for another piece of the same texture. The style is
+    shifted in a circle, so that every frame has a partner. All shifts are compared at once by
+    Σ (f - p)² = Σ f² + Σ p² - 2 Σ f p, where the last two are circular correlations.
 
     Args:
         features: Tensor [filters, frames]

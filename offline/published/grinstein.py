@@ -1,6 +1,6 @@
 """From the content towards a style, style loss only (Grinstein, Duong, Ozerov and Pérez 2017), with three networks.
 
-The content itself is the start, and no term holds it: what the style's statistics do not ask to change, stays.
+It starts from the content, and no term keeps it: only the style's statistics change it.
 """
 
 from __future__ import annotations
@@ -143,10 +143,10 @@ def optimise_texture(
 
 
 def _audible(content: Tensor, style: Tensor, *, n_fft: int, hop: int) -> Tensor:
-    """How loud the two sounds are at each frequency of the content's spectrum, Tensor [length // 2 + 1].
+    """Return the mean spectrum of the two sounds at the content's frequencies, Tensor [length // 2 + 1].
 
-    The unknowns are the samples with this taken out: soft bands weigh in the slopes as much as loud ones, and L-BFGS
-    need not find that out. Nothing but the way changes by it; the minimum is where it was.
+    The unknowns are the samples divided by this, so soft bands have the same weight in the gradient as loud ones. It
+    only helps L-BFGS; the minimum is the same.
     """
     ours, theirs = (stft(x, n_fft, hop).abs().square().mean(dim=(0, 2)) for x in (content, style))
     power = ours + theirs

@@ -12,7 +12,7 @@ _SOFT = 1e-3
 def soft_noise(like: Tensor, *, generator: torch.Generator) -> Tensor:
     """Noise near silence, of the shape of `like` [bins, frames]; the generator is on the CPU.
 
-    What a network does not see stays as it was at the start. From loud noise, that would be loud noise.
+    Whatever the network does not measure stays as it is at the start; from loud noise, that would be loud noise.
     """
     return _SOFT * torch.randn(like.shape, generator=generator).to(like)
 

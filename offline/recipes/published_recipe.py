@@ -1,6 +1,6 @@
-"""What the published recipes share: one channel at a rate of their own, a spectrogram optimised, a phase from noise.
+"""What the published recipes share: mono at their own rate, an optimised spectrogram, a phase from noise.
 
-They are here to be compared with, so they hold the whole track in memory, as their authors' programs do.
+They are here for comparison, and hold the whole track in memory, as their authors' programs do.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VGG = 290 + 3 * 64
 
 @dataclass(frozen=True, kw_only=True)
 class Published(RecipeSettings):
-    """Settings that all of them have."""
+    """Settings of all published recipes."""
 
     stages: ClassVar[Mapping[str, float]] = {"analysis": 1.0, "spectrogram": 90.0, "phase": 8.0, "level": 1.0}
 
@@ -64,7 +64,7 @@ class Published(RecipeSettings):
 
     @abstractmethod
     def memory(self, samples: int, style_samples: int) -> float:
-        """Bytes that a track takes at its peak, estimated.
+        """Estimate the peak memory of a track, bytes.
 
         Args:
             samples, style_samples: of the content and of the style, at the recipe's rate

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a recipe is run on.
+    """The input of a recipe.
 
     Attributes:
-        content: [channels, samples] on disk, with something in it to stylise
+        content: [channels, samples] on disk, neither silent nor too short
         sample_rate: Hz, of the content
-        loudness: gives the content's loudness, LUFS, when it is first asked for
+        loudness: returns the content's loudness, LUFS, measured at the first call
         style: the style
-        work: where all that lies between is kept; stages that are finished there are taken from it
-        generator: of all that is random, on the CPU
-        device: where to compute
-        local: seconds over which the content's statistics are taken; None is the whole track
-        journal: is told of each stage and step
+        work: folder for unfinished work; its finished stages are reused
+        generator: of all randomness, on the CPU
+        device: for the computation
+        local: length of the windows for the content's statistics, s; None is the whole track
+        journal: is notified of each stage and step
     """
 
     content: Spool
@@ -47,11 +47,11 @@ class Job:
 
 
 class RecipeSettings(Settings):
-    """The settings of a recipe, and what it does with them.
+    """The settings of a recipe, and its computation.
 
     Attributes:
-        stages: what it goes through, each with the share of the whole time that it takes
-        takes_local: whether its statistics can move along with the music
+        stages: names of the stages, with their share of the whole time
+        takes_local: whether its statistics can be taken in windows
     """
 
     stages: ClassVar[Mapping[str, float]]
@@ -61,8 +61,8 @@ class RecipeSettings(Settings):
         """Compute the stylised sound: of the content's rate, length and channels, at any level.
 
         Args:
-            job: what to work on
-            recipe: what the recipe is called in messages
+            job: the input
+            recipe: name of the recipe, for messages
 
         Raises:
             InputError: There is no room for it, or a file that a setting names cannot be used.
@@ -70,7 +70,7 @@ class RecipeSettings(Settings):
         raise NotImplementedError
 
     def for_texture(self) -> Mapping[str, object] | None:
-        """The settings with which nothing of a content is kept; None where the recipe is nothing without one."""
+        """Return settings that keep nothing of a content; None if the recipe needs a content."""
         return None
 
     def cautions(self) -> list[str]:
@@ -80,13 +80,13 @@ class RecipeSettings(Settings):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named set of settings.
+    """A recipe with its settings.
 
     Attributes:
-        name: what the command line calls it
+        name: on the command line
         summary: one line
-        paper: where it comes from
-        values: the settings; their class says what the recipe does
+        paper: its source
+        values: the settings; their class has the computation
     """
 
     name: str
@@ -103,10 +103,10 @@ class Recipe:
         return dataclasses.replace(self, values=self.values.changed(settings, recipe=self.name))
 
     def without_content(self) -> Recipe:
-        """This recipe for texture from noise: nothing of its content is kept, and nothing begins there.
+        """Return this recipe for texture from noise: it keeps nothing of a content, and does not start from it.
 
         Raises:
-            InputError: The recipe is nothing without a content.
+            InputError: The recipe needs a content.
         """
         changes = self.values.for_texture()
         if changes is None:

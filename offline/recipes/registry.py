@@ -1,4 +1,4 @@
-"""The recipes there are. One more is a file in this folder, and a line here."""
+"""The list of recipes. A new recipe is a file in this folder and a line here."""
 
 from __future__ import annotations
 

@@ -50,10 +50,10 @@ class Transport(ClosedForm, RecipeSettings):
         return replace(stylised, length=job.content.length)
 
     def finished(self, sound: Spool, content: Spool, style: Tensor, job: Job) -> Spool:  # noqa: ARG002
-        """What comes after the closed form: here, nothing.
+        """Return the sound after the closed form: here, unchanged.
 
         Args:
-            sound: what the closed form gave, at the recipe's rate and the reference level
+            sound: of the closed form, at the recipe's rate and the reference level
             content: the content at the same rate and level
             style: Tensor [bins, frames], log-magnitudes
             job: the work

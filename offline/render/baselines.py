@@ -1,4 +1,4 @@
-"""What any user can do without this program: the outputs that every table shows beside ours."""
+"""The baselines that every table shows: an equaliser, a mix, a channel vocoder."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ Listener = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Rendering:
-    """What a render gives back: samples [channels, samples] at the content's rate, and how they came about."""
+    """The result of a render: samples [channels, samples] at the content's rate, with losses, times and settings."""
 
     samples: Samples
     sample_rate: int
@@ -66,11 +66,11 @@ class Rendering:
 
 @dataclass(frozen=True)
 class TrackRendering:
-    """What a render of a track gives back: its sound on disk, in the folder of the work, and how it came about.
+    """The result of a render of a track: its sound on disk, in the work folder, with losses, times and settings.
 
     Attributes:
-        level: how loud it was to be, and came out
-        resumed: the stages that had been finished before
+        level: wanted and reached loudness
+        resumed: stages that were finished before
     """
 
     sound: Spool
@@ -102,12 +102,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def check_content(content: Samples | Source, sample_rate: int, *, name: str = "the content") -> None:
-    """InputError where there is nothing to stylise: too short, silent, or not finite.
+    """Raise InputError for a content that is too short, silent, or not finite.
 
     Args:
         content: array [channels, samples], or a track on disk
         sample_rate: Hz
-        name: what the message calls it
+        name: for messages
     """
     if isinstance(content, np.ndarray):
         if content.ndim != 2 or content.shape[0] < 1:
@@ -153,7 +153,7 @@ def render(
         recipe: a name, or a recipe
         strength: 0 (the content, sample for sample) to 1
         steps: steps of the optimiser, where the recipe has one
-        seed: all randomness comes from it; the same seed gives the same samples on the same machine
+        seed: of all randomness; the same seed gives the same samples on the same machine
         device: auto, cpu or cuda
         settings: settings of the recipe to replace, by key
         local: see `render_track`
@@ -206,17 +206,16 @@ def render_track(
     """Play a track of any length in a style.
 
     Args:
-        content: the track, which `check_content` has found nothing wrong with
+        content: the track, after `check_content`
         sample_rate: Hz, of the content
         style: the style
-        work: where all that lies between is kept, the result included; stages that are finished there are taken from
-            it
+        work: folder for unfinished work and the result; its finished stages are reused
         recipe: with its settings
         strength: 0 (the content) to 1
         seed, device, progress: see `render`
-        local: seconds over which the content's statistics are taken, so that they move with the music; None takes the
-            whole track as a whole, so that what is quiet in it stays quiet
-        loudness: LUFS that the result shall have, as far as its peaks allow; None is the content's
+        local: length of the windows for the content's statistics, s, so that they follow the music; None takes them of
+            the whole track, and its quiet parts stay quiet
+        loudness: of the result, LUFS, as far as its peaks allow; None is the content's
 
     Raises:
         InputError: A value out of its range; no CUDA; a disk that is full.
@@ -286,9 +285,9 @@ def render_track(
 def work_key(
     content: str, style: Style, recipe: Recipe, *, seed: int, device: str, local: float | None
 ) -> dict[str, object]:
-    """What decides about the stages of a render, for its `offline.work.checkpoint.Checkpoint`.
+    """Return everything that the stages of a render depend on, for its `offline.work.checkpoint.Checkpoint`.
 
-    Strength and loudness are not in it: they come after all stages that are kept.
+    Strength and loudness are not in it, since they come after all stages that are kept.
 
     Args:
         content: a hash of the content

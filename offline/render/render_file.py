@@ -1,4 +1,4 @@
-"""Rendering from file to file: any length, in bounded memory, and so that interrupted work can go on."""
+"""Renders from file to file: any length, in bounded memory, and interrupted work can go on."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FileJob:
 
 
 def work_folder(output: Path) -> Path:
-    """Where the work for an output is kept while it lasts: beside it, and named after it."""
+    """Return the work folder of an output: beside it, and named after it."""
     name = output.name
     if len(os.fsencode(name)) > _LONGEST_NAME:
         digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
@@ -69,16 +69,15 @@ def rendered_file(
     stage: Callable[[str], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Track, TrackRendering]]:
-    """Render a file, and write it; what lies on disk between is there until the block is left.
+    """Render a file, and write it; temporary files exist until the block is left.
 
-    Where an error or an interruption ends the work, what is finished of it stays beside the output, if it is more than
-    the preparation, and `note` says so.
+    After an error or an interruption, finished stages stay beside the output, if they are more than the preparation,
+    and `note` says so.
 
     Args:
-        job: what and how
-        resume: go on from the last finished stage of work of the same settings, content and style
-        progress, stage, note: called with each step; with the name of what has no steps; with what the user should
-            know
+        job: files and settings
+        resume: continue from the last finished stage of the same settings, content and style
+        progress, stage, note: called with each step; with the name of work without steps; with messages for the user
 
     Raises:
         InputError: A file cannot be read or written, or there is nothing to stylise in it; another run is making the

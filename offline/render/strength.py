@@ -1,4 +1,4 @@
-"""Strength: the way from the content to the stylised sound, and the level at which either is heard."""
+"""Strength: mixes content and stylised sound, and brings the result to its loudness."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Samples = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Mastered:
-    """How loud a sound was to be and came out, LUFS; -inf for silence."""
+    """Wanted and reached loudness, LUFS; -inf for silence."""
 
     wanted: float
     reached: float
@@ -69,10 +69,10 @@ def strengthened(
     """Write the sound at a strength and a loudness (see `dsp.mastering.master` for its limits).
 
     Magnitudes move along the straight line (1 - t) |X| + t |Y|, with the phase of the same mixture of the spectra, so
-    that nothing cancels on the way. The straight line between log-magnitudes would be the geodesic of the closed
-    form, but on it the style distance first rises where content and style are loud in different bins: halfway, both
-    are soft. Since distances are measured on a logarithmic scale, on which a soft sound beside a loud one hardly
-    counts, t = 1 - (1 - s)² makes equal steps of strength more nearly equal steps of style distance.
+    that nothing cancels. The straight line between log-magnitudes would be the geodesic of the closed form, but on it
+    the style distance first rises if content and style are loud in different bins: halfway, both are soft. Distances
+    are measured on a logarithmic scale, on which a soft sound beside a loud one hardly counts. So t = 1 - (1 - s)²
+    makes equal steps of strength more nearly equal steps of style distance.
 
     Args:
         content, stylised: equally long
@@ -80,13 +80,13 @@ def strengthened(
         sample_rate: Hz, of all
         strength: above 0, to 1 (the stylised sound)
         target: LUFS
-        folder: for what lies between
+        folder: for temporary files
         on_step: called with the steps done, and all there are
     """
     level = measure(stylised, sample_rate)
     on_step(1, 3)
     if strength < 1.0:
-        # Equally loud, and limited only once it is mixed: limited twice, it would jump where strength reaches 1.
+        # Equally loud, and limited only after mixing: limited twice, it would jump at strength 1.
         ours = loudness_of(content, sample_rate)
         known = math.isfinite(level.loudness) and math.isfinite(ours)
         gain = 10.0 ** ((ours - level.loudness) / 20.0) if known else 1.0

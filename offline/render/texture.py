@@ -1,8 +1,8 @@
 """Endless texture from a clip: noise played in the style of the clip, block after block.
 
-Each block is noise of its own, rendered for itself, so that memory does not grow with the length and no two blocks
-are alike. They are joined where their spectra over time agree best, which lets a rhythm go on, by a crossfade that
-keeps the power of sounds that have nothing to do with each other.
+Each block is rendered from its own noise, so memory does not grow with the length and no two blocks are alike. They are
+joined where their spectra over time agree best, so that a rhythm goes on, by a crossfade that keeps the power of
+independent sounds.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def texture(
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[Samples]:
-    """Play a style on, for as long as one likes.
+    """Continue a style for any length.
 
     Args:
         style: the clip
         seconds: length of the texture
         recipe: see `offline.recipes.registry.Recipe.without_content`
-        seed: of all that is random; the same seed gives the same samples on the same machine
+        seed: of all randomness; the same seed gives the same samples on the same machine
         device: auto, cpu or cuda
         progress: called after every step, with the fraction of the whole
 
@@ -120,7 +120,7 @@ def noise_like(style: Style, length: int, generator: np.random.Generator) -> Sam
 
 
 def best_join(tail: Samples, head: Samples, sample_rate: int) -> int:
-    """Where in a new block its spectrum over time goes on most like the end of the old one does.
+    """Return the place in a new block whose spectrum over time continues the end of the old one best.
 
     Args:
         tail: array [channels, fade], the end of the old block, which will fade out

@@ -1,8 +1,8 @@
 """The closed form as the recipes use it, from sums over frames: the map, then the style's distribution.
 
-Nothing here needs all frames of a track at once. Mean, covariance and power are sums over frames; so is the count of
-each bin's moved values in fixed, narrow cells, which stands for their ranks. Sums do not depend on how a track was cut
-into blocks, and with them neither do the map nor the curves that are computed here.
+Nothing here needs all frames of a track at once. Mean, covariance and power are sums over frames; so are the counts of
+each bin's moved values in fixed, narrow cells, which replace their ranks. Sums do not depend on the blocks of a track,
+so neither do the map and the curves.
 
 Frames lie in rows, [frames, bins], as in `dsp.frames`.
 """
@@ -32,7 +32,7 @@ REACH = 8.0
 def sounding(frames: Tensor) -> Tensor:
     """1 where a frame of log-magnitudes [frames, bins] sounds, 0 where it is silent, [frames].
 
-    Multiplied with what the style makes of the frames, it keeps rests from being filled.
+    Multiplied with the result, it keeps rests silent.
     """
     level = 10.0 * torch.log10(expand(frames).square().sum(dim=-1) + 1e-12)
     return ((level - SILENCE_DB) / 10.0).clamp(0.0, 1.0)
@@ -42,8 +42,8 @@ def sounding(frames: Tensor) -> Tensor:
 class FrameSums:
     """Sums over weighted frames, float64: of the weights, the frames [bins], their products, and their power [bins].
 
-    Frames and products are those of what is left of the frames when `around` [bins] is taken away. Near the mean,
-    little of the products is taken away again for the covariance: those of one block can be added up in 32 bits.
+    Frames and products are taken relative to `around` [bins]. Near the mean, the covariance subtracts little from the
+    products, so those of one block can be added up in 32 bits.
     """
 
     around: Tensor
@@ -88,7 +88,7 @@ class FrameSums:
 
 
 class StyleSide:
-    """What the closed form needs of a style: its statistics, and each bin's values in their order.
+    """A style for the closed form: its statistics, and each bin's values, sorted.
 
     Args:
         spectrogram: Tensor [bins, frames], log-magnitudes
@@ -151,7 +151,7 @@ class StyleSide:
 
 @dataclass(frozen=True)
 class FrameMap:
-    """A map of frames, and the cells in which what comes out is counted.
+    """A map of frames, and the cells in which its results are counted.
 
     Attributes:
         matrix, offset: moved = frames @ matrixᵀ + offset
@@ -164,7 +164,7 @@ class FrameMap:
     width: Tensor
 
     def move(self, frames: Tensor) -> Tensor:
-        """Frames [frames, bins] with the style's mean and covariance; some values may be none that a sound has."""
+        """Return frames [frames, bins] with the style's mean and covariance; some values may fit no sound."""
         return torch.addmm(self.offset, frames, self.matrix.mT)
 
     def place(self, moved: Tensor) -> Tensor:
@@ -184,17 +184,17 @@ class FrameMap:
 
 
 class Curves:
-    """One rising curve a bin, that gives moved values the style's distribution.
+    """One rising curve a bin, which gives moved values the style's distribution.
 
-    A value at the rank p among the moved ones goes to the style's quantile at p. Ranks come from the counts, evenly
-    spread within a cell; between the borders of cells, the curve is straight.
+    A value of rank p goes to the style's quantile at p. Ranks come from the counts, evenly spread within a cell;
+    between the borders of cells, the curve is straight.
 
     Args:
         moved: the map that the values come from
         counts: Tensor [bins, CELLS], all that were counted
         style: its values are taken
-        amount: 0 to 1, how far each value goes towards the style's quantile; whatever it is, values end up between 0
-            and the largest that the style has in that bin
+        amount: 0 to 1, how far each value goes towards the style's quantile; values always end up between 0 and the
+            style's largest in that bin
     """
 
     def __init__(self, moved: FrameMap, counts: Tensor, style: StyleSide, *, amount: float) -> None:

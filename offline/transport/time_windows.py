@@ -10,10 +10,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of frames with weights that rise from the centre of the window before and fall to that of the next.
+    """A stretch of frames, with weights that rise from the centre of the window before and fall to that of the next.
 
-    The weights of all windows add up to 1 in every frame. They serve twice: a frame counts in a window's statistics
-    as much as the window's map counts for the frame.
+    The weights of all windows add up to 1 in every frame. They are used twice: for the frame's share in the window's
+    statistics, and for the share of the window's map in the frame.
 
     Attributes:
         first, last: the first frame of weight above 0, and the one after the last

@@ -1,15 +1,15 @@
 """The closed form over a whole track, in memory that does not grow with it.
 
-Each round goes over the track a few times, block by block, with what lies between on disk:
+Each round goes over the track a few times, block by block, with temporary files on disk:
 
-1. log-magnitudes of all frames are written down;
-2. for each window of statistics (by default there is one, the whole track): sums over its frames, from which the map is
-   solved; the frames are moved, and counted, from which the style's distribution follows; they take it;
-3. the phase is rebuilt, on blocks with as many frames around them as the iterations carry anything over.
+1. The log-magnitudes of all frames are written.
+2. For each window of statistics (by default the whole track), sums over its frames give the map. The frames are moved
+   and counted, and the counts give the curves to the style's distribution. Then the curves are applied.
+3. The phase is rebuilt, on blocks with as many frames around them as the iterations reach.
 
-No pass knows where blocks begin, so there are no seams: another size of block gives the same sound, to the bit where
-the libraries compute a frame alike whatever its neighbours are. That has to be so: iterations of the phase make some
-hundred times more of any difference, and the next round as much again of what has become of it.
+The result does not depend on the blocks, so there are no seams. It is the same to the bit if the libraries compute a
+frame independently of its neighbours. This matters, since the iterations of the phase enlarge any difference some
+hundred times, and the next round does so again.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class TransportRounds:
         framing: of the track
         settings: the recipe's
         style: the style's side of the closed form
-        folder: for what lies between the passes
-        device: where blocks are computed
-        block_pool: who computes them
+        folder: for temporary files
+        device: for the computation
+        block_pool: its workers
         size: frames in a block
         on_block: called after each block of each pass
     """
