@@ -85,7 +85,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._context = multiprocessing.get_context("spawn")
         self._process: SpawnProcess | None = None
-        self._desk = RecorderLink.new(self._context)
+        self._link = RecorderLink.new(self._context)
         self._take: Path | None = None
         host.board.pace[0] = float(whole)
 
@@ -149,13 +149,13 @@ class Recorder:
 
     def _begin(self, job: RecorderJob) -> Connection:
         """Start the process; return where it asks for styles."""
-        desk = RecorderLink.new(self._context)
+        link = RecorderLink.new(self._context)
         ours, theirs = self._context.Pipe()
         # Its end in this process would keep the other one from noticing that the recorder is gone.
         with theirs:
             process = self._context.Process(
                 target=run_recorder,
-                args=(job, self._host.board, desk, theirs),
+                args=(job, self._host.board, link, theirs),
                 name="gramophone recorder",
                 # Not ended with the host, but by it or after it: it still has to close its files.
                 daemon=False,
@@ -168,7 +168,7 @@ class Recorder:
             finally:
                 # Where only an interruption was raised, it runs.
                 if process.pid is not None:
-                    self._desk, self._process = desk, process
+                    self._link, self._process = link, process
         return ours
 
     def stop(self) -> RecorderStatus:
@@ -185,13 +185,13 @@ class Recorder:
     def _end(self) -> None:
         if self._process is None:
             return
-        self._desk.cells[RecorderCell.STOP] = 1.0
+        self._link.cells[RecorderCell.STOP] = 1.0
         self._process.join(_CLOSE_SECONDS)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
-        if self._process.exitcode and not self._desk.text.value:
-            self._desk.text.value = f"the recorder ended (exit code {self._process.exitcode})".encode()
+        if self._process.exitcode and not self._link.text.value:
+            self._link.text.value = f"the recorder ended (exit code {self._process.exitcode})".encode()
         self._process.close()
         self._process = None
         if self._take is not None:
@@ -207,19 +207,19 @@ class Recorder:
         return (
             process is not None
             and process.is_alive()
-            and self._desk.cells[RecorderCell.STATE] < RecorderState.DONE
+            and self._link.cells[RecorderCell.STATE] < RecorderState.DONE
         )
 
     def _status(self) -> RecorderStatus:
-        cells = self._desk.cells
-        text = bytes(self._desk.text.value).decode(errors="replace")
+        cells = self._link.cells
+        text = bytes(self._link.text.value).decode(errors="replace")
         process = self._process
         if process is not None and not process.is_alive() and process.exitcode and not text:
             text = f"the recorder ended (exit code {process.exitcode})"
             self._host.board.pace[0] = 0.0
         return RecorderStatus(
             recording=self._recording,
-            takes=self._desk.takes or (() if self._take is None else (self._take,)),
+            takes=self._link.takes or (() if self._take is None else (self._take,)),
             seconds=cells[RecorderCell.SECONDS],
             lost_seconds=cells[RecorderCell.LOST],
             error=text,

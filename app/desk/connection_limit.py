@@ -26,7 +26,7 @@ _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 @dataclass(eq=False)
-class _Guest:
+class _Connection:
     """A connection, and since when it has been silent, in work, or at rest."""
 
     socket: socket.socket
@@ -73,7 +73,7 @@ class ConnectionLimit:
     def __init__(self, protocol: Callable[[], asyncio.Protocol], *, most: int = MOST) -> None:
         self._protocol = protocol
         self._most = most
-        self._guests: dict[asyncio.BaseTransport, _Guest] = {}
+        self._connections: dict[asyncio.BaseTransport, _Connection] = {}
 
     async def watch(self, entry: socket.socket) -> None:
         """Accept connections of a listening socket, until cancelled."""
@@ -93,49 +93,58 @@ class ConnectionLimit:
             except OSError:
                 accepted.close()
                 continue
-            self._guests[transport] = _Guest(accepted, transport)
+            self._connections[transport] = _Connection(accepted, transport)
 
     async def sweep(self) -> None:
         """Drop connections that have been idle for long, until cancelled."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            for guest in self._useless():
-                if time.monotonic() - guest.since > _PATIENCE:
-                    guest.transport.abort()
+            for connection in self._useless():
+                if time.monotonic() - connection.since > _PATIENCE:
+                    connection.transport.abort()
 
     @contextmanager
     def asking(self, transport: asyncio.BaseTransport | None, *, stays: bool) -> Iterator[None]:
         """Note that a whole request has come over a connection, which `stays` open for as long as it is answered."""
-        guest = self._guests.get(transport) if transport is not None else None
-        if guest is None:
+        connection = self._connections.get(transport) if transport is not None else None
+        if connection is None:
             yield
             return
-        guest.spoken, guest.busy, guest.stays, guest.since = True, True, stays, time.monotonic()
+        connection.spoken, connection.busy, connection.stays, connection.since = (
+            True,
+            True,
+            stays,
+            time.monotonic(),
+        )
         try:
             yield
         finally:
-            guest.busy, guest.stays, guest.since = False, False, time.monotonic()
+            connection.busy, connection.stays, connection.since = False, False, time.monotonic()
 
-    def _here(self) -> list[_Guest]:
+    def _here(self) -> list[_Connection]:
         # A socket is closed, and its descriptor free again, some time after the connection's end.
-        self._guests = {key: guest for key, guest in self._guests.items() if guest.socket.fileno() >= 0}
-        return list(self._guests.values())
+        self._connections = {
+            key: connection
+            for key, connection in self._connections.items()
+            if connection.socket.fileno() >= 0
+        }
+        return list(self._connections.values())
 
     def _make_room(self) -> bool:
         """Drop the connection that has been idle for longest; return whether there was one."""
-        for guest in self._useless():
-            guest.transport.abort()
+        for connection in self._useless():
+            connection.transport.abort()
             return True
         return False
 
-    def _useless(self) -> list[_Guest]:
+    def _useless(self) -> list[_Connection]:
         """Return those that are no open pages, the longest idle first."""
         now = time.monotonic()
 
-        def use(guest: _Guest) -> tuple[int, float]:
-            if guest.spoken:
-                return (3 if guest.busy else 1), guest.since
+        def use(connection: _Connection) -> tuple[int, float]:
+            if connection.spoken:
+                return (3 if connection.busy else 1), connection.since
             # One that has just come has had no time to say anything.
-            return (0 if now - guest.since > _TO_SPEAK else 2), guest.since
+            return (0 if now - connection.since > _TO_SPEAK else 2), connection.since
 
-        return sorted((guest for guest in self._here() if not guest.stays), key=use)
+        return sorted((connection for connection in self._here() if not connection.stays), key=use)

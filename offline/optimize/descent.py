@@ -85,7 +85,7 @@ class Descent:
         sound: its samples
         unknowns: its gains, turns and moments
         loudness: holds it at the reference level
-        crew: works on the blocks
+        pool: works on the blocks
         block: frames of one
         held: whether what is computed of all blocks may stay in memory
 
@@ -99,13 +99,13 @@ class Descent:
         sound: Sound,
         unknowns: OptimizerState,
         loudness: LoudnessNormalisation,
-        crew: BlockPool,
+        pool: BlockPool,
         *,
         block: int,
         held: bool,
     ) -> None:
         self._framing, self._sound, self._unknowns = framing, sound, unknowns
-        self.loudness, self._crew, self._held = loudness, crew, held
+        self.loudness, self._pool, self._held = loudness, pool, held
         self.blocks = blocks(framing.frames, block)
         # Of each block, where they are held: the start's spectrum, and the factors e^{g + iφ}.
         self._bases: dict[int, Tensor] = {}
@@ -133,7 +133,7 @@ class Descent:
             return self._framing.span(first, last)[0], self._framing.synthesise(spectrum * turned, first)
 
         joined = Overlapping(self._sound.present)
-        for start, samples in self._crew.in_order(work, self.blocks):
+        for start, samples in self._pool.in_order(work, self.blocks):
             joined.add(start, samples)
         joined.close()
 
@@ -146,7 +146,7 @@ class Descent:
         def work(first: int, last: int) -> None:
             heard[first:last] = self._measure(first, last, 0)[2]
 
-        for _ in self._crew.in_order(work, self.blocks):
+        for _ in self._pool.in_order(work, self.blocks):
             pass
         self.loudness.update(heard)
 
@@ -189,7 +189,7 @@ class Descent:
                 seen[first] = _Seen(spectrum, block, sums)
             return sums
 
-        for sums in self._crew.in_order(measure, self.blocks):
+        for sums in self._pool.in_order(measure, self.blocks):
             totals = add(totals, sums)
         assert totals is not None
         losses, slopes = losses_and_slopes(terms, totals)
@@ -210,7 +210,7 @@ class Descent:
 
         joined, joined_level = Overlapping(self._sound.slopes), Overlapping(self._sound.level)
         self._level_slope = 0.0
-        for of_level, of_samples, level_slope in self._crew.in_order(back, self.blocks):
+        for of_level, of_samples, level_slope in self._pool.in_order(back, self.blocks):
             joined.add(*of_samples)
             joined_level.add(*of_level)
             self._level_slope += level_slope

@@ -108,7 +108,7 @@ class SlotFeed:
     """The engine's end: copies offered styles into the chain's slots.
 
     Args:
-        board: of the host
+        mailbox: of the host
         slots: of the chain; None if it has none
         sample_rate: of the slots, Hz
         hop: samples; one piece is copied in each hop
@@ -117,13 +117,13 @@ class SlotFeed:
 
     def __init__(
         self,
-        board: SlotMailbox,
+        mailbox: SlotMailbox,
         slots: StyleSlots | None,
         sample_rate: int,
         hop: int,
         note: Callable[[int, float], None],
     ) -> None:
-        self._board = board
+        self._mailbox = mailbox
         self._slots = slots
         self._hop = hop
         self._note = note
@@ -131,22 +131,22 @@ class SlotFeed:
         self._slot: int | None = None
         self._serial = 0
         # Before anything is said of what was offered: for another rate nothing of that fits.
-        board.flags[1] = sample_rate
-        board.flags[0] = -1.0 if slots is None else 1.0
+        mailbox.flags[1] = sample_rate
+        mailbox.flags[0] = -1.0 if slots is None else 1.0
 
     def catch_up(self) -> None:
         """Copy all offered styles at once, which takes a while. The chain's first styles are not noted."""
         if self._slots is None:
             return
         for slot in range(MAX_STYLES):
-            serial = self._board.offered(slot)
+            serial = self._mailbox.offered(slot)
             if serial:
                 try:
-                    self._slots.replace(slot, self._board.packed(slot))
+                    self._slots.replace(slot, self._mailbox.packed(slot))
                 except ValueError:
-                    self._board.take(slot, -serial)
+                    self._mailbox.take(slot, -serial)
                     continue
-                self._board.take(slot, serial)
+                self._mailbox.take(slot, serial)
                 self._note(ChangeKind.SLOT - slot, serial)
 
     def step(self, fed: int) -> None:
@@ -156,18 +156,18 @@ class SlotFeed:
         self._next = fed + self._hop
         if self._slot is not None:
             if self._slots.step():
-                self._board.take(self._slot, self._serial)
+                self._mailbox.take(self._slot, self._serial)
                 self._note(ChangeKind.SLOT - self._slot, self._serial)
                 self._slot = None
             return
         for slot in range(MAX_STYLES):
-            serial = self._board.offered(slot)
-            if serial in (0, abs(self._board.taken(slot))):
+            serial = self._mailbox.offered(slot)
+            if serial in (0, abs(self._mailbox.taken(slot))):
                 continue
             try:
-                begun = self._slots.begin(slot, self._board.packed(slot))
+                begun = self._slots.begin(slot, self._mailbox.packed(slot))
             except ValueError:
-                self._board.take(slot, -serial)
+                self._mailbox.take(slot, -serial)
                 continue
             if begun:
                 self._slot, self._serial = slot, serial

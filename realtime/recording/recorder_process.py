@@ -44,11 +44,11 @@ _SLOT = "slot_"
 _LAYOUT = frozenset(event.name.lower() for event in LAYOUT)
 
 
-def run_recorder(job: RecorderJob, board: TraceBoard, desk: RecorderLink, questions: Connection) -> None:
-    """Run a recorder's process; errors are written to `desk`.
+def run_recorder(job: RecorderJob, board: TraceBoard, link: RecorderLink, questions: Connection) -> None:
+    """Run a recorder's process; errors are written to `link`.
 
     Args:
-        job, board, desk: see their classes
+        job, board, link: see their classes
         questions: sends serial numbers of styles, gets the sources of these styles
     """
     # Ctrl-C goes to every process of a terminal; the host handles it.
@@ -58,14 +58,14 @@ def run_recorder(job: RecorderJob, board: TraceBoard, desk: RecorderLink, questi
         os.nice(_NICE)
     failure = ""
     try:
-        failure = Recording(job, board, desk, lambda serial: _ask(questions, serial)).run()
+        failure = Recording(job, board, link, lambda serial: _ask(questions, serial)).run()
     except InputError as error:
         failure = str(error)
     except Exception as error:
         failure = f"recording ended: {type(error).__name__}: {error}"
     finally:
         board.pace[0] = 0.0
-    desk.end(failure)
+    link.end(failure)
 
 
 class Recording:
@@ -75,14 +75,14 @@ class Recording:
         self,
         job: RecorderJob,
         board: TraceBoard,
-        desk: RecorderLink,
+        link: RecorderLink,
         find: Callable[[int], Path | Clip | None],
     ) -> None:
         self._job = job
         self._wanted = job.folder
         self._find = find
         self._board = board
-        self._desk = desk
+        self._link = link
         self._log = ChangeReader(board.changes, job.ids, start=0)
         self._values = dict(job.header.values)
         # What the engine that plays was granted, as far as the log says.
@@ -104,7 +104,7 @@ class Recording:
     def run(self) -> str:
         """Record until told to stop; return the error that ended the recording, or ""."""
         while True:
-            stopping = bool(self._desk.cells[RecorderCell.STOP]) or _orphan()
+            stopping = bool(self._link.cells[RecorderCell.STOP]) or _orphan()
             if stopping:
                 self._await_the_last()
             # Before the log is read: so what another stream plays is not taken for what this one did.
@@ -132,7 +132,7 @@ class Recording:
             self._log.lost = 0
         writer.close(note=writer.failure or "; ".join(self._notes))
         self._notes.clear()
-        self._desk.cells[RecorderCell.SECONDS] = writer.frames / writer.header.sample_rate
+        self._link.cells[RecorderCell.SECONDS] = writer.frames / writer.header.sample_rate
         return writer.failure
 
     def _await_the_last(self) -> None:
@@ -246,9 +246,9 @@ class Recording:
         self._first = self._in = first
         # In time with what comes in: later by all that the sound takes from the one tap to the other.
         self._out = first + header.algorithmic + header.buffer
-        self._desk.cells[RecorderCell.SECONDS] = self._desk.cells[RecorderCell.LOST] = 0.0
-        self._desk.add_take(writer.folder)
-        self._desk.cells[RecorderCell.STATE] = RecorderState.RECORDING
+        self._link.cells[RecorderCell.SECONDS] = self._link.cells[RecorderCell.LOST] = 0.0
+        self._link.add_take(writer.folder)
+        self._link.cells[RecorderCell.STATE] = RecorderState.RECORDING
 
     def _note(self, writer: TakeWriter, change: Change) -> None:
         frame = max(0, change.frame - self._first)
@@ -291,7 +291,7 @@ class Recording:
                 self._in = self._copy(taps.input, self._in, end, writer.dry, lose=writer.lose)
                 self._out = self._copy(taps.output, self._out, heard, writer.wet)
                 self._board.pace[1] = self._in
-                self._desk.cells[RecorderCell.SECONDS] = writer.frames / writer.header.sample_rate
+                self._link.cells[RecorderCell.SECONDS] = writer.frames / writer.header.sample_rate
             if not stopping and time.monotonic() >= self._checkpoint_at:
                 self._checkpoint_at = time.monotonic() + _CHECKPOINT
                 writer.checkpoint()
@@ -312,7 +312,7 @@ class Recording:
             count = min(end, error.oldest + round(_HEADWAY * tap.sample_rate)) - start
             if lose is not None:
                 lose(count)
-                self._desk.cells[RecorderCell.LOST] += count / tap.sample_rate
+                self._link.cells[RecorderCell.LOST] += count / tap.sample_rate
             stop = start + count
             # Silence replaces lost sound, so that the rest stays in time.
             for place in range(start, stop, _PIECE):

@@ -141,15 +141,15 @@ def test_what_was_overwritten_before_it_was_read_is_silence_and_told(tmp_path: P
     for start in range(0, sound.shape[1], 1000):
         for tap in (board.taps.input, board.taps.output):
             tap.publish(tap.write(start, sound[:, start : start + 1000]), 0.0)
-    desk = RecorderLink.new(context)
-    desk.cells[RecorderCell.STOP] = 1.0
+    link = RecorderLink.new(context)
+    link.cells[RecorderCell.STOP] = 1.0
     header = Header(sample_rate=RATE, channels=2, values={"strength": 0.5})
     job = RecorderJob(folder=tmp_path / "take", header=header, sources=(), ids=ids, start=None, state=None)
-    assert Recording(job, board, desk, lambda _: None).run() == ""
+    assert Recording(job, board, link, lambda _: None).run() == ""
     take = open_take(tmp_path / "take")
     ((start, stop),) = take.header.gaps
     assert start == 0
-    assert desk.cells[RecorderCell.LOST] == stop / RATE
+    assert link.cells[RecorderCell.LOST] == stop / RATE
     assert 9 * RATE < stop < 14 * RATE
     dry = whole(take.dry())
     assert dry.shape == sound.shape
@@ -202,15 +202,15 @@ def test_a_device_that_comes_back_as_another_one_begins_another_take(
             if wanted and wanted[-1][0] == layout:
                 sound = np.concatenate([wanted.pop()[1], sound], axis=1)
             wanted.append((layout, sound))
-        desk = RecorderLink.new(CONTEXT)
-        desk.cells[RecorderCell.STOP] = 1.0
+        link = RecorderLink.new(CONTEXT)
+        link.cells[RecorderCell.STOP] = 1.0
         ids = tuple(parameter.id for parameter in (*LIVE_PARAMETERS, MUTE))
         header = Header(sample_rate=RATE, channels=2, values={"strength": 0.5})
         job = RecorderJob(folder=folder / "take", header=header, sources=(), ids=ids, start=None, state=None)
-        assert Recording(job, board, desk, lambda _: None).run() == ""
-        assert len(desk.takes) == len(wanted)
+        assert Recording(job, board, link, lambda _: None).run() == ""
+        assert len(link.takes) == len(wanted)
         for number, (path, ((rate, algorithmic, buffer, _), sound)) in enumerate(
-            zip(desk.takes, wanted, strict=True), start=1
+            zip(link.takes, wanted, strict=True), start=1
         ):
             take = open_take(path)
             said = take.header

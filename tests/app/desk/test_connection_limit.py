@@ -48,8 +48,8 @@ def at_the_limit(visit: Callable[[ConnectionLimit, int], Awaitable[None]]) -> No
                 task.cancel()
             for _, writer in visitors:
                 writer.transport.abort()
-            for guest in limit._here():
-                guest.transport.abort()
+            for connection in limit._here():
+                connection.transport.abort()
             await asyncio.sleep(0.1)
             for entry in entries:
                 entry.close()
