@@ -1,4 +1,4 @@
-"""The sounds and pictures of the README, made anew: docs/sounds and docs/images.
+"""Makes the sounds and pictures of the README: docs/sounds and docs/images.
 
     make gallery
 

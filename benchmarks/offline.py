@@ -1,4 +1,4 @@
-"""Time of the offline stage: how long each recipe takes to come as far as the published ones do. One run, hours.
+"""Time of the offline recipes: how much faster each is than a published one at the same quality. One run, hours.
 
     python -m benchmarks.offline [--pairs guitar-tabla drums-choir]
 

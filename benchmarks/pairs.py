@@ -1,4 +1,4 @@
-"""The real pairs that the benchmarks judge on: CC0 recordings from Debian's package sonic-pi-samples, and speech.
+"""The real pairs of the benchmarks: CC0 recordings from Debian's package sonic-pi-samples, and speech.
 
 `apt-get install sonic-pi-samples espeak-ng`, or name the folder with the FLAC files in GRAMOPHONE_SAMPLES.
 """

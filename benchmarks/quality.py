@@ -1,4 +1,4 @@
-"""Style and texture distance and content kept, over real pairs: every recipe beside what anyone can do without one.
+"""Style and texture distance and content kept, over real pairs: every recipe, beside the baselines.
 
     python -m benchmarks.quality                      all pairs; hours, most of them the published recipes'
     python -m benchmarks.quality --recipes transport gramophone --pairs guitar-tabla

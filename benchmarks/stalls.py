@@ -1,4 +1,4 @@
-"""Times at which the machine itself stands still, as a virtual one on shared processors does.
+"""Detects when the machine itself stalls, as virtual machines on shared processors do.
 
 On each core a process of the highest real-time priority sleeps for two milliseconds, over and over. Nothing on this
 system may keep it from waking up, so where it wakes up late, the core was not there: no program could have met a

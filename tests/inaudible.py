@@ -1,4 +1,4 @@
-"""Sounds with much in them that nobody hears, and how much of that there is."""
+"""Sounds with a large inaudible part, and a measure of it."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Whatever is passed to the public functions: it works, or one line says which argument is wrong."""
+"""The public functions with any arguments: they work, or one line names the wrong argument."""
 
 from collections.abc import Callable
 from pathlib import Path

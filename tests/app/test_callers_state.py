@@ -1,4 +1,4 @@
-"""The public functions under whatever a caller has set in PyTorch and NumPy, and what they leave of it."""
+"""The public functions do not depend on the caller's PyTorch and NumPy settings, and leave them unchanged."""
 
 import os
 import random

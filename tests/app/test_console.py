@@ -1,4 +1,4 @@
-"""Whatever is printed, it is text: it can do nothing to the terminal, and is not more than anyone can read."""
+"""Printed text cannot steer the terminal, and floods of messages are limited."""
 
 import io
 import logging

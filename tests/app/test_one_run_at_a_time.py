@@ -1,4 +1,4 @@
-"""Two runs that make one output: the second is refused at once, and the first goes on as if nothing had been."""
+"""Two runs for one output: the second is refused at once, and the first goes on undisturbed."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Standard streams as a shell may leave them: closed, full, or with nobody who reads them."""
+"""Standard streams that are closed, full, or no longer read."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What is read of a sound file is what it says, or the user is told."""
+"""The sound read from a file is what its header says, or the user gets a warning."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""What a batch leaves behind, in this process."""
+"""The results of a batch in this process."""
 
 from contextlib import ExitStack
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What nobody hears of a style goes into no render: neither its offset nor what lies below 20 Hz or above 20 kHz."""
+"""No render takes the inaudible part of a style: its offset, and what is below 20 Hz or above 20 kHz."""
 
 import numpy as np
 import pytest

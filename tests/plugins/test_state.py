@@ -1,4 +1,4 @@
-"""The state of a chain: whoever goes on from it cannot be told from whoever never stopped."""
+"""The state of a chain: a chain that continues from it sounds like one that never stopped."""
 
 import multiprocessing
 

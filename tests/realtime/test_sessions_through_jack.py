@@ -1,4 +1,4 @@
-"""One session after the other, as on two evenings: what is remembered, and how one starts without that."""
+"""Two sessions in a row: what the second remembers, and a start with --safe."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Styles that come and go while the engine plays: on the virtual device at the pace of time."""
+"""Styles that come and go while the engine plays, on the virtual device at real-time pace."""
 
 import functools
 import os

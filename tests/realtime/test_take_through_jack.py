@@ -1,4 +1,4 @@
-"""Played through a JACK server, recorded in the middle and bounced: the same, but where something was missed."""
+"""A session through JACK, recorded from the middle and bounced: the same sound, except after missed deadlines."""
 
 import time
 from pathlib import Path

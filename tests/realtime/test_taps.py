@@ -1,4 +1,4 @@
-"""Taps and the log of changes: what is read is what was written, or it is said that it is gone."""
+"""Taps and the log of changes: a reader gets what was written, or an error that it has been overwritten."""
 
 import multiprocessing
 

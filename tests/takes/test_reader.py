@@ -1,4 +1,4 @@
-"""Takes: what is in the folder is what was written, and whatever is broken is told in one line."""
+"""Takes: the folder has what was written, and damage gives a one-line error."""
 
 import json
 import shutil

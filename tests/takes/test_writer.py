@@ -1,4 +1,4 @@
-"""Takes on disks that are full, and takes whose writer was ended."""
+"""Takes on full disks, and takes whose writer was killed."""
 
 import multiprocessing
 import os

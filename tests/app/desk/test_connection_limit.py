@@ -1,4 +1,4 @@
-"""Who is let in to the desk, on real sockets."""
+"""The limit of the desk's connections, on real sockets."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What is heard where the device moves at the worst moments, and the gate: whole engines are in test_deadlines.py."""
+"""The output while the device moves at the worst moments, and the gate. Whole engines are in test_deadlines.py."""
 
 import itertools
 from collections.abc import Iterable

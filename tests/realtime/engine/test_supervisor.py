@@ -1,4 +1,4 @@
-"""When another engine process goes on, and when there is no use in one: real processes on the virtual device."""
+"""When another engine process takes over, and when the supervisor gives up: real processes on the virtual device."""
 
 import ctypes
 import multiprocessing

@@ -1,4 +1,4 @@
-"""Who may touch a slot's memory when: whatever the order of things, no slot ever holds half a style."""
+"""The rules of a slot's memory: in any order of events, no slot ever holds half a style."""
 
 import multiprocessing
 import threading
