@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # begun.
 _FIRST_LINE = 2.0
 _NEXT_LINES = 15.0
-# Whoever sends packets can make as many faults as there are packets, and as long ones.
+# Packets from the network can cause any number of errors, and long ones.
 _FAULT_SECONDS = 1.0
 _LONGEST_FAULT = 400
 

@@ -74,6 +74,6 @@ def _delivered(address: str, *, overwrite: bool) -> Iterator[Path]:
             made.replace(kept)
             raise InputError(f"{error}; the finished file is {shown(kept)}") from error
     finally:
-        # Unfinished work stays, and whoever left it has said where.
+        # Unfinished work stays; a message has said where.
         if not any(folder.glob("*.work")):
             shutil.rmtree(folder, ignore_errors=True)

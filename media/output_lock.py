@@ -68,9 +68,9 @@ def alone_at(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     finally:
         if lock.is_locked:
-            # Before the lock is let go: whoever opened the file meanwhile finds out that its name is gone, and begins
-            # anew, while a file removed later might be one that somebody else has locked. Windows removes nothing
-            # that is open; there the library does it.
+            # Before the lock is released: a run that has opened the file meanwhile then sees that its name is gone, and
+            # begins anew. A file removed later might be one that somebody else has locked. Windows removes nothing open;
+            # there the library removes it.
             with suppress(OSError):
                 Path(lock.lock_file).unlink()
             lock.release()

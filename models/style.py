@@ -230,7 +230,7 @@ def load_style(path: str | os.PathLike[str]) -> Style:
     path = arguments.file(path, "path")
     if path.suffix.lower() != ".style":
         audio = read_audio(path, seconds=MAX_SECONDS)
-        # A clip is called by its path only while its faults are told.
+        # Errors name the clip's path.
         style = Style.from_audio(audio.samples, audio.sample_rate, name=shown(path))
         return dataclasses.replace(style, name=path.stem)
     return decode_style(read_bytes(path, most=_MAX_BYTES, what="style file"), name=shown(path))

@@ -208,7 +208,7 @@ def measure(
         folder: for files that are needed on the way
         seconds: how long to count drop-outs
         latency: how long the output is kept ahead, as in the engine's settings
-        stage: is told what is being done
+        stage: is called with the name of each step
 
     Returns:
         figures of the drop-outs, and of the time from message to sound (ms). Counters are of the `seconds`, and

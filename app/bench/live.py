@@ -33,7 +33,7 @@ def measure(
         seconds: of sound for the cost
         jack_seconds: of counting drop-outs through JACK; 0 leaves JACK out
         latency: how long the output is kept ahead where cost and drop-outs are measured: "low", "high", or seconds
-        stage: is told what is being done
+        stage: is called with the name of each step
 
     Returns:
         "machine", "latency" (a list, one for each rate and hop), "cost", "dropouts", "message"; of the last two, only

@@ -11,7 +11,7 @@ from .. import console
 from ..live import session_settings as live_settings
 
 bench_app = typer.Typer(
-    help=console.prose("""Measure how this machine fares.
+    help=console.prose("""Measure this machine.
 
     Other programs that want the processor are part of what is measured; end them first."""),
     rich_markup_mode="rich",
@@ -39,7 +39,7 @@ def live(
     latency: Annotated[
         str,
         typer.Option(
-            metavar="low|high|SECONDS", help="How long the output is kept ahead, as in `gramophone live`."
+            metavar="low|high|SECONDS", help="How much finished sound waits, as in `gramophone live`."
         ),
     ] = "low",
     stats: Annotated[
@@ -74,7 +74,7 @@ def live(
                 seconds=seconds, jack_seconds=jack_seconds, latency=ahead, stage=display.stage
             )
         except EngineError as error:
-            # Not the user's to mend: whoever it is reported to will want to know where it happened.
+            # The user cannot mend it, but a report of it needs the place.
             console.show_trace("\n".join(getattr(error, "__notes__", ())))
             console.say(f"error: {error}")
             raise typer.Exit(_EXIT_FAILED) from error

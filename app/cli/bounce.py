@@ -16,16 +16,16 @@ from .render import DEVICES
 def bounce(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="FOLDER", help="A take, as `gramophone live --record FOLDER` leaves it."),
+        typer.Argument(metavar="FOLDER", help="A take, as `gramophone live --record FOLDER` writes it."),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension says the format.")
+        Path, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension sets the format.")
     ],
     quality: Annotated[
         str,
         typer.Option(
             metavar="full|live",
-            help="Full: rendered offline, as well as it can be, with the same moves. Live: exactly as it was heard.",
+            help="Full: rendered offline at the best quality, with the same moves. Live: exactly as it was heard.",
         ),
     ] = "full",
     recipe: Annotated[
@@ -41,10 +41,9 @@ def bounce(
 ) -> None:
     """Render a recorded performance again, with every move that was made.
 
-    What came in, what was turned and when, and the styles are in the take's folder. Full quality puts the offline
-    stage in the place of the live one: strength and the mix of styles are followed from moment to moment, and gain,
-    mix, bypass and mute act as they did. Live plays the live chain again; if nothing was missed on stage, the result
-    is what was heard, sample for sample, and it says so.
+    The take's folder has the input, the moves and the styles. Full quality renders offline: strength and the mix of
+    styles follow the recorded moves, and so do gain, mix, bypass and mute. Live plays the live chain again; if no
+    deadline was missed, the result is what was heard, sample for sample, and the command says so.
 
     $ gramophone live rain.wav --record evening
 

@@ -32,7 +32,7 @@ def live(
         list[Path] | None,
         typer.Argument(
             metavar="[STYLE...]",
-            help="Up to four styles: sound files or .style files. Default: those of the last time.",
+            help="Up to four styles: sound files or .style files. Default: those of the last session.",
             show_default=False,
         ),
     ] = None,
@@ -85,7 +85,7 @@ def live(
         str,
         typer.Option(
             metavar="low|high|SECONDS",
-            help="How far the output is kept ahead of the device.",
+            help="How much finished sound waits ahead of the device.",
             rich_help_panel=_DEVICES,
         ),
     ] = "low",
@@ -132,7 +132,7 @@ def live(
         str | None,
         typer.Option(
             metavar="input|style|noise",
-            help="Where phases come from.",
+            help="Source of the phase.",
             show_default=False,
             rich_help_panel=_STYLIZER,
         ),
@@ -178,7 +178,7 @@ def live(
         bool | None,
         typer.Option(
             "--muted/--unmuted",
-            help="Start silent, or not. Default: only where a microphone would hear its own loudspeakers.",
+            help="Start silent, or not. Default: silent if microphone and loudspeakers would howl.",
             show_default=False,
             rich_help_panel=_DEVICES,
         ),
@@ -228,8 +228,8 @@ def live(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Record what comes in, what is heard and every move, for `gramophone bounce`. A folder that exists "
-            "gets a new take put into it.",
+            help="Record input, output and every move, for `gramophone bounce`. An existing folder "
+            "gets a new take in it.",
             show_default=False,
             rich_help_panel=_RUN,
         ),

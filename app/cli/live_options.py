@@ -23,7 +23,7 @@ DeskToken = Annotated[
     str | None,
     typer.Option(
         metavar="TOKEN",
-        help="Default: a new one each time, where one is needed.",
+        help="Default: a new one for each session, if one is needed.",
         show_default=False,
         rich_help_panel=_PANEL,
     ),
@@ -41,7 +41,7 @@ OscTo = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS:PORT",
-        help="Whom OSC feedback goes to. Default: whoever spoke last.",
+        help="Address for OSC feedback. Default: the last sender.",
         show_default=False,
         rich_help_panel=_PANEL,
     ),
@@ -80,7 +80,7 @@ Takes = Annotated[
     typer.Option(
         "--takes",
         metavar="FOLDER",
-        help="Where recordings started while playing go. Default: gramophone in your music folder.",
+        help="Folder for recordings that are started while playing. Default: gramophone in your music folder.",
         show_default=False,
         rich_help_panel=_PANEL,
     ),

@@ -124,7 +124,7 @@ def _output_told() -> Iterator[None]:
         sys.stdout.flush()
     except standard_streams.OutputError as error:
         if error.errno == errno.EPIPE:
-            # Whoever read it has gone.
+            # The reader has gone.
             raise typer.Exit(EXIT_BROKEN_PIPE) from None
         done = ", ".join(map(shown, console.written))
         reason = (error.strerror or str(error)).lower()

@@ -20,12 +20,12 @@ def score(
     content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The sound that was stylised.")],
     style: Annotated[Path, typer.Argument(metavar="STYLE", help="A sound file or a .style.")],
     output: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="The result to be judged, by whatever made it.")
+        Path, typer.Argument(metavar="OUTPUT", help="The result to measure, from any program.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     baselines: Annotated[
         bool,
-        typer.Option("--baselines", help="Also score what anyone can do: equaliser, mix, channel vocoder."),
+        typer.Option("--baselines", help="Also score the baselines: equaliser, mix, channel vocoder."),
     ] = False,
 ) -> None:
     """Measure style distance and content kept of an output.

@@ -52,7 +52,7 @@ def make(
 
         audio = read_audio(clip, seconds=MAX_SECONDS)
         display.stage("computing the style's statistics")
-        # The clip goes by its path while its faults are told, and by its name once it is a style.
+        # Errors name the clip's path; the style then gets its name.
         faultless = Style.from_audio(
             audio.samples, audio.sample_rate, name=shown(clip), author=author, licence=licence
         )

@@ -18,17 +18,17 @@ _LONGEST = 24 * 3600.0
 def texture(
     style: Annotated[Path, typer.Argument(metavar="STYLE", help="The clip: a sound file or a .style.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension says the format.")
+        Path, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension sets the format.")
     ],
-    seconds: Annotated[float, typer.Option(metavar="N", help="How long it shall be.")] = 60.0,
+    seconds: Annotated[float, typer.Option(metavar="N", help="Length of the result.")] = 60.0,
     recipe: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="How to do it: gramophone (best), transport (quick), or antognini2018."
+            metavar="NAME", help="The recipe: gramophone (best), transport (quick), or antognini2018."
         ),
     ] = "gramophone",
     steps: StepsOption = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another take of the texture.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed gives another texture.")] = 0,
     device: DeviceOption = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     settings: SettingsOption = None,

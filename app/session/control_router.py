@@ -78,7 +78,7 @@ class ControlRouter:
         self.midi = midi
         self.learner = Learner(engine.parameters)
         self._map_path = map_path
-        # The map is read by the controller's thread, and written by whoever learns or edits.
+        # The controller's thread reads the map; learning and editing write it.
         self._lock = threading.RLock()
 
     def close(self) -> None:

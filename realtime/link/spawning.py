@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 from weakref import WeakSet
 
 # Read by libraries as they are loaded, which is before any function of the process runs. More threads would wait for
-# each other, actively, and so take the core of whoever plays.
+# each other, actively, and so take the engine's core.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 _started: WeakSet[SpawnProcess] = WeakSet()
 _one_at_a_time = threading.Lock()

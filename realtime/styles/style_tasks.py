@@ -116,7 +116,7 @@ class StyleTasks:
         self._policy.restart(self._first)
 
     def _send(self, request: LoadRequest | Captured | Prefetch) -> bool:
-        """Send a request; return False if it has to wait, which is told once."""
+        """Send a request; return False if it has to wait, which is reported once."""
         sent = self._loader.send(request)
         if self._shortage != self._loader.shortage:
             self._shortage = self._loader.shortage
