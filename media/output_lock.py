@@ -69,8 +69,8 @@ def alone_at(path: str | os.PathLike[str]) -> Iterator[None]:
     finally:
         if lock.is_locked:
             # Before the lock is released: a run that has opened the file meanwhile then sees that its name is gone, and
-            # begins anew. A file removed later might be one that somebody else has locked. On Windows the library removes
-            # it, since nothing open can be removed there.
+            # begins anew. A file removed later might be one that somebody else has locked. On Windows the library does it,
+            # since nothing open can be removed there.
             with suppress(OSError):
                 Path(lock.lock_file).unlink()
             lock.release()
