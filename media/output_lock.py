@@ -68,8 +68,8 @@ def alone_at(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     finally:
         if lock.is_locked:
-            # Before the lock is released: a run that has opened the file meanwhile then sees that its name is gone, and
-            # begins anew. A file removed later might be one that somebody else has locked. On Windows the library does it,
+            # Before the lock is released: a run that has opened the file meanwhile then sees that its name is gone and
+            # begins anew. A file removed later might be locked by somebody else. On Windows the library removes it,
             # since nothing open can be removed there.
             with suppress(OSError):
                 Path(lock.lock_file).unlink()
