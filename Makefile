@@ -21,12 +21,13 @@ SYSTEM = debian() { \
   apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
     || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; }
 
-.PHONY: help setup demo test check lint format typecheck docs gallery bench clean portaudio jack browser
+.PHONY: help setup demo test check coverage lint format typecheck docs gallery bench clean portaudio jack browser
 
 help:
 	@echo "make demo       make two clips, render and play one in the style of the other, write a report"
 	@echo "make test       check style and types, run all tests"
 	@echo "make check      the same without the slow tests, in under two minutes"
+	@echo "make coverage   the quick tests, and which lines they leave out"
 	@echo "make docs       build the site from docs/"
 	@echo "make gallery    make the sounds and pictures of the README anew"
 	@echo "make bench      regenerate the figures in the README (takes hours)"
@@ -46,6 +47,10 @@ test: lint typecheck portaudio jack browser
 # What is worth knowing before a commit, in under two minutes.
 check: lint typecheck
 	@$(RUN) pytest -q -m "not slow"
+
+# Slower than the tests alone. What the slow tests reach does not count here.
+coverage: $(READY)
+	@$(RUN) pytest -q -m "not slow" --cov --cov-report=term
 
 lint: $(READY)
 	@$(RUN) ruff check .
@@ -81,7 +86,7 @@ bench: $(READY) portaudio jack browser
 	@$(RUN) gramophone bench live --jack-seconds 600 --latency high
 
 clean:
-	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info
+	rm -rf $(VENV) build dist demo-output .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Without PortAudio only the virtual device plays: files in place of a sound card. That is enough to go on.

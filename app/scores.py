@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -94,10 +94,10 @@ def table(rows: "list[Row]") -> Table:
     return grid
 
 
-def as_json(rows: "list[Row]") -> dict[str, object]:
+def as_json(rows: "list[Row]") -> dict[str, Any]:
     """Return the figures of one output (the first row) by stable keys; what is not measured is None."""
     first, *others, floor = rows
-    result: dict[str, object] = {**_entry(first), "floor": _distance(floor)}
+    result: dict[str, Any] = {**_entry(first), "floor": _distance(floor)}
     if others:
         result["baselines"] = {row.name: _entry(row) for row in others}
     return result

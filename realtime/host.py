@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..media.errors import InputError
 from ..media.files import replacing
@@ -213,7 +213,7 @@ class Host:
             if end is not None and time.monotonic() >= end:
                 return False
 
-    def stats(self) -> dict[str, object]:
+    def stats(self) -> dict[str, Any]:
         """Return the figures of the whole run so far, for --stats; also after `stop`. Needs `start`."""
         if self._supervisor is None:
             raise RuntimeError("start must come first")

@@ -175,7 +175,7 @@ def damaged(draw: st.DrawFn, found: dict[str, list[bytes]]) -> tuple[str, bytes]
     return kind, bytes(data)
 
 
-def try_all(folder: Path, answers: multiprocessing.Queue) -> None:
+def try_all(folder: Path, answers: "multiprocessing.Queue[tuple[str, int]]") -> None:
     """The child: tries everything, and says what went wrong and how much memory it took."""
     import warnings
 

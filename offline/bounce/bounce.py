@@ -22,9 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ...dsp.frames import Framing, power
 from ...dsp.mastering import measure
 from ...media.errors import InputError
 from ...media.files import shown
@@ -35,9 +33,8 @@ from ...plugins.prerendered import Prerendered
 from ...takes.automation import Automation, StyleChange
 from ...takes.reader import PARAMETERS, Take
 from ..recipes.recipe import Recipe
+from ..render.mixture import HOP, mixture
 from ..render.render import check_content, render_track, work_key
-from ..render.strength import HOP, N_FFT
-from ..work.block_pool import block_pool, blocks
 from ..work.checkpoint import Checkpoint
 from ..work.progress import Progress
 from .replay import BLOCK, Comparison, ReplayChain, as_in_the_engine, live_again, play_again
@@ -200,37 +197,11 @@ def _equally_loud(wanted: float, level: float) -> float:
 
 def _mixed(content: Spool, renderings: list[_Part], folder: Path) -> Spool:
     """Return the content on its way to the mixture of renderings, each with its share by frame."""
-    out = Spool.create(folder / "mixed.spool", channels=content.channels, length=content.length)
-    device = torch.device("cpu")
-    framing = Framing(N_FFT, HOP, content.length, device=device)
-    # The rest is the content's share.
     shares = [torch.from_numpy(part.share).float()[:, None] for part in renderings]
-    weights = [
-        1.0 - torch.stack(shares).sum(dim=0),
-        *(share * part.gain for share, part in zip(shares, renderings, strict=True)),
-    ]
-    sounds = [content, *(part.sound for part in renderings)]
-
-    def mix(first: int, last: int) -> tuple[int, Tensor]:
-        low, high = max(0, first - framing.reach), min(framing.frames, last + framing.reach)
-        span = framing.span(low, high)
-        total: Tensor | None = None
-        magnitude: Tensor | None = None
-        for sound, weight in zip(sounds, weights, strict=True):
-            spectrum = framing.analyse(torch.from_numpy(sound.read(*span))) * weight[low:high]
-            height = power(spectrum).sqrt_()
-            total = spectrum if total is None else total + spectrum
-            magnitude = height if magnitude is None else magnitude + height
-        assert total is not None
-        assert magnitude is not None
-        total *= magnitude * power(total).clamp_min_(1e-24).rsqrt_()
-        start, stop = first * HOP, content.length if last == framing.frames else last * HOP
-        return start, framing.synthesise(total, low)[:, start - span[0] : stop - span[0]]
-
-    with block_pool(device) as workers:
-        for start, samples in workers.in_order(mix, blocks(framing.frames)):
-            out.write(start, samples.numpy())
-    return out
+    # The rest is the content's share.
+    parts = [(content, 1.0 - torch.stack(shares).sum(dim=0))]
+    parts += [(part.sound, share * part.gain) for share, part in zip(shares, renderings, strict=True)]
+    return mixture(parts, folder / "mixed.spool")
 
 
 def _played(

@@ -11,15 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ...dsp.frames import Framing, power
 from ...dsp.mastering import TRACK_CEILING_DB, loudness_of, master, measure
 from ...media.spool import Sink, Spool
-from ..work.block_pool import block_pool, blocks
-
-N_FFT = 2048
-HOP = 512
+from .mixture import mixture
 
 Samples = NDArray[np.float64]
 
@@ -90,32 +85,13 @@ def strengthened(
         ours = loudness_of(content, sample_rate)
         known = math.isfinite(level.loudness) and math.isfinite(ours)
         gain = 10.0 ** ((ours - level.loudness) / 20.0) if known else 1.0
-        stylised = _blend(content, stylised, gain, 1.0 - (1.0 - strength) ** 2, folder / "blend.spool")
+        way = 1.0 - (1.0 - strength) ** 2
+        weights = (1.0 - way, way * gain)
+        parts = zip((content, stylised), torch.tensor(weights)[:, None, None], strict=True)
+        stylised = mixture(list(parts), folder / "blend.spool")
         level = measure(stylised, sample_rate)
     on_step(2, 3)
     reached = master(stylised, out, sample_rate, target, level=level, ceiling_db=TRACK_CEILING_DB)
     (folder / "blend.spool").unlink(missing_ok=True)
     on_step(3, 3)
     return Mastered(target, reached)
-
-
-def _blend(content: Spool, stylised: Spool, gain: float, way: float, path: Path) -> Spool:
-    out = Spool.create(path, channels=content.channels, length=content.length)
-    device = torch.device("cpu")
-    framing = Framing(N_FFT, HOP, content.length, device=device)
-
-    def mix(first: int, last: int) -> tuple[int, Tensor]:
-        low, high = max(0, first - framing.reach), min(framing.frames, last + framing.reach)
-        span = framing.span(low, high)
-        ours, theirs = (framing.analyse(torch.from_numpy(s.read(*span))) for s in (content, stylised))
-        theirs *= gain
-        magnitude = torch.lerp(power(ours).sqrt_(), power(theirs).sqrt_(), way)
-        mixed = torch.lerp(ours, theirs, way)
-        mixed *= magnitude * power(mixed).clamp_min_(1e-24).rsqrt_()
-        start, stop = first * HOP, content.length if last == framing.frames else last * HOP
-        return start, framing.synthesise(mixed, low)[:, start - span[0] : stop - span[0]]
-
-    with block_pool(device) as workers:
-        for start, samples in workers.in_order(mix, blocks(framing.frames)):
-            out.write(start, samples.numpy())
-    return out

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def call() -> Run:
 def spawn() -> Run:
     """Run the command line as a user does, in a process of its own."""
 
-    def run(*args: object, **options: object) -> Outcome:
+    def run(*args: object, **options: Any) -> Outcome:
         command = [sys.executable, "-m", "gramophone", *map(str, args)]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(

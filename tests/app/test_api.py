@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import gramophone
+from gramophone.offline.work.progress import Progress
 
 RATE = 16000
 STYLE_RATE = 22050
@@ -60,7 +62,7 @@ def test_statistics_may_move_with_the_music(tune: np.ndarray, style: gramophone.
 
 
 def test_progress_is_told(tune: np.ndarray, style: gramophone.Style) -> None:
-    told = []
+    told: list[Progress] = []
     gramophone.stylize(tune, RATE, style, recipe="transport", progress=told.append)
     fractions = [progress.fraction for progress in told]
     assert fractions == sorted(fractions)
@@ -102,7 +104,7 @@ def test_contents_that_cannot_be_used(content: np.ndarray, words: str, style: gr
     ],
 )
 def test_options_that_cannot_be_used(
-    options: dict, words: str, tune: np.ndarray, style: gramophone.Style
+    options: dict[str, Any], words: str, tune: np.ndarray, style: gramophone.Style
 ) -> None:
     with pytest.raises(gramophone.InputError, match=words):
         gramophone.stylize(tune, RATE, style, **options)

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import torch
 
 import gramophone
 
+T = TypeVar("T")
 RATE, STYLE_RATE = 16000, 22050
 SMALL = {
     "gramophone": {"steps": 1},
@@ -30,32 +32,26 @@ SMALL = {
 
 
 @contextmanager
-def default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
+def changed(get: Callable[[], T], put: Callable[[T], object], value: T) -> Iterator[None]:
+    before = get()
+    put(value)
     try:
         yield
     finally:
-        torch.set_default_dtype(before)
+        put(before)
 
 
-@contextmanager
-def deterministic() -> Iterator[None]:
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(False)
+def default_dtype(dtype: torch.dtype) -> AbstractContextManager[None]:
+    return changed(torch.get_default_dtype, torch.set_default_dtype, dtype)
 
 
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def threads(count: int) -> AbstractContextManager[None]:
+    return changed(torch.get_num_threads, torch.set_num_threads, count)
+
+
+def deterministic() -> AbstractContextManager[None]:
+    algorithms = torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms
+    return changed(*algorithms, True)
 
 
 @contextmanager
@@ -65,7 +61,7 @@ def warnings_are_errors() -> Iterator[None]:
         yield
 
 
-STATES = {
+STATES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "no gradients": torch.no_grad,
     "inference": torch.inference_mode,
     "float64": lambda: default_dtype(torch.float64),
@@ -128,7 +124,7 @@ def usual(
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_callers_state_changes_nothing_and_is_left_alone(
-    name: str, tmp_path: Path, tune: np.ndarray, water: np.ndarray, usual: list
+    name: str, tmp_path: Path, tune: np.ndarray, water: np.ndarray, usual: list[Any]
 ) -> None:
     with STATES[name]():
         before = state()

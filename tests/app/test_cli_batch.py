@@ -3,10 +3,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pytest
 import soundfile
@@ -18,14 +16,6 @@ from gramophone.media.tags import Tags, read_tags
 pytestmark = pytest.mark.usefixtures("folder")
 
 QUICK = ("--recipe", "transport", "--strength", "0")
-
-
-@pytest.fixture
-def memory() -> Iterator[fsspec.AbstractFileSystem]:
-    place = fsspec.filesystem("memory")
-    place.store.clear()
-    yield place
-    place.store.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -102,13 +102,16 @@ def test_ctrl_c_ends_a_file_early_but_whole_however_often(folder: Path, tune, ti
     soundfile.write("long.wav", np.tile(tune, 40).T, 16000)
     command = [sys.executable, "-m", "gramophone", "live", "style.wav", "--virtual-input", "long.wav"]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     with subprocess.Popen(
         [*command, "--virtual-output", "out.wav", "--record", "take"],
         cwd=folder,
         env={**environment, "PYTHONUNBUFFERED": "1"},
-        **options,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
+        assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("total"):
                 break

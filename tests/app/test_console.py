@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gramophone.app import console
+from gramophone.media.escaping import escaped
 
 # What steers terminals, means something to rich, or is a byte that is not UTF-8.
 PIECES = (
@@ -82,7 +83,7 @@ def test_nothing_that_is_printed_steers_the_terminal(
             assert "\x1b[2J" not in plain
         plain = OWN.sub("", plain) if terminal else plain
         assert not [letter for letter in plain if letter != "\n" and not letter.isprintable() and letter not in "\xa0"
-                    and letter not in "\u200c\u200d" and console.escaped(letter) != letter]  # fmt: skip
+                    and letter not in "\u200c\u200d" and escaped(letter) != letter]  # fmt: skip
 
 
 def test_markup_and_emoji_are_text(capsys: pytest.CaptureFixture[str]) -> None:

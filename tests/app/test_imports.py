@@ -1,4 +1,5 @@
 import ast
+import functools
 import subprocess
 import sys
 import tomllib
@@ -37,7 +38,7 @@ ROWS = (
 )
 ROW = {folder: row for row, folders in enumerate(ROWS) for folder in folders}
 
-COMMANDS = (
+COMMANDS: tuple[list[str], ...] = (
     [],
     ["render"],
     ["batch"],
@@ -72,11 +73,16 @@ def product() -> dict[str, Path]:
 FILES = product()
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported(module: str) -> Iterator[str]:
     """All modules that a file names in an import, wherever it stands; `a.b` also where `b` may be a name in `a`."""
     path = FILES[module]
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -108,7 +114,7 @@ def test_the_product_imports_itself_by_the_path_on_disk() -> None:
     absolute = [
         f"{path}: {ast.unparse(node)}"
         for path in FILES.values()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if (
             isinstance(node, ast.ImportFrom)
             and not node.level

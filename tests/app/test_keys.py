@@ -40,6 +40,7 @@ def test_keys_come_without_return_and_arrows_by_name() -> None:
         text=True,
         preexec_fn=own_terminal,
     )
+    assert process.stdout is not None
     assert process.stdout.readline() == "ready True\n"
     for sent in (b"m", b"\x1b[A", b"\x1b[Bb", b"q"):
         os.write(ours, sent)

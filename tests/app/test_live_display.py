@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,8 @@ from gramophone.app.live import session_settings as live_settings
 from gramophone.realtime.engine.stats import Snapshot
 
 
-def snapshot(**changes: object) -> Snapshot:
-    values: dict[str, object] = {
+def snapshot(**changes: Any) -> Snapshot:
+    values: dict[str, Any] = {
         "state": "running", "seconds": 83.0, "input_peak": (0.5, 0.25), "output_peak": (0.5, 0.0), "load": 0.12,
         "limiter_active": False, "muted": False, "sample_rate": 48000, "blocksize": 128, "hop": 256,
         "algorithmic_latency": 512, "buffer_latency": 256, "device_latency": 64, "deadlines_missed": 0, "faults": 0,

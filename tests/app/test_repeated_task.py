@@ -1,6 +1,6 @@
 import pytest
 
-from gramophone.app import console, repeated_task
+from gramophone.app import console
 from gramophone.app.live import controls as live_controls
 from gramophone.app.live import display as live_display
 from gramophone.app.live.session import play
@@ -26,7 +26,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(repeated_task.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("gramophone.app.repeated_task.time.monotonic", lambda: now[0])
     return now
 
 
@@ -59,6 +59,7 @@ def test_a_task_that_fails_is_told_once_and_tried_again(
     assert len(told) == 2
 
 
+@pytest.mark.slow
 def test_a_session_plays_to_its_end_whatever_fails_beside_it(
     folder, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:

@@ -17,15 +17,6 @@ DATA = bytes(range(256)) * 5000
 
 
 @pytest.fixture
-def memory() -> Iterator[fsspec.AbstractFileSystem]:
-    """fsspec's file system in memory, empty before and after."""
-    place = fsspec.filesystem("memory")
-    place.store.clear()
-    yield place
-    place.store.clear()
-
-
-@pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """A web server with the file "a song.bin"."""
     pytest.importorskip("aiohttp")
@@ -38,7 +29,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
     handler = functools.partial(Quiet, directory=str(tmp_path / "web"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}"
         running.shutdown()
@@ -127,7 +118,7 @@ def test_uploads_replace_nothing_unasked(memory, tmp_path: Path) -> None:
     assert addresses.size("memory://out/b.bin") is None
 
 
-class Far(MemoryFileSystem):
+class Far(MemoryFileSystem):  # type: ignore[misc]  # typed in part only
     """A server on which files grow while they are written, and which tells how they were moved."""
 
     protocol = "far"

@@ -118,6 +118,7 @@ def test_one_sample_is_a_file(tmp_path: Path, extension: str) -> None:
     assert read_audio(path).samples.shape[0] == 1
 
 
+@pytest.mark.slow
 def test_long_ogg_is_written_in_blocks(tmp_path: Path) -> None:
     # In one call of this length, libsndfile's Vorbis encoder ends the process with a segmentation fault.
     write_audio(tmp_path / "long.ogg", np.zeros((2, 8_000_000)), RATE)

@@ -18,25 +18,16 @@ from gramophone.models.networks.texture_model import (
     texture_statistics,
 )
 from gramophone.offline.render.baselines import matched_equaliser
+from tests.sounds import beats, noise
 
 RATE = 44100
 Samples = np.ndarray
-
-
-def noise(seconds: float, seed: int, channels: int = 1) -> Samples:
-    return 0.1 * np.random.default_rng(seed).standard_normal((channels, round(seconds * RATE)))
 
 
 def swelling(seconds: float, hertz: float, seed: int = 0) -> Samples:
     """Noise whose level rises and falls."""
     t = np.arange(round(seconds * RATE)) / RATE
     return noise(seconds, seed) * (1.0 + 0.9 * np.sin(2.0 * np.pi * hertz * t))
-
-
-def struck(seconds: float, hertz: float, seed: int = 0) -> Samples:
-    """Noise that is struck again and again."""
-    t = np.arange(round(seconds * RATE)) / RATE
-    return noise(seconds, seed) * np.exp(-12.0 * np.mod(t * hertz, 1.0) / hertz)
 
 
 def of(samples: Samples, rate: int = RATE) -> TextureStatistics:
@@ -74,7 +65,7 @@ def test_common_movements_correlate_and_independent_ones_do_not() -> None:
 
 
 def test_c2_tells_an_attack_from_a_decay() -> None:
-    decays = struck(4.0, 6.25)
+    decays = beats(4.0, 6.25)
     forward, backward = of(decays).c2[2].mean(dim=0), of(decays[:, ::-1].copy()).c2[2].mean(dim=0)
     assert float((forward - backward).norm()) > 0.5
 
@@ -91,14 +82,14 @@ def test_moments_are_those_of_a_known_envelope() -> None:
 
 
 def test_gain_changes_the_mean_alone() -> None:
-    soft, loud = of(struck(3.0, 4.0)), of(4.0 * struck(3.0, 4.0))
+    soft, loud = of(beats(3.0, 4.0)), of(4.0 * beats(3.0, 4.0))
     assert (loud.mean / soft.mean).numpy() == pytest.approx(4.0**0.3, rel=0.05)
     assert loud.variation.numpy() == pytest.approx(soft.variation.numpy(), rel=0.05)
     assert loud.modulation_power.numpy() == pytest.approx(soft.modulation_power.numpy(), abs=0.02)
 
 
 def test_envelopes_in_blocks_are_those_of_the_whole() -> None:
-    sound = torch.from_numpy(struck(20.0, 3.0)).float()
+    sound = torch.from_numpy(beats(20.0, 3.0)).float()
     whole = envelopes(sound, RATE)
     assert whole.shape == (32, 20 * PUBLISHED.envelope_rate)
     # Seconds 10 to 20 pass the border between two blocks in the one, and lie within one block in the other.
@@ -107,7 +98,7 @@ def test_envelopes_in_blocks_are_those_of_the_whole() -> None:
 
 
 def test_the_gradient_is_that_of_finite_differences() -> None:
-    sound = torch.from_numpy(struck(0.4, 8.0))
+    sound = torch.from_numpy(beats(0.4, 8.0))
 
     def value(samples: torch.Tensor) -> torch.Tensor:
         s = texture_statistics(samples, RATE)
@@ -137,7 +128,7 @@ def test_what_has_no_texture_is_refused() -> None:
         texture_statistics(torch.zeros(1, 2000), 1000)
 
 
-CONTENT, STYLE = struck(4.0, 2.0), swelling(4.0, 25.0, seed=3)
+CONTENT, STYLE = beats(4.0, 2.0), swelling(4.0, 25.0, seed=3)
 
 
 @pytest.fixture(scope="module")

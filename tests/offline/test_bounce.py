@@ -15,8 +15,10 @@ from gramophone.models.style import load_style
 from gramophone.offline.bounce.bounce import bounce_full, bounce_live, style_shares
 from gramophone.offline.bounce.replay import Comparison, as_in_the_engine, live_again, play_again
 from gramophone.offline.recipes.registry import get_recipe
-from gramophone.takes.automation import Automation, Move, Restart, StyleChange
+from gramophone.offline.work.progress import Progress
+from gramophone.takes.automation import Automation, Event, Move, Restart, StyleChange
 from gramophone.takes.reader import PARAMETERS, Take, open_take
+from tests.sounds import joined
 from tests.take_maker import RATE, make_take, noisy_tune, random_moves, style_file
 
 SECONDS = 3.0
@@ -60,18 +62,14 @@ def calm(tmp_path_factory: pytest.TempPathFactory, dry: np.ndarray, styles: list
     return make_take(tmp_path_factory.mktemp("take") / "calm", dry, styles, events=moves)
 
 
-def whole(blocks) -> np.ndarray:
-    return np.concatenate(list(blocks), axis=1)
-
-
 def test_a_live_bounce_is_what_was_heard_to_the_last_bit(turned: Take, tmp_path: Path) -> None:
-    told = []
+    told: list[Progress] = []
     bounced = bounce_live(turned, tmp_path, progress=told.append)
     assert bounced.comparison is not None
     assert (bounced.comparison.differing, bounced.comparison.same) == ([], True)
     sound = bounced.sound.read(0, bounced.sound.length)
     assert sound.shape[1] == turned.wet_frames
-    assert np.abs(sound - whole(turned.wet())).max() <= 2.0**-24
+    assert np.abs(sound - joined(turned.wet())).max() <= 2.0**-24
     assert [step.fraction for step in told] == sorted(step.fraction for step in told)
 
 
@@ -94,11 +92,11 @@ def test_a_take_in_the_middle_goes_on_from_what_was_remembered(
     moves = random_moves(60, dry.shape[1], seed=7)
     both = make_take(tmp_path / "both", dry, styles, events=moves)
     replay = live_again(both)
-    heard = whole(play_again(both, replay, frames=both.wet_frames))
+    heard = joined(play_again(both, replay, frames=both.wet_frames))
     # The same again, but stopped on the way, and gone on with from a folder.
     replay = live_again(both)
     before = dataclasses.replace(both, frames=first)
-    whole(play_again(before, replay, frames=first - replay.chain.latency_samples))
+    joined(play_again(before, replay, frames=first - replay.chain.latency_samples))
     values = {parameter.id: parameter.default for parameter in PARAMETERS}
     values |= {move.id: move.value for move in moves if isinstance(move, Move) and move.frame < first}
     header = dataclasses.replace(both.header, values=values, resumed=True, wet_sha256="")
@@ -109,7 +107,7 @@ def test_a_take_in_the_middle_goes_on_from_what_was_remembered(
     )
     rest = _Rest(tmp_path / "rest", header, later, both.frames - first, both.wet_frames - first)
     rest.sound = dry[:, first:]
-    again = whole(play_again(rest, live_again(rest), frames=rest.wet_frames))
+    again = joined(play_again(rest, live_again(rest), frames=rest.wet_frames))
     fades = 480  # of the mute, which belongs to no chain
     np.testing.assert_array_equal(again[:, fades:], heard[:, first:][:, fades : again.shape[1]])
 
@@ -129,12 +127,12 @@ class _Rest(Take):
 
 def test_when_the_chain_forgets_it_is_as_at_the_start(dry: np.ndarray, calm: Take) -> None:
     at = dry.shape[1] // 2
-    events = (Restart(at, "begin"), *(Move(at, one.id, one.default) for one in PARAMETERS))
+    events: tuple[Event, ...] = (Restart(at, "begin"), *(Move(at, one.id, one.default) for one in PARAMETERS))
     forgetful = dataclasses.replace(calm, events=events)
-    heard = whole(play_again(forgetful, live_again(forgetful), frames=calm.wet_frames))
+    heard = joined(play_again(forgetful, live_again(forgetful), frames=calm.wet_frames))
     fresh = _Rest(calm.folder, calm.header, (), dry.shape[1] - at, dry.shape[1] - at)
     fresh.sound = dry[:, at:]
-    again = whole(play_again(fresh, live_again(fresh), frames=1000))
+    again = joined(play_again(fresh, live_again(fresh), frames=1000))
     late = live_again(calm).chain.latency_samples
     np.testing.assert_array_equal(heard[:, at : at + 1000], again)
     assert heard[:, at - late :].any()
@@ -149,9 +147,9 @@ def test_styles_come_and_go_in_a_replay(calm: Take, styles: list[Path], dry: np.
         Move(half, "style_4", 0.0),
     )  # fmt: skip
     later = dataclasses.replace(calm, events=events)
-    heard = whole(play_again(later, live_again(later), frames=calm.wet_frames))
+    heard = joined(play_again(later, live_again(later), frames=calm.wet_frames))
     assert np.isfinite(heard).all()
-    again = whole(play_again(later, live_again(later), frames=calm.wet_frames))
+    again = joined(play_again(later, live_again(later), frames=calm.wet_frames))
     np.testing.assert_array_equal(heard, again)
     meters = [StyleMeter(dry[:, half:].astype(float), load_style(path).samples, RATE) for path in styles]
     first, second = (
@@ -165,7 +163,7 @@ def test_styles_come_and_go_in_a_replay(calm: Take, styles: list[Path], dry: np.
 def test_full_quality_follows_strength_and_styles(
     calm: Take, tmp_path: Path, dry: np.ndarray, styles: list[Path]
 ) -> None:
-    told = []
+    told: list[Progress] = []
     bounced = bounce_full(calm, tmp_path, recipe=QUICK, device="cpu", progress=told.append)
     assert bounced.comparison is None
     sound = bounced.sound.read(0, bounced.sound.length)

@@ -56,7 +56,9 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.elements, self.words, self.inside = [], [], []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.inside: list[str] = []
         self.feed(html)
         self.text = " ".join(" ".join(self.words).split())
 

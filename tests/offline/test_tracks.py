@@ -1,6 +1,8 @@
 """Whole tracks: no seams, bounded work on disk, statistics that move, and work that goes on where it stopped."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from gramophone.offline.transport.closed_form import CELLS, Curves, FrameSums, S
 from gramophone.offline.transport.time_windows import windows
 from gramophone.offline.transport.tracks import transport_track
 from gramophone.offline.work.checkpoint import Checkpoint
+from gramophone.offline.work.progress import Progress
 
 RATE = 16000
 SMALL = Transport(sample_rate=RATE, n_fft=512, hop=128)
@@ -163,16 +166,16 @@ def job(folder: Path, **changes: object) -> FileJob:
     if not content.exists():
         write_audio(content, music(2.0, 0, pitch=220.0), RATE)
     recipe = get_recipe("transport", {"sample_rate": RATE, "n_fft": 512, "hop": 128})
-    given = {"output": folder / "out.wav", "recipe": recipe, "overwrite": True, **changes}
-    return FileJob(content, STYLE, **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"output": folder / "out.wav", "recipe": recipe, "overwrite": True, **changes}
+    return FileJob(content, STYLE, **given)
 
 
 class StoppedError(Exception):
     """Stands for whatever ends a process."""
 
 
-def interrupt_after(fraction: float):  # type: ignore[no-untyped-def]
-    def listen(progress) -> None:  # type: ignore[no-untyped-def]
+def interrupt_after(fraction: float) -> Callable[[Progress], None]:
+    def listen(progress: Progress) -> None:
         if progress.fraction > fraction:
             raise StoppedError
 

@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from gramophone.plugins.gain import Gain
 from gramophone.plugins.limiter import Limiter
 from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.plugin import Plugin
+from tests.plugins.playing import late, play, prepared
 
 Block = NDArray[np.float32]
 repeatable = settings(derandomize=True, deadline=None, max_examples=40, database=None)
@@ -70,41 +70,6 @@ def noise(seed: int, channels: int, count: int, level: float = 0.9) -> Block:
     return np.random.default_rng(seed).uniform(-level, level, (channels, count)).astype(np.float32)
 
 
-def late(sound: Block, samples: int) -> Block:
-    return np.pad(sound, ((0, 0), (samples, 0)))[:, : sound.shape[1]]
-
-
-def prepared(
-    plugins: Sequence[Plugin], *, rate: int = 48_000, block: int = 128, channels: int = 1, **targets: float
-) -> Chain:
-    chain = Chain(plugins)
-    for identity, value in targets.items():
-        chain.set(identity, value)
-    chain.prepare(sample_rate=rate, block=block, channels=channels)
-    return chain
-
-
-def play(
-    chain: Chain | Plugin,
-    sound: Block,
-    lengths: Sequence[int] = (128,),
-    turns: Sequence[tuple[int, str, float]] = (),
-) -> Block:
-    """Play in blocks of these lengths, over and over; `turns` are (sample, id, value), and end a block too."""
-    out, start, turn = [], 0, 0
-    waiting = sorted(turns)
-    while start < sound.shape[1]:
-        while waiting and waiting[0][0] <= start:
-            _, identity, value = waiting.pop(0)
-            chain.set(identity, value)
-        end = start + lengths[turn % len(lengths)]
-        if waiting:
-            end = min(end, waiting[0][0])
-        out.append(chain.process(sound[:, start:end]).copy())
-        start, turn = end, turn + 1
-    return np.concatenate(out, axis=1)
-
-
 def roughness(sound: Block) -> float:
     """Return the largest second difference: a step or a corner sticks out of that of a sine."""
     return float(np.abs(np.diff(sound.astype(np.float64), n=2, axis=1)).max())
@@ -115,7 +80,11 @@ def roughness(sound: Block) -> float:
 @pytest.mark.parametrize("rate", [8_000, 44_100, 192_000])
 def test_reported_latency_is_where_an_impulse_comes_out(rate: int, block: int, channels: int) -> None:
     chain = prepared(
-        [Inverter(), Gain(), Inverter()], rate=rate, block=block, channels=channels, inverter2_late=33
+        Chain([Inverter(), Gain(), Inverter()]),
+        {"inverter2_late": 33},
+        rate=rate,
+        block=block,
+        channels=channels,
     )
     assert chain.latency_samples == 133
     impulse = np.zeros((channels, 300), dtype=np.float32)
@@ -160,7 +129,7 @@ def test_any_partition_gives_the_same_samples_whatever_is_turned(
 ) -> None:
     sound = noise(0, channels, 3000)
     made = [
-        prepared([Gain(), Inverter(), Gain(), Limiter()], rate=rate, block=3000, channels=channels)
+        prepared(Chain([Gain(), Inverter(), Gain(), Limiter()]), rate=rate, block=3000, channels=channels)
         for _ in range(2)
     ]
     known = {parameter.id: parameter for parameter in made[0].parameters}
@@ -180,7 +149,7 @@ def test_bypass_is_the_late_input_bit_for_bit_once_the_fade_is_over(
     sound = noise(1, channels, rate // 10)
     fade = round(FADE_SECONDS * rate)
     at, back = rate // 40, rate // 20
-    chain = prepared([Inverter()], rate=rate, channels=channels)
+    chain = prepared(Chain([Inverter()]), rate=rate, channels=channels)
     out = play(chain, sound, lengths, [(at, switch, 1.0), (back, switch, 0.0)])
     dry = late(sound, 100)
     np.testing.assert_array_equal(out[:, :at], -dry[:, :at])
@@ -198,7 +167,7 @@ def test_bypass_is_the_late_input_bit_for_bit_once_the_fade_is_over(
 )
 def test_no_switching_however_quick_makes_a_click(rate: int, turns: list[tuple[int, str, bool]]) -> None:
     sound = sine(rate // 5, rate=rate, channels=2)
-    chain = prepared([Inverter()], rate=rate, channels=2)
+    chain = prepared(Chain([Inverter()]), rate=rate, channels=2)
     play(chain, sine(1000, rate=rate, channels=2))
     out = play(
         chain,
@@ -213,7 +182,7 @@ def test_no_switching_however_quick_makes_a_click(rate: int, turns: list[tuple[i
 
 def test_a_bypassed_plugin_goes_on_hearing() -> None:
     sound = noise(2, 1, 4000)
-    chain = prepared([Inverter()], inverter_bypass=1.0)
+    chain = prepared(Chain([Inverter()]), {"inverter_bypass": 1.0})
     out = play(chain, sound, turns=[(2000, "inverter_bypass", 0.0)])
     np.testing.assert_array_equal(out[:, 2480:], -late(sound, 100)[:, 2480:])
 
@@ -221,19 +190,19 @@ def test_a_bypassed_plugin_goes_on_hearing() -> None:
 def test_bypass_set_before_the_start_needs_no_fade() -> None:
     sound = noise(3, 2, 1000)
     for switch in ("bypass", "inverter_bypass"):
-        chain = prepared([Inverter()], channels=2, **{switch: 1.0})
+        chain = prepared(Chain([Inverter()]), {switch: 1.0}, channels=2)
         np.testing.assert_array_equal(play(chain, sound), late(sound, 100))
 
 
 def test_alike_signals_keep_their_level_through_the_fade() -> None:
     sound = sine(4800)
-    out = play(prepared([Gain()]), sound, turns=[(1000, "gain_bypass", 1.0), (3000, "bypass", 1.0)])
+    out = play(prepared(Chain([Gain()])), sound, turns=[(1000, "gain_bypass", 1.0), (3000, "bypass", 1.0)])
     np.testing.assert_allclose(out, sound, atol=1e-7)
 
 
 def test_reset_forgets_all_sound_and_keeps_the_knobs() -> None:
     sound = noise(4, 2, 2000)
-    chain = prepared([Gain(), Inverter(), Limiter()], channels=2, gain=6.0)
+    chain = prepared(Chain([Gain(), Inverter(), Limiter()]), {"gain": 6.0}, channels=2)
     first = play(chain, sound)
     play(chain, sound[:, :777], turns=[(100, "bypass", 1.0), (300, "bypass", 0.0)])
     chain.reset()
@@ -245,7 +214,7 @@ def test_reset_forgets_all_sound_and_keeps_the_knobs() -> None:
 def test_what_comes_out_is_finite_whatever_comes_in(poison: float) -> None:
     sound = sine(6000, channels=2)
     sound[0, 1000:1100] = poison
-    chain = prepared([Gain(), Inverter(), Limiter()], channels=2, gain=12.0)
+    chain = prepared(Chain([Gain(), Inverter(), Limiter()]), {"gain": 12.0}, channels=2)
     given = sound.copy()
     out = play(chain, sound, turns=[(1050, "bypass", 1.0)])
     assert np.isfinite(out).all()
@@ -259,7 +228,7 @@ def test_a_plugin_that_gives_nan_stands_aside_without_a_click_and_comes_back(
 ) -> None:
     sound = sine(9600)
     sound[0, 3000] = 0.75
-    chain = prepared([Breaking()])
+    chain = prepared(Chain([Breaking()]))
     out = play(chain, sound, lengths)
     assert chain.faults == 1
     assert np.isfinite(out).all()
@@ -282,7 +251,7 @@ def test_a_plugin_that_gives_nan_is_no_louder_than_its_sound_or_what_stands_in(
 ) -> None:
     # Wet and dry are both within full scale, and often at its opposite ends.
     sound = np.repeat(np.array(values, dtype=np.float32), length)[None]
-    assert np.abs(play(prepared([Breaking()]), sound, lengths)).max() <= 1.0
+    assert np.abs(play(prepared(Chain([Breaking()])), sound, lengths)).max() <= 1.0
 
 
 def test_ids_lead_to_their_plugins_and_back() -> None:
@@ -301,12 +270,12 @@ def test_ids_lead_to_their_plugins_and_back() -> None:
 
 
 def test_hop_is_the_longest_and_none_without_one() -> None:
-    assert prepared([Gain()]).hop is None
-    assert prepared([Gain(), Inverter()]).hop == 64
+    assert prepared(Chain([Gain()])).hop is None
+    assert prepared(Chain([Gain(), Inverter()])).hop == 64
 
 
 def test_an_empty_chain_passes_all_and_a_longer_block_is_refused() -> None:
-    chain = prepared([], channels=2, block=64)
+    chain = prepared(Chain([]), channels=2, block=64)
     sound = noise(5, 2, 64)
     np.testing.assert_array_equal(chain.process(sound), sound)
     assert chain.latency_samples == 0
@@ -315,7 +284,7 @@ def test_an_empty_chain_passes_all_and_a_longer_block_is_refused() -> None:
 
 
 def test_prepared_anew_it_plays_at_another_rate_and_width() -> None:
-    chain = prepared([Gain(), Inverter(), Limiter()], rate=96_000, block=64, channels=1)
+    chain = prepared(Chain([Gain(), Inverter(), Limiter()]), rate=96_000, block=64, channels=1)
     play(chain, noise(6, 1, 500), [64])
     chain.prepare(sample_rate=8_000, block=512, channels=3)
     sound = noise(6, 3, 2000, level=0.8)

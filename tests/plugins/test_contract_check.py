@@ -87,7 +87,7 @@ def forgets_the_base(self: Late) -> None:
     self.past = np.zeros((1, 3), dtype=np.float32)
 
 
-def late_by(samples: int) -> property:
+def late_by(samples: float) -> property:
     return property(lambda _self: samples)
 
 
@@ -115,8 +115,9 @@ def divides_by_level(self: Late, block: Block) -> Block:
 
 
 def grows_late(self: Late) -> int:
-    self.asked = not getattr(self, "asked", False)
-    return 3 if self.asked else 4
+    own = vars(self)
+    own["asked"] = not own.get("asked", False)
+    return 3 if own["asked"] else 4
 
 
 @pytest.mark.parametrize(

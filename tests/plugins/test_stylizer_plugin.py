@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from gramophone.plugins.chain import Chain
 from gramophone.plugins.knobs import MAX_STYLES, STYLIZER
 from gramophone.plugins.live_chain import LIVE_PARAMETERS, live_chain
 from gramophone.plugins.stylizer import StylizerPlugin
+from tests.plugins.playing import late, play, prepared
 
 Block = NDArray[np.float32]
 
@@ -30,30 +31,15 @@ def styles() -> list[Style]:
 
 
 def chain_at(
-    styles: Sequence[Style], *, rate: int = 48_000, block: int = 128, channels: int = 1, **targets: float
+    styles: Sequence[Style],
+    values: Mapping[str, float] | None = None,
+    *,
+    rate: int = 48_000,
+    block: int = 128,
+    channels: int = 1,
 ) -> Chain:
     chain = live_chain(styles, StylizerSettings())
-    for identity, value in targets.items():
-        chain.set(identity, value)
-    chain.prepare(sample_rate=rate, block=block, channels=channels)
-    return chain
-
-
-def play(
-    chain: Chain, sound: Block, lengths: Sequence[int] = (128,), turns: Sequence[tuple[int, str, float]] = ()
-) -> Block:
-    out, start, turn = [], 0, 0
-    waiting = sorted(turns)
-    while start < sound.shape[1]:
-        while waiting and waiting[0][0] <= start:
-            _, identity, value = waiting.pop(0)
-            chain.set(identity, value)
-        end = start + lengths[turn % len(lengths)]
-        if waiting:
-            end = min(end, waiting[0][0])
-        out.append(chain.process(sound[:, start:end]).copy())
-        start, turn = end, turn + 1
-    return np.concatenate(out, axis=1)
+    return prepared(chain, values, rate=rate, block=block, channels=channels)
 
 
 def chord(seconds: float, *, rate: int = 48_000, channels: int = 1) -> Block:
@@ -62,17 +48,13 @@ def chord(seconds: float, *, rate: int = 48_000, channels: int = 1) -> Block:
     return np.repeat(0.15 * np.asarray(notes)[np.newaxis], channels, axis=0).astype(np.float32)
 
 
-def late(sound: Block, samples: int) -> Block:
-    return np.pad(sound, ((0, 0), (samples, 0)))[:, : sound.shape[1]]
-
-
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("lengths", [(1, 100, 7), (128,)])
 @pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
 def test_at_strength_0_it_is_the_input_late_by_the_latency_bit_for_bit(
     styles: list[Style], rate: int, lengths: tuple[int, ...], channels: int
 ) -> None:
-    chain = chain_at(styles, rate=rate, channels=channels, strength=0.0)
+    chain = chain_at(styles, {"strength": 0.0}, rate=rate, channels=channels)
     # Up to full scale: the limiter at the end of the chain has nothing to do either.
     sound = np.random.default_rng(0).uniform(-1.0, 1.0, (channels, rate // 10)).astype(np.float32)
     np.testing.assert_array_equal(play(chain, sound, lengths), late(sound, chain.latency_samples))
@@ -81,7 +63,7 @@ def test_at_strength_0_it_is_the_input_late_by_the_latency_bit_for_bit(
 
 @pytest.mark.parametrize("switch", ["bypass", "stylizer_bypass"])
 def test_bypassed_it_is_the_input_as_late_bit_for_bit(styles: list[Style], switch: str) -> None:
-    chain = chain_at(styles, channels=2, **{switch: 1.0})
+    chain = chain_at(styles, {switch: 1.0}, channels=2)
     sound = chord(0.2, channels=2)
     np.testing.assert_array_equal(play(chain, sound), late(sound, chain.latency_samples))
 
@@ -112,9 +94,9 @@ def test_turning_a_knob_makes_no_click(styles: list[Style], identity: str) -> No
     rate, sound = 48_000, chord(2.0)
     steady = 0.0
     for value in (low, high):
-        still = play(chain_at(styles, **{identity: value}), sound)[:, rate // 2 :]
+        still = play(chain_at(styles, {identity: value}), sound)[:, rate // 2 :]
         steady = max(steady, float(np.abs(np.diff(still)).max()))
-    chain = chain_at(styles, **{identity: low})
+    chain = chain_at(styles, {identity: low})
     play(chain, sound)
     # There and back in steps of a controller, then in one jump each way.
     places = [*np.linspace(0.0, 1.0, 32), *np.linspace(1.0, 0.0, 32)]
@@ -137,7 +119,7 @@ def test_it_does_something_and_holds_its_ceiling(styles: list[Style]) -> None:
 
 
 def test_reset_forgets_what_it_learnt(styles: list[Style]) -> None:
-    chain = chain_at(styles, strength=0.8)
+    chain = chain_at(styles, {"strength": 0.8})
     first = play(chain, chord(0.4))
     chain.reset()
     np.testing.assert_array_equal(play(chain, chord(0.4)), first)
@@ -158,7 +140,7 @@ def test_knobs_are_the_listed_ones_whatever_is_loaded(styles: list[Style]) -> No
 def test_weights_of_styles_that_are_not_loaded_change_nothing(styles: list[Style]) -> None:
     sound = chord(0.3)
     one = play(chain_at(styles[:1]), sound)
-    two = play(chain_at(styles[:1], style_2=0.0, style_3=0.3, style_4=0.0), sound)
+    two = play(chain_at(styles[:1], {"style_2": 0.0, "style_3": 0.3, "style_4": 0.0}), sound)
     np.testing.assert_array_equal(two, one)
 
 

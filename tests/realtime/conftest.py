@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,17 +107,30 @@ class Jack:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def spawn(self, *command: str | Path, **options: object) -> "subprocess.Popen[str]":
+    def spawn(self, *command: str | Path, **options: Any) -> "subprocess.Popen[str]":
         """Start a client, with pipes for its input and outputs; it is ended with the test at the latest.
 
         `options` are for Popen.
         """
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        client = subprocess.Popen(
+        client: subprocess.Popen[str] = subprocess.Popen(
             list(map(str, command)), **{"env": self.environment, "text": True, **pipes, **options}
         )
         self._clients.append(client)
         return client
+
+    def live(self, *arguments: object, **options: Any) -> "tuple[subprocess.Popen[str], str]":
+        """Start `gramophone live` as a terminal does; return it when it plays, and what it printed so far."""
+        command = [sys.executable, "-u", "-m", "gramophone", "live", *map(str, arguments)]
+        process = self.spawn(*command, start_new_session=True, **options)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        printed = ""
+        for line in process.stdout:
+            printed += line
+            if line.startswith("total"):
+                return process, printed
+        pytest.fail(f"it does not play: {printed}{process.stderr.read()}")
 
     def ports(self, *options: str) -> list[str]:
         """Return the names of all ports; options are those of jack_lsp."""
@@ -190,6 +204,18 @@ def _end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
 
 def missing_tools(names: Sequence[str]) -> list[str]:
     return [name for name in names if shutil.which(name) is None]
+
+
+@pytest.fixture
+def knobs(jack: Jack) -> Iterator[Any]:  # noqa: ARG001 - the server first
+    """A controller on the server, as the port controller:knobs."""
+    import rtmidi
+
+    out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="controller")
+    out.open_virtual_port("knobs")
+    yield out
+    out.close_port()
+    out.delete()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
+import functools
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.preset import PresetFolder
 from gramophone.realtime.control.control_surface import ControlSurface
+from tests.waiting import wait_until
 
 
 class Knobs:
@@ -31,7 +32,7 @@ class Mixture:
     def styles(self) -> dict[str, float]:
         return dict(self.heard)
 
-    def blend(self, styles: dict[str, float]) -> None:
+    def blend(self, styles: Mapping[str, float]) -> None:
         if "gone" in styles:
             raise InputError("there is no style 'gone'")
         self.heard = dict(styles)
@@ -55,13 +56,6 @@ def surface(tmp_path: Path, mixture: Mixture, pressed: list[bool]) -> Iterator[C
     made.close()
 
 
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 10.0
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.002)
-
-
 def test_switches_turn_over_or_are_held(surface: ControlSurface) -> None:
     for down in (True, False, True, True, False):
         surface.press("freeze", down)
@@ -81,7 +75,7 @@ def test_what_fails_is_told_and_what_follows_is_done(surface: ControlSurface, er
 
     surface.later(fail)
     surface.later(lambda: surface.notify("done"))
-    until(lambda: surface.news() and surface.news()[-1][1] == "done")
+    wait_until(lambda: surface.news() and surface.news()[-1][1] == "done")
     assert surface.news()[0][1].startswith("error: ")
 
 
@@ -89,10 +83,10 @@ def test_a_flood_is_left_out_in_part_and_the_rest_is_done_in_order(surface: Cont
     held, done = threading.Event(), list[int]()
     surface.later(lambda: held.wait(10.0))
     for number in range(5000):
-        surface.later(lambda number=number: done.append(number))
+        surface.later(functools.partial(done.append, number))
     held.set()
     surface.later(lambda: done.append(-1))
-    until(lambda: -1 in done or not surface._jobs.qsize())
+    wait_until(lambda: -1 in done or not surface._jobs.qsize())
     kept = [number for number in done if number >= 0]
     assert kept == sorted(kept)
     assert 0 < len(kept) < 1000
@@ -100,12 +94,14 @@ def test_a_flood_is_left_out_in_part_and_the_rest_is_done_in_order(surface: Cont
 
 
 def test_panic_does_not_wait_for_anything(surface: ControlSurface) -> None:
-    surface.later(lambda: time.sleep(0.5))
+    held = threading.Event()
+    surface.later(lambda: held.wait(10.0))
     surface.press("panic", True)
     assert surface.get("bypass") == 1.0
     surface.press("panic", False)
     surface.press("panic", True)
     assert surface.get("bypass") == 0.0
+    held.set()
 
 
 def test_triggers_come_in_order_and_only_those_that_are_there(
@@ -113,7 +109,7 @@ def test_triggers_come_in_order_and_only_those_that_are_there(
 ) -> None:
     for down in (True, False, True, False):
         surface.press("capture", down)
-    until(lambda: pressed == [True, False, True, False])
+    wait_until(lambda: pressed == [True, False, True, False])
     assert {one.id for one in surface.triggers} == {"panic", "capture"}
     for target in ("record", "strength", "preset:", "nothing"):
         assert not surface.can(target)
@@ -130,8 +126,8 @@ def test_presets_bring_back_knobs_and_styles_by_name(surface: ControlSurface, mi
     surface.set("freeze", 1.0)
     mixture.heard = {"bells": 0.5, "rain": 0.5}
     surface.program(0)
-    until(lambda: surface.preset == "calm" and surface.get("mix") == 0.25)
-    until(lambda: mixture.heard == {"rain": 1.0})
+    wait_until(lambda: surface.preset == "calm" and surface.get("mix") == 0.25)
+    wait_until(lambda: mixture.heard == {"rain": 1.0})
     # The slots are the mixture's; what belongs to the moment is nobody's.
     assert (surface.get("style_1"), surface.get("freeze")) == (1.0, 1.0)
 
@@ -149,7 +145,7 @@ def test_what_goes_wrong_is_told_and_the_next_is_done(
 
     surface.later(broken)
     surface.press("capture", True)
-    until(lambda: pressed)
+    wait_until(lambda: pressed)
     told = [line for _, line in surface.news()]
     assert sum("error" in line for line in told) == 3
     assert surface.news(len(told)) == []

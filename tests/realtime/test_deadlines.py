@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from gramophone.plugins.knobs import GAIN, LIMITER
 from gramophone.realtime.audio.virtual_stream import VirtualStream
 from gramophone.realtime.engine.engine import Engine
-from gramophone.realtime.link.engine_settings import MUTE, EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import MUTE, DeviceSettings, EngineSettings, VirtualSettings
 from gramophone.realtime.link.shared_memory import Cell, Link
 from gramophone.realtime.link.trace_board import TraceBoard
 from gramophone.takes.wavfile import seal
 from tests.realtime import trial_chains
+from tests.sounds import steepest
 
 RATE = 48_000
 IDS = (*(parameter.id for parameter in trial_chains.PARAMETERS), MUTE.id)
@@ -32,9 +33,10 @@ class Late(trial_chains.Delay):
         super().__init__(**options)
         self.stalls = dict(stalls)
         self.ceiling = ceiling
-        self.stream = None
+        self.stream: VirtualStream | None = None
 
     def process(self, block):
+        assert self.stream is not None
         out = np.clip(super().process(block), -self.ceiling, self.ceiling)
         for place in [place for place in self.stalls if place < self.position]:
             for _ in range(self.stalls.pop(place)):
@@ -79,10 +81,6 @@ def delayed(sound, link):
     return np.pad(sound, ((0, 0), (latency, 0)))
 
 
-def steepest(signal):
-    return float(np.abs(np.diff(signal)).max())
-
-
 # What the sine itself has, and what a crossfade of 5 ms and a join of 3 ms add where wet is dry at -0.5: fades of
 # raised cosines over 240 and 144 samples.
 STEEPEST = 0.5 * 2 * np.pi * 440 / RATE + 0.75 * np.pi / 2 / 144 + 0.75 * np.pi / 2 / 240
@@ -104,7 +102,7 @@ def test_latency_is_exact_and_the_tail_is_flushed(tmp_path, period, algorithmic)
 @pytest.mark.parametrize("latency", [0.0, "low", "high", 0.05])
 def test_buffer_latency_is_what_was_asked_for_in_whole_blocks(tmp_path, latency):
     _, link = play(tmp_path, sine(0.05), trial_chains.Delay(), period=128, latency=latency)
-    seconds = EngineSettings(device=None, latency=latency).latency_seconds()
+    seconds = EngineSettings(device=DeviceSettings(), latency=latency).latency_seconds()
     assert link.count(Cell.BUFFER) == max(1, int(np.ceil(seconds * RATE / 128))) * 128
 
 

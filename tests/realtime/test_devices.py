@@ -40,8 +40,7 @@ def test_devices_are_chosen_by_number_or_words(wanted: int | str, number: int) -
 
 def test_a_label_finds_its_device_again() -> None:
     for card in WITH_JACK:
-        kind = "input" if card.inputs else "output"
-        assert choose_device(WITH_JACK, card.label, kind) is card
+        assert choose_device(WITH_JACK, card.label, "input" if card.inputs else "output") is card
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,10 @@ import soundfile
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import EngineError, Host
 from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
-from gramophone.realtime.link.shared_memory import EngineState
 from tests.limits import needs_limits, no_room
-from tests.realtime import trial_chains
+from tests.realtime import engine_processes, trial_chains
+from tests.sounds import delayed, steepest
+from tests.waiting import wait_until
 
 RATE = 48_000
 PATIENCE = 20.0
@@ -55,21 +55,6 @@ def play(chosen: EngineSettings, chain) -> Host:
     with host(chosen, chain) as engine:
         assert engine.wait(120.0)
     return engine
-
-
-def wait_until(condition, timeout=PATIENCE):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)
-
-
-def delayed(sound: np.ndarray, samples: int) -> np.ndarray:
-    return np.pad(sound, ((0, 0), (samples, 0)))
-
-
-def steepest(signal: np.ndarray) -> float:
-    return float(np.abs(np.diff(signal)).max())
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "real-time"])
@@ -190,9 +175,8 @@ def test_a_killed_engine_is_replaced_within_two_seconds(tmp_path):
     chosen = settings(tmp_path, sound, fast=False, parameters={"level": 0.9})
     with host(chosen, trial_chains.delay(latency=256)) as engine:
         engine.set("level", 0.5)
-        supervisor = engine._supervisor
-        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
-        os.kill(supervisor._active.process.pid, signal.SIGKILL)
+        engine_processes.standby(engine)
+        engine_processes.playing(engine).process.kill()
         wait_until(lambda: engine.snapshot().engine_restarts == 1)
         assert engine.wait(30.0)
     figures = engine.stats()
@@ -208,21 +192,20 @@ def test_a_killed_engine_is_replaced_within_two_seconds(tmp_path):
     np.testing.assert_allclose(heard[-RATE:], 0.5 * delayed(sound, latency)[0, -RATE:], atol=1e-5)
 
 
-def kill_all(supervisor) -> None:
+def kill_all(engine: Host) -> None:
     """Kill the engine and the one that stands by, so that another one has to be started."""
-    for worker in (supervisor._standby, supervisor._active):
-        os.kill(worker.process.pid, signal.SIGKILL)
+    for worker in (engine_processes.standby(engine), engine_processes.playing(engine)):
+        worker.process.kill()
 
 
 @needs_limits
 def test_an_engine_is_replaced_with_files_that_were_kept_back(tmp_path):
     with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
-        supervisor = engine._supervisor
-        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        engine_processes.standby(engine)
         with no_room(reserve=True):
             with pytest.raises(OSError, match="Too many"):
                 os.open(os.devnull, os.O_RDONLY)
-            kill_all(supervisor)
+            kill_all(engine)
             wait_until(lambda: engine.snapshot().engine_restarts == 1)
         assert engine.snapshot().state == "running"
 
@@ -230,10 +213,9 @@ def test_an_engine_is_replaced_with_files_that_were_kept_back(tmp_path):
 @needs_limits
 def test_an_engine_is_replaced_as_soon_as_there_is_room(tmp_path):
     with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
-        supervisor = engine._supervisor
-        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        engine_processes.standby(engine)
         with no_room(reserve=False):
-            kill_all(supervisor)
+            kill_all(engine)
             wait_until(lambda: any("no other engine" in note for note in engine.snapshot().notes))
             assert engine.snapshot().state == "restarting"
             assert not engine.finished
@@ -244,13 +226,12 @@ def test_an_engine_is_replaced_as_soon_as_there_is_room(tmp_path):
 @needs_limits
 def test_without_room_for_a_standby_the_sound_goes_on(tmp_path):
     with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
-        supervisor = engine._supervisor
-        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        spare = engine_processes.standby(engine)
         with no_room(reserve=False):
-            os.kill(supervisor._standby.process.pid, signal.SIGKILL)
+            spare.process.kill()
             wait_until(lambda: any("stands by" in note for note in engine.snapshot().notes))
             assert engine.snapshot().state == "running"
-        wait_until(lambda: supervisor._standby)
+        engine_processes.standby(engine)
     assert engine.stats()["engine_restarts"] == 0
 
 
@@ -258,10 +239,9 @@ def test_without_room_for_a_standby_the_sound_goes_on(tmp_path):
 def test_an_engine_that_cannot_be_replaced_is_a_failure(tmp_path, monkeypatch):
     monkeypatch.setattr("gramophone.realtime.engine.supervisor._GIVE_UP_SECONDS", 0.0)
     with host(settings(tmp_path, sine(60.0), fast=False), trial_chains.delay(latency=256)) as engine:
-        supervisor = engine._supervisor
-        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        engine_processes.standby(engine)
         with no_room(reserve=False):
-            kill_all(supervisor)
+            kill_all(engine)
             assert engine.wait(30.0)
         assert engine.snapshot().state == "failed"
         assert "Too many open files" in engine.snapshot().notes[-1]
@@ -271,8 +251,7 @@ def test_an_engine_that_cannot_be_replaced_is_a_failure(tmp_path, monkeypatch):
 def test_an_engine_that_hangs_is_replaced(tmp_path):
     chain = trial_chains.bad(kind="hang", latency=256)
     with host(settings(tmp_path, sine(30.0), fast=False), chain) as engine:
-        supervisor = engine._supervisor
-        wait_until(lambda: supervisor._standby and supervisor._standby.link.state == EngineState.READY)
+        engine_processes.standby(engine)
         engine.set("trouble", 1.0)
         wait_until(lambda: engine.snapshot().state == "restarting")
         engine.set("trouble", 0.0)
@@ -290,7 +269,7 @@ def test_memory_stays_flat(tmp_path):
     chosen = settings(tmp_path, sine(minutes * 60.0), blocksize=1024)
     sizes = []
     with host(chosen, trial_chains.delay(latency=512)) as engine:
-        process = engine._supervisor._active.process
+        process = engine_processes.playing(engine).process
         while not engine.wait(0.02):
             if engine.snapshot().seconds > 60.0:
                 sizes.append(resident(process))

@@ -1,7 +1,5 @@
 """The engine on a real JACK server: its latency to the sample, its survival, its silence when asked for."""
 
-import os
-import signal
 import time
 
 import numpy as np
@@ -10,7 +8,8 @@ import pytest
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
-from tests.realtime import trial_chains
+from tests.realtime import engine_processes, trial_chains
+from tests.waiting import wait_until
 
 RATE = 48_000
 PATIENCE = 20.0
@@ -42,13 +41,6 @@ def delay_between(dry: np.ndarray, wet: np.ndarray) -> int:
     return delays.pop()
 
 
-def wait_until(condition, timeout=PATIENCE):
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("jack", [64, 256], indirect=True)
 def test_what_is_reported_is_what_a_click_takes(jack):
     jack.play(clicks())
@@ -70,13 +62,16 @@ def test_the_engine_is_killed_and_another_one_goes_on(jack):
         # As a user does it: from another program, and not from the sound card.
         jack.connect("player:out_0", "gramophone:in_0")
         jack.disconnect("system:capture_1", "gramophone:in_0")
-        wait_until(lambda: "player:out_0" in str(engine._supervisor.link.last_report().get("connections")))
+        wait_until(
+            lambda: (
+                "player:out_0" in str(engine_processes.playing(engine).link.last_report().get("connections"))
+            )
+        )
         time.sleep(1.0)
-        supervisor = engine._supervisor
-        wait_until(lambda: supervisor._standby is not None and supervisor._standby.link.state == 1)
+        engine_processes.standby(engine)
         before = engine.snapshot()
         began = time.monotonic()
-        os.kill(supervisor._active.process.pid, signal.SIGKILL)
+        engine_processes.playing(engine).process.kill()
         wait_until(lambda: engine.snapshot().engine_restarts == 1)
         assert time.monotonic() - began < 2.0
         assert jack.connections("gramophone:in_0") == ["player:out_0"]

@@ -4,23 +4,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-import rtmidi
-
 PATIENCE = 60.0
-
-
-@pytest.fixture
-def knobs(jack: Any) -> Iterator[Any]:  # noqa: ARG001 - the server first
-    out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="controller")
-    out.open_virtual_port("knobs")
-    yield out
-    out.close_port()
-    out.delete()
 
 
 def test_controls_are_learnt_in_a_terminal(jack: Any, knobs: Any, tmp_path: Path) -> None:

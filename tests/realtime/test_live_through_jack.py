@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,15 +30,7 @@ def style(tmp_path: Path) -> Path:
 @contextmanager
 def playing(jack: Any, *arguments: object) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A running session, and what it printed at the start."""
-    command = [sys.executable, "-u", "-m", "gramophone", "live", *map(str, arguments)]
-    process = jack.spawn(*command, start_new_session=True)
-    printed = ""
-    for line in process.stdout:
-        printed += line
-        if line.startswith("total"):
-            break
-    else:
-        pytest.fail(f"it does not play: {printed}{process.stderr.read()}")
+    process, printed = jack.live(*arguments)
     try:
         yield process, printed
     finally:
@@ -80,30 +71,26 @@ def printed_total(printed: str) -> int:
     return next(int(line.split()[1]) for line in printed.splitlines() if line.startswith("total"))
 
 
-def test_the_printed_total_is_the_delay_in_jack_and_the_wheel_turns_strength(jack: Any, style: Path) -> None:
+def test_the_printed_total_is_the_delay_in_jack_and_the_wheel_turns_strength(
+    jack: Any, knobs: Any, style: Path
+) -> None:
     jack.play(0.25 * np.random.default_rng(1).uniform(-1.0, 1.0, (1, 4 * RATE)))
-    knobs = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="controller")
-    knobs.open_virtual_port("knobs")
     arguments = ("--channels", "1", "--set", "strength=0", "--midi", "knobs")
     changes = []
-    try:
-        with playing(jack, style, *arguments) as (process, printed):
-            assert "controller:knobs (JACK)" in printed
-            total = next(int(line.split()[1]) for line in printed.splitlines() if line.startswith("total"))
-            jack.connect("player:out_0", "gramophone:in_0")
-            for position in (0, 127, 0):
-                knobs.send_message([0xB0, 1, position])
-                dry, wet = jack.record("player:out_0", "gramophone:out_0", seconds=2)
-                if position == 0:
-                    lags = np.fft.irfft(np.fft.rfft(wet) * np.conj(np.fft.rfft(dry)))
-                    assert int(np.argmax(lags)) == total
-                # The second half, when the ramp is over; the median, since a server on a busy machine has xruns.
-                change = np.abs(wet[total:] - dry[:-total])[RATE:]
-                changes.append(float(np.median(change)))
-            end(process)
-    finally:
-        knobs.close_port()
-        knobs.delete()
+    with playing(jack, style, *arguments) as (process, printed):
+        assert "controller:knobs (JACK)" in printed
+        total = printed_total(printed)
+        jack.connect("player:out_0", "gramophone:in_0")
+        for position in (0, 127, 0):
+            knobs.send_message([0xB0, 1, position])
+            dry, wet = jack.record("player:out_0", "gramophone:out_0", seconds=2)
+            if position == 0:
+                lags = np.fft.irfft(np.fft.rfft(wet) * np.conj(np.fft.rfft(dry)))
+                assert int(np.argmax(lags)) == total
+            # The second half, when the ramp is over; the median, since a server on a busy machine has xruns.
+            change = np.abs(wet[total:] - dry[:-total])[RATE:]
+            changes.append(float(np.median(change)))
+        end(process)
     assert changes[0] == changes[2] == 0.0
     assert changes[1] > 0.01
 
@@ -113,6 +100,7 @@ def test_after_a_new_server_sound_and_controller_are_back(jack: Any, style: Path
     arguments = ("--channels", "1", "--set", "strength=0", "--midi", "virtual", "--cc", "20=mute")
     with playing(jack, style, *arguments) as (process, _):
         jack.stop()
+        assert process.stderr is not None
         assert "has gone" in next(line for line in process.stderr if "device" in line)
         jack.start()
         jack.play(tone[None])

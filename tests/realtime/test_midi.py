@@ -14,6 +14,7 @@ from gramophone.plugins.live_chain import LIVE_PARAMETERS
 from gramophone.realtime.control.midi import MidiInput
 from gramophone.realtime.control.midi_bindings import CcMap
 from gramophone.realtime.control.midi_ports import Port, choose_port, list_ports
+from tests.waiting import wait_until
 
 PATIENCE = 15.0
 
@@ -39,13 +40,6 @@ def listening(receive: Callable[[list[int]], object], wanted: str | None = None)
         listener.close()
 
 
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
 def send(out: Any, messages: list[list[int]]) -> None:
     # Without gaps JACK's own buffers mangle them.
     for message in messages:
@@ -60,7 +54,7 @@ def test_a_thousand_controller_changes_arrive_in_order() -> None:
     heard: list[list[int]] = []
     with controller() as out, listening(heard.append, "controller:knobs") as listener:
         send(out, sent)
-        until(lambda: len(heard) >= len(sent))
+        wait_until(lambda: len(heard) >= len(sent))
         assert listener.received == len(sent)
     assert heard == sent
 
@@ -74,7 +68,7 @@ def test_a_sweep_of_the_wheel_becomes_a_sweep_of_strength() -> None:
         for reserved in (120, 121, 123, 127):
             send(out, [[0xB0, reserved, 0]])
         send(out, [[0xB0, 1, position] for position in sweep])
-        until(lambda: len(turned) >= len(sweep))
+        wait_until(lambda: len(turned) >= len(sweep))
     assert turned == [("strength", position / 127) for position in sweep]
 
 
@@ -89,7 +83,7 @@ def test_fourteen_bits_through_a_port() -> None:
 
     with controller() as out, listening(receive, "controller"):
         send(out, [[0xB0, *half] for p in positions for half in ((1, p >> 7), (33, p & 127))])
-        until(lambda: len(turned) >= 2 * len(positions))
+        wait_until(lambda: len(turned) >= 2 * len(positions))
     assert turned[1::2] == [pytest.approx(position / 16383, abs=1e-9) for position in positions]
 
 
@@ -101,14 +95,14 @@ def test_the_virtual_port_is_called_gramophone_and_takes_connections(jack: Any) 
             # The MIDI client's own name leaves `gramophone` to the audio ports.
             jack.connect("controller:knobs", "gramophone-midi:gramophone")
             send(out, [[0xB0, 1, 64]])
-            until(lambda: heard)
+            wait_until(lambda: heard)
     assert heard == [[0xB0, 1, 64]]
 
 
 @pytest.mark.usefixtures("jack")
 def test_no_malformed_message_deafens_the_port() -> None:
     """RtMidi took all that followed an exclusive message without an end for a part of it, from JACK for ever."""
-    broken = (
+    broken: tuple[list[int], ...] = (
         [0xF0, 1, 2, 3],
         [0xF0],
         [0xF4],
@@ -128,7 +122,7 @@ def test_no_malformed_message_deafens_the_port() -> None:
         for before, message in zip(broken, zip(sent[::2], sent[1::2], strict=True), strict=True):
             send(out, [before] if before else [])
             send(out, list(message))
-        until(lambda: len(heard) >= len(sent))
+        wait_until(lambda: len(heard) >= len(sent))
         assert listener.received == len(sent)
     assert heard == sent
 
@@ -149,13 +143,13 @@ def test_an_unplugged_controller_is_noticed_and_taken_back() -> None:
         with controller() as out:
             listener = stack.enter_context(listening(heard.append, "knobs"))
             send(out, [[0xB0, 1, 1]])
-            until(lambda: heard)
-        until(lambda: not listener.connected)
+            wait_until(lambda: heard)
+        wait_until(lambda: not listener.connected)
         assert "unplugged" in str(listener)
         with controller() as out:
-            until(lambda: listener.connected)
+            wait_until(lambda: listener.connected)
             send(out, [[0xB0, 1, 2]])
-            until(lambda: len(heard) == 2)
+            wait_until(lambda: len(heard) == 2)
             assert "unplugged" not in str(listener)
         assert heard == [[0xB0, 1, 1], [0xB0, 1, 2]]
         assert listener.losses == 1
@@ -170,7 +164,7 @@ def test_after_a_new_server_the_port_is_opened_anew(jack: Any) -> None:
         with controller() as out:
             jack.connect("controller:knobs", "gramophone-midi:gramophone")
             send(out, [[0xB0, 1, 5]])
-            until(lambda: heard)
+            wait_until(lambda: heard)
     assert heard == [[0xB0, 1, 5]]
 
 
@@ -189,7 +183,7 @@ def test_a_busy_thread_in_the_same_process_loses_nothing() -> None:
         thread.start()
         try:
             send(out, sent)
-            until(lambda: len(heard) >= len(sent))
+            wait_until(lambda: len(heard) >= len(sent))
         finally:
             busy.set()
             thread.join()

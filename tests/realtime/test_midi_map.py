@@ -214,7 +214,7 @@ def test_what_one_entry_spoils_is_that_entry(
     tmp_path_factory: pytest.TempPathFactory, bad: object, place: int, where: str
 ) -> None:
     path: Path = tmp_path_factory.getbasetemp() / "one-bad.json"
-    entries = {
+    entries: dict[str, list[object]] = {
         "knobs": [{**KNOB, "cc": cc} for cc in (21, 22, 23)],
         "pads": [{**PAD, "note": note} for note in (1, 2, 3)],
     }

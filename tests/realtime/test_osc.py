@@ -1,5 +1,6 @@
 """OSC through real sockets on loopback."""
 
+import functools
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.preset import PresetFolder
 from gramophone.realtime.control.control_surface import ControlSurface
 from gramophone.realtime.control.osc import OscControl, messages, parse_address
+from tests.waiting import wait_until
 
 PATIENCE = 10.0
 HERE = ("127.0.0.1", 0)
@@ -53,7 +55,7 @@ class Remote:
     def address(self) -> tuple[str, int]:
         return self.socket.getsockname()
 
-    def send(self, address: str, *arguments: object) -> None:
+    def send(self, address: str, *arguments: str | float | bool) -> None:
         builder = OscMessageBuilder(address=address)
         for argument in arguments:
             builder.add_arg(argument)
@@ -102,11 +104,8 @@ def control(surface: ControlSurface, **options: object) -> Iterator[tuple[OscCon
         remote.socket.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
+def all_at(surface: ControlSurface, end: str) -> bool:
+    return all(surface.get(one.id) == getattr(one, end) for one in LIVE_PARAMETERS)
 
 
 def test_every_parameter_has_an_address_and_goes_its_whole_way(surface: ControlSurface) -> None:
@@ -114,7 +113,7 @@ def test_every_parameter_has_an_address_and_goes_its_whole_way(surface: ControlS
         for position, end in ((1.0, "high"), (0.0, "low")):
             for parameter in LIVE_PARAMETERS:
                 remote.send(f"/gramophone/{parameter.id}", position)
-            until(lambda end=end: all(surface.get(one.id) == getattr(one, end) for one in LIVE_PARAMETERS))
+            wait_until(functools.partial(all_at, surface, end))
 
 
 def test_a_newcomer_is_told_of_everything_and_then_of_what_others_turn(surface: ControlSurface) -> None:
@@ -155,9 +154,9 @@ def test_triggers_switches_and_presets(surface: ControlSurface) -> None:
     surface.set("mix", 1.0)
     with control(surface) as (_, remote):
         remote.send("/gramophone/panic")
-        until(lambda: surface.get("bypass") == 1.0)
+        wait_until(lambda: surface.get("bypass") == 1.0)
         remote.send("/gramophone/preset", "thin")
-        until(lambda: surface.get("mix") == 0.125)
+        wait_until(lambda: surface.get("mix") == 0.125)
         assert surface.get("bypass") == 1.0
 
 
@@ -166,11 +165,11 @@ def test_a_bundle_counts_when_it_arrives(surface: ControlSurface) -> None:
     builder = OscMessageBuilder(address="/gramophone/mix")
     builder.add_arg(0.25)
     inner.add_content(builder.build())
-    outer = OscBundleBuilder(time.time() + 3600.0)
+    outer = OscBundleBuilder(round(time.time()) + 3600)
     outer.add_content(inner.build())
     with control(surface) as (_, remote):
         remote.socket.sendto(outer.build().dgram, remote.to)
-        until(lambda: surface.get("mix") == 0.25)
+        wait_until(lambda: surface.get("mix") == 0.25)
 
 
 ODD = st.one_of(
@@ -206,7 +205,7 @@ def test_damaged_packets_are_counted_and_told_of_once(surface: ControlSurface) -
         for _ in range(3):
             remote.socket.sendto(unknown_tag, remote.to)
             remote.socket.sendto(unknown_element, remote.to)
-        until(lambda: osc.damaged == 6)
+        wait_until(lambda: osc.damaged == 6)
         assert len([line for _, line in surface.news(0) if "OSC" in line]) == 1
         assert surface.get("bypass") == 0.0
 
@@ -248,7 +247,7 @@ def test_what_a_message_breaks_is_logged_and_the_next_one_counts(
     with control(surface) as (_, remote):
         remote.send("/gramophone/preset", "\x1b[31m")
         remote.send("/gramophone/mix", 0.25)
-        until(lambda: surface.get("mix") == 0.25)
+        wait_until(lambda: surface.get("mix") == 0.25)
     assert "no such thing" in caplog.text
 
 
@@ -263,7 +262,7 @@ def test_after_a_storm_of_rubbish_it_still_listens(surface: ControlSurface) -> N
             remote.send("/gramophone/detail", 0.5)
             return surface.get("detail") == 0.5
 
-        until(heard)
+        wait_until(heard)
 
 
 @pytest.mark.parametrize("written", ["", "x", "host:", "1:2:x", "70000", "-1"])

@@ -25,14 +25,11 @@ from gramophone.takes.automation import Move
 from gramophone.takes.header import Header
 from gramophone.takes.reader import Take, open_take
 from tests.realtime import trial_chains
+from tests.sounds import joined
 from tests.take_maker import RATE, noisy_tune
 
 LATENCY = 333
 CONTEXT = multiprocessing.get_context("spawn")
-
-
-def whole(blocks) -> np.ndarray:
-    return np.concatenate(list(blocks), axis=1)
 
 
 def settings(folder: Path, sound: np.ndarray, *, fast: bool) -> EngineSettings:
@@ -65,10 +62,10 @@ def test_an_engine_that_runs_ahead_waits_so_that_nothing_is_lost(tmp_path: Path)
     total = LATENCY + take.header.buffer
     # Behind the end of the file silence came in, until all was heard.
     assert take.frames == sound.shape[1] + total
-    np.testing.assert_array_equal(whole(take.dry()), np.pad(sound, ((0, 0), (0, total))))
+    np.testing.assert_array_equal(joined(take.dry()), np.pad(sound, ((0, 0), (0, total))))
     heard = soundfile.read(tmp_path / "out.wav", dtype="float32", always_2d=True)[0].T[:, total:]
     assert take.wet_frames == sound.shape[1]
-    assert np.abs(whole(take.wet()) - np.clip(heard, -1.0, 1.0)).max() <= 2.0**-23
+    assert np.abs(joined(take.wet()) - np.clip(heard, -1.0, 1.0)).max() <= 2.0**-23
     assert (take.header.algorithmic, take.header.values["mute"]) == (LATENCY, 0.0)
 
 
@@ -98,7 +95,7 @@ def test_a_take_in_the_middle_and_another_one(tmp_path: Path) -> None:
         assert take.events[:1] == (Move(take.events[0].frame, "level", 0.25 * (1 + number)),)
         assert 0 < take.events[0].frame < take.frames
         # Somewhere in the file is just what is in the take.
-        dry = whole(take.dry())
+        dry = joined(take.dry())
         starts = np.flatnonzero((sound[0] == dry[0, 0]) & (sound[1] == dry[1, 0]))
         assert any(np.array_equal(sound[:, at : at + dry.shape[1]], dry) for at in starts)
         assert 0 <= take.frames - take.wet_frames <= LATENCY + take.header.buffer
@@ -151,7 +148,7 @@ def test_what_was_overwritten_before_it_was_read_is_silence_and_told(tmp_path: P
     assert start == 0
     assert link.cells[RecorderCell.LOST] == stop / RATE
     assert 9 * RATE < stop < 14 * RATE
-    dry = whole(take.dry())
+    dry = joined(take.dry())
     assert dry.shape == sound.shape
     assert not dry[:, :stop].any()
     np.testing.assert_array_equal(dry[:, stop:], sound[:, stop:])
@@ -215,7 +212,7 @@ def test_a_device_that_comes_back_as_another_one_begins_another_take(
             take = open_take(path)
             said = take.header
             assert (said.sample_rate, said.algorithmic, said.buffer) == (rate, algorithmic, buffer)
-            np.testing.assert_array_equal(whole(take.dry()), sound)
+            np.testing.assert_array_equal(joined(take.dry()), sound)
             # What was heard of it, in time with it.
             assert take.wet_frames == max(0, sound.shape[1] - algorithmic - buffer)
             assert ("came back" in said.note) is (number < len(wanted))

@@ -28,15 +28,7 @@ def style(tmp_path: Path) -> Path:
 def evening(jack: Any, folder: Path, *arguments: object) -> tuple[str, str]:
     """Start a session, end it as soon as it plays; return what it printed."""
     environment = {**jack.environment, "GRAMOPHONE_SETTINGS": str(folder)}
-    command = [sys.executable, "-u", "-m", "gramophone", "live", "--midi", "none", *map(str, arguments)]
-    process = jack.spawn(*command, start_new_session=True, env=environment)
-    printed = ""
-    for line in process.stdout:
-        printed += line
-        if line.startswith("total"):
-            break
-    else:
-        pytest.fail(f"it does not play: {printed}{process.stderr.read()}")
+    process, printed = jack.live("--midi", "none", *arguments, env=environment)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err

@@ -1,10 +1,9 @@
 """Styles that come and go while the engine plays, on the virtual device at real-time pace."""
 
 import functools
-import os
-import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 from gramophone.media.errors import InputError
 from gramophone.models.style import Style, load_style
 from gramophone.realtime.host import Host
+from gramophone.realtime.link.changes import Change
 from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
 from gramophone.realtime.recorder import Recorder
 from tests.limits import needs_limits, no_room
+from tests.realtime import engine_processes
 
 RATE = 48_000
 PATIENCE = 60.0
@@ -50,14 +51,27 @@ def styles(tmp_path: Path) -> Path:
     return folder
 
 
-def playing(folder: Path, *names: str, channels: int = 1, seconds: float = 120.0, **options: object) -> Host:
-    tail = tuple(options.get("capture_channels") or ())
+def playing(
+    folder: Path,
+    *names: str,
+    channels: int = 1,
+    seconds: float = 120.0,
+    capture_channels: tuple[int, ...] | None = None,
+    **options: Any,
+) -> Host:
+    tail = capture_channels or ()
     soundfile.write(folder / "in.wav", sound(seconds, channels + len(tail)).T, RATE, subtype="FLOAT")
     device = VirtualSettings(input=folder / "in.wav", output=folder / "out.wav")
     paths = tuple(folder / "styles" / name for name in names)
-    # With much time to spare, since tests share their machine; what it takes is for benchmarks/manager.py to say.
-    chosen = {"device": device, "styles": paths, "channels": channels, "latency": 0.2, **options}
-    return Host(EngineSettings(**chosen))  # type: ignore[arg-type]
+    # With much time to spare, since tests share their machine; what it takes is for benchmarks/desk.py to say.
+    chosen: dict[str, Any] = {
+        "device": device,
+        "styles": paths,
+        "channels": channels,
+        "latency": 0.2,
+        **options,
+    }
+    return Host(EngineSettings(**chosen, capture_channels=capture_channels))
 
 
 def contents(host: Host) -> dict[str, float]:
@@ -162,7 +176,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_the_sound_goes_on(tmp_path:
         # The loader is killed, and the next thing that is asked for starts another one.
         process = manager._loader._process
         assert process is not None
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.join()
         manager.switch("s4")
         assert manager.wait(PATIENCE)
@@ -176,15 +190,12 @@ def test_an_engine_that_takes_over_has_the_same_styles_in_its_slots(tmp_path: Pa
         host.styles.folder(styles)
         host.styles.switch("s3")
         assert host.styles.wait(PATIENCE)
-        supervisor = host._supervisor
-        assert supervisor is not None
-        while supervisor._standby is None or supervisor._standby.link.state != 1:
-            time.sleep(0.01)
+        engine_processes.standby(host)
         before = host.request_state()
         assert before is not None
         host.changes()
-        os.kill(supervisor._active.process.pid, signal.SIGKILL)
-        log = []
+        engine_processes.playing(host).process.kill()
+        log: list[Change] = []
         end = time.monotonic() + PATIENCE
         while not any(change.id.startswith("slot") for change in log):
             assert time.monotonic() < end
@@ -218,7 +229,7 @@ def test_styles_and_takes_wait_until_the_system_has_room_for_their_processes(
         process = manager._loader._process
         assert process is not None
         with no_room(reserve=False):
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             process.join()
             manager.switch("s3")
             heard: list[str] = []

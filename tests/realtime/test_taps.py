@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gramophone.media.errors import InputError
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.changes import LAYOUT, Change, ChangeKind, ChangeLog, ChangeReader
-from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings, VirtualSettings
 from gramophone.realtime.link.taps import OverwrittenError, Tap
 from tests.realtime import trial_chains
 
@@ -86,6 +86,7 @@ def play(folder, sound, **options):
     )
 
 
+@pytest.mark.slow
 def test_the_taps_hold_what_came_in_and_what_was_heard_frame_by_frame(tmp_path):
     sound = (0.1 * np.random.default_rng(0).standard_normal((3, 2 * RATE))).astype(np.float32)
     with play(tmp_path, sound, channels=2, capture_channels=(3,)) as host:
@@ -105,4 +106,4 @@ def test_captured_channels_that_are_not_there_are_refused(tmp_path):
         play(tmp_path, sound, channels=2, capture_channels=(3,)).start()
     for wrong in ((), (0,), tuple(range(1, 20))):
         with pytest.raises(InputError, match="counted from 1"):
-            EngineSettings(device=None, capture_channels=wrong)
+            EngineSettings(device=DeviceSettings(), capture_channels=wrong)

@@ -17,7 +17,7 @@ PARAMETERS = (LEVEL, TROUBLE)
 class Delay:
     """Delays by `latency` samples and scales by "level" (ramped over 10 ms) and `colour`, so that wet is not dry."""
 
-    parameters = PARAMETERS
+    parameters: tuple[Parameter, ...] = PARAMETERS
 
     def __init__(self, latency=512, hop=None, colour=1.0):
         self.latency_samples = latency

@@ -16,14 +16,11 @@ from gramophone.takes.header import HEADER, Header, read_header, write_header
 from gramophone.takes.reader import MOVES, STATE, Take, open_take, write_state
 from gramophone.takes.sound import DRY, EXACT, WET
 from gramophone.takes.writer import TakeWriter
+from tests.sounds import joined
 from tests.take_maker import RATE, noisy_tune, style_file
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PARTS = (HEADER, MOVES, DRY, EXACT, WET, STATE)
-
-
-def whole(blocks) -> np.ndarray:
-    return np.concatenate(list(blocks), axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, sound: np.ndarray) -> Path:
     writer.header = Header(**{**vars(writer.header), "styles": ("styles/rain.wav",)})
     for start in range(0, sound.shape[1], 1000):
         writer.dry(sound[:, start : start + 1000])
-        writer.wet(0.5 * sound[:, start : start + 1000])
+        writer.wet(np.float32(0.5) * sound[:, start : start + 1000])
         writer.event(Move(start, "strength", start / sound.shape[1]))
     writer.event(StyleChange(sound.shape[1], 1, ""))
     writer.close()
@@ -60,7 +57,7 @@ def copy(made: Path, tmp_path: Path) -> Path:
 def play(take: Take) -> None:
     """Use all that a take has."""
     for blocks in (take.dry(777), take.wet(4096)):
-        assert np.isfinite(whole(blocks)).all()
+        assert np.isfinite(joined(blocks)).all()
     take.state()
     for name in take.style_files():
         take.style(name)
@@ -79,8 +76,8 @@ def test_the_dry_sound_is_what_came_in_bit_for_bit(made: Path, sound: np.ndarray
     take = open_take(made)
     assert take.frames == take.wet_frames == sound.shape[1]
     for size in (997, 1 << 16):
-        np.testing.assert_array_equal(whole(take.dry(size)), sound)
-        assert np.abs(whole(take.wet(size)) - 0.5 * sound).max() <= 2.0**-24
+        np.testing.assert_array_equal(joined(take.dry(size)), sound)
+        assert np.abs(joined(take.wet(size)) - 0.5 * sound).max() <= 2.0**-24
     # Only what 24 bits do not hold is kept a second time.
     assert take.header.exact == ((20_000, 30_000), (40_000, sound.shape[1]))
     assert len(take.events) == sound.shape[1] // 1000 + 1

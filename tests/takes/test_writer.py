@@ -23,13 +23,10 @@ from gramophone.takes.reader import open_take
 from gramophone.takes.sound import DRY, EXACT, STEPS, WET, sound_files, to_steps
 from gramophone.takes.style_copies import keep_style
 from gramophone.takes.writer import TakeWriter
+from tests.sounds import joined
 from tests.take_maker import RATE, noisy_tune, style_file
 
 HEADER_OF_TWO = Header(sample_rate=RATE, channels=2)
-
-
-def whole(blocks) -> np.ndarray:
-    return np.concatenate(list(blocks), axis=1)
 
 
 def write(writer: TakeWriter, sound: np.ndarray) -> None:
@@ -69,11 +66,11 @@ def test_a_full_disk_ends_the_take_and_leaves_what_there_is(tmp_path: Path, limi
     take = open_take(tmp_path / "take")
     assert take.header.note == writer.failure
     assert 0 < take.wet_frames <= take.frames < sound.shape[1]
-    dry = whole(take.dry())
+    dry = joined(take.dry())
     stop = min(take.frames, max((end for _, end in take.header.exact), default=take.frames))
     np.testing.assert_array_equal(dry[:, :stop], sound[:, :stop])
     assert np.abs(dry - sound[:, : take.frames]).max() <= 2.0**-24
-    assert np.abs(whole(take.wet()) - sound[:, : take.wet_frames]).max() <= 2.0**-24
+    assert np.abs(joined(take.wet()) - sound[:, : take.wet_frames]).max() <= 2.0**-24
     assert not list((tmp_path / "take").glob(".*"))
 
 
@@ -90,7 +87,7 @@ def test_whoever_ends_the_recorder_what_was_written_can_be_played(tmp_path: Path
     take = open_take(tmp_path / "take")
     assert 96_000 - 2 * 4096 <= take.frames <= 96_000
     assert take.header.frames is None
-    np.testing.assert_array_equal(whole(take.dry()), noisy_tune(2.0)[:, : take.frames])
+    np.testing.assert_array_equal(joined(take.dry()), noisy_tune(2.0)[:, : take.frames])
     assert len(take.events) >= 60
     for name in (DRY, WET, EXACT, HEADER):
         assert (take.folder / name).exists()
@@ -145,9 +142,9 @@ def test_wherever_a_take_was_cut_it_is_read_to_its_last_whole_frame(
         if not lost:
             # The encoder holds a block back.
             assert sound.shape[1] - take.frames <= 2 * 4096
-        dry = whole(take.dry())
+        dry = joined(take.dry())
         assert dry.shape[1] == take.frames <= sound.shape[1]
-        heard = whole(take.wet()) if take.wet_frames else np.zeros((channels, 0))
+        heard = joined(take.wet()) if take.wet_frames else np.zeros((channels, 0))
         assert np.abs(heard - sound[:, : heard.shape[1]]).max(initial=0.0) <= 2.0**-24
         assert np.abs(dry - sound[:, : take.frames]).max() <= 2.0**-24
         exact = take.frames if take.rounded_from is None else take.rounded_from

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page
 
 from benchmarks.browser import find_chromium, open_page
-from tests.realtime.conftest import jack
+from tests.realtime.conftest import jack, knobs
 
-__all__ = ["jack"]
+__all__ = ["jack", "knobs"]
 
 
 @pytest.fixture

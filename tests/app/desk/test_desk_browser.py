@@ -14,7 +14,6 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
-import rtmidi
 import soundfile
 from playwright.sync_api import Page, ViewportSize, expect
 
@@ -24,6 +23,7 @@ from gramophone.app.desk.server import DeskSettings
 from gramophone.app.live.controls import ControlOptions, LiveControls
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
+from tests.waiting import wait_until
 
 RATE = 48_000
 SIZES: dict[str, ViewportSize] = {
@@ -58,15 +58,6 @@ def styles(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def knobs(jack: Any) -> Iterator[Any]:  # noqa: ARG001 - the server first
-    out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="controller")
-    out.open_virtual_port("knobs")
-    yield out
-    out.close_port()
-    out.delete()
-
-
 class Session:
     def __init__(self, host: Host, controls: LiveControls, folder: Path) -> None:
         self.host, self.controls, self.folder = host, controls, folder
@@ -99,13 +90,6 @@ def drag(page: Page, selector: str, way: float) -> None:
     page.mouse.up()
 
 
-def until(condition: Any) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.0005)
-
-
 def test_an_evening_at_the_desk(page: Page, session: Session, knobs: Any, artefacts: Path) -> None:
     host = session.host
     page.goto(session.address)
@@ -119,25 +103,25 @@ def test_an_evening_at_the_desk(page: Page, session: Session, knobs: Any, artefa
     (artefacts / "knob-times.json").write_text(json.dumps(figures))
     assert np.median(times) < ASSERTED
     drag(page, "[data-id=strength]", -60)
-    until(lambda: host.get("strength") < 0.9)
+    wait_until(lambda: host.get("strength") < 0.9)
     page.locator("[data-id=strength] .value", has_not_text="100 %").wait_for()
 
     # So do keys and a double click.
     strength = page.locator("[data-id=strength]")
     strength.press("End")
-    until(lambda: host.get("strength") == 1.0)
+    wait_until(lambda: host.get("strength") == 1.0)
     strength.press("PageDown")
-    until(lambda: host.get("strength") == pytest.approx(0.9))
+    wait_until(lambda: host.get("strength") == pytest.approx(0.9))
     strength.dblclick()
-    until(lambda: host.get("strength") == 1.0)
+    wait_until(lambda: host.get("strength") == 1.0)
 
     # The pad moves the mixture.
     x, y = grab(page, "#xy")
     page.mouse.move(x + 1000, y - 1000)
     page.mouse.up()
-    until(lambda: (host.get("style_1"), host.get("style_2")) == (0.0, 1.0))
+    wait_until(lambda: (host.get("style_1"), host.get("style_2")) == (0.0, 1.0))
     page.locator("#xy").dispatch_event("dblclick")
-    until(lambda: host.get("style_1") == 0.25)
+    wait_until(lambda: host.get("style_1") == 0.25)
 
     # Both pictures move, and look different.
     page.wait_for_function(PICTURES)
@@ -162,9 +146,9 @@ def test_an_evening_at_the_desk(page: Page, session: Session, knobs: Any, artefa
     # Dry, now: and back.
     expect(page.locator("#panic")).to_be_in_viewport(ratio=1)
     page.locator("#panic").click()
-    until(lambda: host.get("bypass") == 1.0)
+    wait_until(lambda: host.get("bypass") == 1.0)
     page.keyboard.press("Escape")
-    until(lambda: host.get("bypass") == 0.0)
+    wait_until(lambda: host.get("bypass") == 0.0)
     page.set_viewport_size(SIZES["tablet"])
 
     presets(page, host)
@@ -175,7 +159,7 @@ def test_an_evening_at_the_desk(page: Page, session: Session, knobs: Any, artefa
     # The page goes; the sound does not, and nothing was lost when it came or went.
     before = host.snapshot()
     page.goto("about:blank")
-    until(lambda: host.snapshot().seconds > before.seconds + 0.5)
+    wait_until(lambda: host.snapshot().seconds > before.seconds + 0.5)
     after = host.snapshot()
     assert after.engine_restarts == 0
     assert after.state == "running"
@@ -212,7 +196,7 @@ def turning(page: Page, host: Host) -> list[float]:
         reader.read()
         start = time.perf_counter()
         page.mouse.move(x, y + 4 * (turn + 1))
-        until(lambda: any(change.id == "mix" for change in reader.read()))
+        wait_until(lambda: any(change.id == "mix" for change in reader.read()))
         times.append(time.perf_counter() - start)
     page.mouse.up()
     return times
@@ -236,13 +220,13 @@ def learning(page: Page, session: Session, knobs: Any) -> None:
     for position in (127, 64, 0):
         knobs.send_message([0xB0, 23, position])
         time.sleep(0.02)
-    until(lambda: host.get("detail") == 0.0)
+    wait_until(lambda: host.get("detail") == 0.0)
     knobs.send_message([0x90, 40, 100])
-    until(lambda: host.get("freeze") == 1.0)
+    wait_until(lambda: host.get("freeze") == 1.0)
     knobs.send_message([0x90, 40, 0])
     knobs.send_message([0x90, 40, 100])
-    until(lambda: host.get("freeze") == 0.0)
-    until(lambda: (session.folder / "map.json").exists())
+    wait_until(lambda: host.get("freeze") == 0.0)
+    wait_until(lambda: (session.folder / "map.json").exists())
 
 
 def capturing(page: Page, session: Session) -> float:
@@ -255,13 +239,13 @@ def capturing(page: Page, session: Session) -> float:
     time.sleep(1.5)
     start = time.perf_counter()
     page.mouse.up()
-    until(lambda: any(one.name not in listed and one.weight == 1.0 for one in manager.slots if one.name))
+    wait_until(lambda: any(one.name not in listed and one.weight == 1.0 for one in manager.slots if one.name))
     seconds = time.perf_counter() - start
     page.locator("#styles li:nth-child(3):last-child").wait_for()
-    until((session.folder / "styles" / "strings of tonight.style").exists)
+    wait_until((session.folder / "styles" / "strings of tonight.style").exists)
     # And back, with a touch in the list.
     page.locator("#styles button[title=surf]").click()
-    until(lambda: manager.current == "surf")
+    wait_until(lambda: manager.current == "surf")
     return seconds
 
 
@@ -277,10 +261,10 @@ def recording(page: Page, session: Session, artefacts: Path) -> None:
     page.locator("#bounce").click()
     page.screenshot(path=artefacts / "desk-bounce.png")
     page.locator("#bounce-live").click()
-    until(lambda: list((session.folder / "takes").glob("take-*.flac")))
+    wait_until(lambda: list((session.folder / "takes").glob("take-*.flac")))
     [out] = (session.folder / "takes").glob("take-*.flac")
     assert out.stem == f"{take.name}-live"
-    until(lambda: soundfile.info(out).frames > RATE // 2)
+    wait_until(lambda: soundfile.info(out).frames > RATE // 2)
 
 
 def presets(page: Page, host: Host) -> None:
@@ -291,4 +275,4 @@ def presets(page: Page, host: Host) -> None:
     kept = host.get("mix")
     host.set("mix", 0.0)
     page.locator("#presets button[title=Opening]").click()
-    until(lambda: host.get("mix") == kept)
+    wait_until(lambda: host.get("mix") == kept)

@@ -194,7 +194,7 @@ def test_presets_are_saved_recalled_and_deleted(serve: Callable[..., Desk]) -> N
 
 
 def test_what_a_page_holds_is_let_go_when_it_leaves(tmp_path: Path) -> None:
-    host, held = Host(SETTINGS), []
+    host, held = Host(SETTINGS), list[bool]()
     midi, _ = starting_map(host.parameters, (), None)
     router = ControlRouter(host, midi=midi, map_path=None, presets=tmp_path, actions={"capture": held.append})
     desk = Desk(router, host, DeskSettings(port=0), Commands(router))

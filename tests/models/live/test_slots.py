@@ -11,23 +11,12 @@ from gramophone.models.live.slots import PIECE, Bytes, most_bytes, most_samples,
 from gramophone.models.live.stylizer import PHASES, Stylizer, StylizerSettings
 from gramophone.models.live.stylizer_settings import stylizer_layout
 from gramophone.models.style import Style
+from tests.sounds import plucked
 
 Samples = NDArray[np.float32]
 RATE = 48_000
 LAYOUT = make_layout(RATE)
 MOST = most_bytes(LAYOUT.bins, LAYOUT.basis.shape[1], len(LAYOUT.lags), most_samples(RATE))
-
-
-def plucked(seconds: float, *, channels: int = 1) -> Samples:
-    """Decaying tones at random moments."""
-    rng = np.random.default_rng(0)
-    time = np.arange(round(seconds * RATE)) / RATE
-    out = np.zeros((channels, time.size))
-    for start in np.arange(0.0, seconds, 0.17):
-        after = np.maximum(time - start, 0.0)
-        tone = np.sin(2 * np.pi * rng.uniform(110, 1200) * after) * np.exp(-6.0 * after) * (after > 0)
-        out += tone * rng.uniform(0.1, 0.4, (channels, 1))
-    return out.astype(np.float32)
 
 
 def style(seed: int, seconds: float = 1.0) -> Style:

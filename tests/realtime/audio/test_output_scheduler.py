@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gramophone.realtime.audio.output_scheduler import OutputScheduler
 from gramophone.realtime.audio.rings import History, InputRing, OutputRing
+from tests.sounds import steepest
 
 RATE = 48_000
 PERIOD, BUFFER, ALGORITHMIC = 128, 256, 512
@@ -22,10 +23,6 @@ STEEPEST = 0.5 * 2 * np.pi * 440 / RATE + 0.75 * np.pi / 2 * (1 / 144 + 1 / 240)
 # And the fade of the gate, 10 ms.
 GATED = STEEPEST + 0.5 / 480
 MOVES = st.sampled_from([0, 0, 0, 1, 2, 3, 9])
-
-
-def steepest(signal: np.ndarray) -> float:
-    return float(np.abs(np.diff(signal)).max())
 
 
 class Trial:
@@ -151,7 +148,8 @@ def test_the_gate_shuts_and_opens_all_that_is_heard_without_a_click(
     moves: list[int], turns: dict[int, bool], failures: set[int], muted: bool
 ) -> None:
     trial = Trial(moves=moves, muted=muted)
-    opened, since, silent = not muted, 0, []
+    opened, silent = not muted, list[slice]()
+    since: int | None = 0
     for number in itertools.count():
         turn = turns.get(number)
         before = trial.input.position

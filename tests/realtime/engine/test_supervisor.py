@@ -2,7 +2,6 @@
 
 import ctypes
 import multiprocessing
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from gramophone.realtime.link.engine_settings import MUTE, EngineSettings, Virtu
 from gramophone.realtime.link.shared_memory import Cell, Link, Order
 from gramophone.realtime.link.trace_board import TraceBoard
 from tests.realtime import trial_chains
+from tests.waiting import wait_until
 
 RATE = 8000
 IDS = (*(parameter.id for parameter in trial_chains.PARAMETERS), MUTE.id)
@@ -32,13 +32,6 @@ def supervisor(
     cells = CONTEXT.RawArray(ctypes.c_double, len(IDS))
     cells[IDS.index("level")] = 1.0
     return Supervisor(CONTEXT, settings, cells, IDS, chain, TraceBoard.new(CONTEXT, settings))  # type: ignore[arg-type]
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)
 
 
 def played(link: Link) -> float:
