@@ -1,12 +1,9 @@
 """Collects the data of a rendering's report and writes it."""
 
-import importlib.util
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from ..media.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,13 +12,6 @@ if TYPE_CHECKING:
     from ..models.style import Style
     from ..offline.render.render import Rendering
     from ..offline.report.report import Row
-
-
-def check_installed() -> None:
-    """Raise InputError if the packages that a report needs are missing."""
-    for package in ("jinja2", "matplotlib"):
-        if importlib.util.find_spec(package) is None:
-            raise InputError(f'a report needs {package}; install it with pip install "gramophone[report]"')
 
 
 def write(

@@ -42,7 +42,9 @@ def demo(
 
     $ gramophone demo --out ~/Music/gramophone-demo
     """
-    report_data.check_installed()
+    from ...offline.report.report import check_installed
+
+    check_installed()
     start = time.perf_counter()
     with _folder(out), claimed(out / _REPORT, overwrite=True), console.Display() as display:
         for name in _FILES:

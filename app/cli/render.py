@@ -229,6 +229,7 @@ def _check_paths(
     """Find every fault of the four names before any work is done."""
     from ...media.formats import output_format
     from ...media.inputs import check_regular
+    from ...offline.report.report import check_installed
 
     for path in (content, style):
         check_regular(path)
@@ -241,4 +242,4 @@ def _check_paths(
     if console.same_file(report, output):
         raise InputError(f"{shown(report)} is the name of the output already; give the report another name")
     console.check_output(report, overwrite=overwrite, inputs=(content, style))
-    report_data.check_installed()
+    check_installed()

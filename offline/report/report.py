@@ -7,6 +7,7 @@ security policy forbids it to load anything. The page itself is `report.html` (w
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import itertools
 import math
@@ -99,14 +100,17 @@ def write_report(path: str | Path, report: Report, *, overwrite: bool = False) -
         temporary.write_text(page, encoding="utf-8")
 
 
+def check_installed() -> None:
+    """Raise InputError if the packages that a report needs are missing."""
+    for module, package in (("jinja2", "jinja2"), ("PIL", "pillow")):
+        if importlib.util.find_spec(module) is None:
+            raise InputError(f'a report needs {package}; install it with pip install "gramophone[report]"')
+
+
 def _environment() -> Any:
-    try:
-        import jinja2
-        import matplotlib  # noqa: F401  (the colour scale; asked for here so that both are named at once)
-    except ImportError as error:
-        raise InputError(
-            f'a report needs the package {error.name}: install it with pip install "gramophone[report]"'
-        ) from error
+    check_installed()
+    import jinja2
+
     return jinja2.Environment(
         loader=jinja2.PackageLoader(__package__, ""),
         autoescape=True,

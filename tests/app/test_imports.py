@@ -166,7 +166,7 @@ for command in {COMMANDS!r}:
         app([*command, "--help"])
     except SystemExit as end:
         assert end.code == 0, command
-for module in ("torch", "scipy", "numpy", "soundfile", "matplotlib", "dask", "fsspec", "mutagen"):
+for module in ("torch", "scipy", "numpy", "soundfile", "PIL", "dask", "fsspec", "mutagen"):
     assert module not in sys.modules, module
 """
     done = python(code)
