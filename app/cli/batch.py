@@ -14,9 +14,8 @@ from rich.text import Text
 
 from ...media.errors import InputError
 from ...media.files import shown
-from ...media.limits import HIGHEST_SEED
 from .. import console
-from .render import DEVICES, DeviceOption, SettingsOption, StrengthOption, key_value
+from . import render_options as options
 from .several_values import STYLES
 
 if TYPE_CHECKING:
@@ -50,32 +49,17 @@ def batch(
             "--output", "-o", metavar="FOLDER", help="Where the results go: a folder or an address."
         ),
     ],
-    recipe: Annotated[str, typer.Option(metavar="NAME", help="As in render.")] = "gramophone",
-    strength: StrengthOption = 1.0,
-    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same machine, same files.")] = 0,
-    device: DeviceOption = "auto",
-    settings: SettingsOption = None,
+    recipe: options.Recipe = "gramophone",
+    strength: options.Strength = 1.0,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    settings: options.Settings = None,
     format: Annotated[
         str, typer.Option(metavar="wav|flac|ogg|mp3|aiff", help="The format of the results.")
     ] = "wav",
-    subtype: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="How samples are stored, such as PCM_16 or FLOAT. Default: the format's.",
-            show_default=False,
-        ),
-    ] = None,
-    local: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="As in render.", show_default=False),
-    ] = None,
-    loudness: Annotated[
-        float | None,
-        typer.Option(
-            metavar="LUFS", help="Loudness of the results. Default: each content's.", show_default=False
-        ),
-    ] = None,
+    subtype: options.Subtype = None,
+    local: options.Local = None,
+    loudness: options.Loudness = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -114,15 +98,7 @@ def batch(
     from ...offline.batch.batch import BatchSettings
     from ...offline.recipes.registry import get_recipe
 
-    console.check_range("--strength", strength, 0.0, 1.0, "from the content to all the way")
-    console.check_range("--seed", seed, 0, HIGHEST_SEED, "any whole number")
-    if device not in DEVICES:
-        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
-    changes: dict[str, object] = dict(map(key_value, settings or ()))
-    if local is not None:
-        console.check_range("--local", local, 0.5, 3600.0, "seconds over which statistics are taken")
-    if loudness is not None:
-        console.check_range("--loudness", loudness, -70.0, 0.0, "LUFS; streaming services play at -14")
+    changes: dict[str, object] = dict(map(options.key_value, settings or ()))
     for caution in get_recipe(recipe, changes).cautions():
         console.warn(caution)
     extension = format.lower().lstrip(".")

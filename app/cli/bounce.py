@@ -8,9 +8,8 @@ import typer
 
 from ...media.errors import InputError
 from ...media.files import shown
-from ...media.limits import HIGHEST_SEED
 from .. import console
-from .render import DEVICES
+from . import render_options as options
 
 
 def bounce(
@@ -32,11 +31,14 @@ def bounce(
         str, typer.Option(metavar="NAME", help="For full quality: gramophone (best) or transport (seconds).")
     ] = "gramophone",
     seed: Annotated[
-        int, typer.Option(metavar="N", help="For full quality: same seed, same machine, same file.")
+        int,
+        typer.Option(
+            metavar="N",
+            help="For full quality: same seed, same machine, same file.",
+            callback=options.check_seed,
+        ),
     ] = 0,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes CUDA if there is any.")
-    ] = "auto",
+    device: options.Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Render a recorded performance again, with every move that was made.
@@ -53,9 +55,6 @@ def bounce(
     """
     from ..bounce import QUALITIES, bounce_file
 
-    console.check_range("--seed", seed, 0, HIGHEST_SEED, "any whole number")
-    if device not in DEVICES:
-        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
     if quality not in QUALITIES:
         raise InputError(f"--quality {quality} is unknown; give one of {', '.join(QUALITIES)}")
     from ...media.formats import output_format

@@ -8,31 +8,11 @@ import typer
 
 from ...media.errors import InputError
 from ...media.files import shown
-from ...media.limits import HIGHEST_SEED
 from .. import console, remote_files, report_data, scores
+from . import render_options as options
 
 if TYPE_CHECKING:
     from ...offline.report.report import Row
-
-DEVICES = ("auto", "cpu", "cuda")
-
-# Options of every command that renders.
-SettingsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.", show_default=False
-    ),
-]
-StepsOption = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Optimiser steps. Default: the recipe's.", show_default=False),
-]
-DeviceOption = Annotated[
-    str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes CUDA if there is any.")
-]
-StrengthOption = Annotated[
-    float, typer.Option(metavar="0..1", help="How far to go: 0 is the content, 1 all the way.")
-]
 
 
 def render(
@@ -43,16 +23,11 @@ def render(
     output_name: Annotated[
         str, typer.Option("--output", "-o", metavar="OUT", help="The result; its extension says the format.")
     ],
-    recipe: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="How to do it: gramophone (best), transport (seconds), or a published one."
-        ),
-    ] = "gramophone",
-    strength: StrengthOption = 1.0,
-    steps: StepsOption = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same machine, same file.")] = 0,
-    device: DeviceOption = "auto",
+    recipe: options.Recipe = "gramophone",
+    strength: options.Strength = 1.0,
+    steps: options.Steps = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
     report: Annotated[
         Path | None,
         typer.Option(
@@ -69,31 +44,9 @@ def render(
             show_default=False,
         ),
     ] = None,
-    subtype: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="How samples are stored, such as PCM_16 or FLOAT. Default: the format's.",
-            show_default=False,
-        ),
-    ] = None,
-    local: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="Take the content's statistics over windows of this length, so that each part of it, quiet or "
-            "loud, takes the style's full range. Default: over the whole track, so that a quiet verse stays quiet.",
-            show_default=False,
-        ),
-    ] = None,
-    loudness: Annotated[
-        float | None,
-        typer.Option(
-            metavar="LUFS",
-            help="Loudness of the result, such as -14; peaks stay below -1 dBFS. Default: the content's.",
-            show_default=False,
-        ),
-    ] = None,
+    subtype: options.Subtype = None,
+    local: options.Local = None,
+    loudness: options.Loudness = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -102,7 +55,7 @@ def render(
         ),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
-    settings: SettingsOption = None,
+    settings: options.Settings = None,
 ) -> None:
     """Play CONTENT in the style of STYLE.
 
@@ -121,17 +74,9 @@ def render(
     from ...media.tags import read_tags
     from ...offline.recipes.registry import get_recipe
 
-    console.check_range("--strength", strength, 0.0, 1.0, "from the content to all the way")
-    console.check_range("--seed", seed, 0, HIGHEST_SEED, "any whole number")
-    if device not in DEVICES:
-        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
-    changes: dict[str, object] = dict(map(key_value, settings or ()))
+    changes: dict[str, object] = dict(map(options.key_value, settings or ()))
     if steps is not None:
         changes["steps"] = steps
-    if local is not None:
-        console.check_range("--local", local, 0.5, 3600.0, "seconds over which statistics are taken")
-    if loudness is not None:
-        console.check_range("--loudness", loudness, -70.0, 0.0, "LUFS; streaming services play at -14")
     chosen = get_recipe(recipe, changes)
     if resume and as_local(output_name) is None:
         raise InputError(
@@ -213,14 +158,6 @@ def _loudness(reached: float, wanted: float) -> str:
         f"loudness: {reached:.1f} LUFS instead of {wanted:g}: any more would flatten the peaks, "
         "which stay below -1 dBFS"
     )
-
-
-def key_value(text: str) -> tuple[str, str]:
-    """Return key and value of what was given with `--set`."""
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise InputError(f"--set {text!r} is not a setting; write --set key=value")
-    return key.strip(), value.strip()
 
 
 def _check_paths(

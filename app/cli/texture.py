@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from ...media.files import shown
-from ...media.limits import HIGHEST_SEED
 from .. import console
-from .render import DEVICES, DeviceOption, SettingsOption, StepsOption, key_value
+from . import render_options as options
 
 _LONGEST = 24 * 3600.0
 
@@ -27,11 +26,16 @@ def texture(
             metavar="NAME", help="The recipe: gramophone (best), transport (quick), or antognini2018."
         ),
     ] = "gramophone",
-    steps: StepsOption = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another seed gives another texture.")] = 0,
-    device: DeviceOption = "auto",
+    steps: options.Steps = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Another seed gives another texture.", callback=options.check_seed
+        ),
+    ] = 0,
+    device: options.Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
-    settings: SettingsOption = None,
+    settings: options.Settings = None,
 ) -> None:
     """Make endless texture from a clip.
 
@@ -43,7 +47,6 @@ def texture(
     $ gramophone texture choir.style -o choir.flac --recipe transport --seed 7
     """
     from ...media.audiofile import check_encodable, write_audio
-    from ...media.errors import InputError
     from ...media.formats import output_format
     from ...media.inputs import check_regular
     from ...media.output_lock import claimed
@@ -51,10 +54,7 @@ def texture(
     from ...offline.recipes.registry import get_recipe
 
     console.check_range("--seconds", seconds, 0.1, _LONGEST, "the length of the texture")
-    console.check_range("--seed", seed, 0, HIGHEST_SEED, "any whole number")
-    if device not in DEVICES:
-        raise InputError(f"--device {device} is unknown; give one of {', '.join(DEVICES)}")
-    changes: dict[str, object] = dict(map(key_value, settings or ()))
+    changes: dict[str, object] = dict(map(options.key_value, settings or ()))
     if steps is not None:
         changes["steps"] = steps
     # What the user sets goes before what texture asks of every recipe.

@@ -27,7 +27,8 @@ _WINDOW_SECONDS = 0.06
 _SMALLEST_POWER = 1e-12
 _NARROWEST_STAGE = 0.14
 # Quietest first: matplotlib's "magma" at eleven points, between which colours run in straight lines.
-_COLOURS = "000004 150e38 3b0f70 641a80 8c2981 b73779 de4968 f66e5c fe9f6d fecf92 fcfdbf".split()
+_COLOURS = bytes.fromhex("000004 150e38 3b0f70 641a80 8c2981 b73779 de4968 f66e5c fe9f6d fecf92 fcfdbf")
+_POINTS = np.frombuffer(_COLOURS, np.uint8).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,8 @@ def png(level: Array, *, top: float) -> str:
 
     shade = np.clip((level[::-1] - top + RANGE_DB) / RANGE_DB, 0.0, 1.0)
     image = Image.fromarray(np.round(shade * 255).astype(np.uint8))
-    points = np.array([list(bytes.fromhex(colour)) for colour in _COLOURS])
-    at, known = np.linspace(0, 1, 256), np.linspace(0, 1, len(points))
-    palette = np.stack([np.interp(at, known, part) for part in points.T], axis=1)
+    at, known = np.linspace(0, 1, 256), np.linspace(0, 1, len(_POINTS))
+    palette = np.stack([np.interp(at, known, part) for part in _POINTS.T], axis=1)
     image.putpalette(palette.round().astype(np.uint8).tobytes())
     data = io.BytesIO()
     image.save(data, "PNG", optimize=True)
@@ -150,7 +150,9 @@ def png(level: Array, *, top: float) -> str:
 
 def colour_stops() -> list[Tick]:
     """The colour scale as stops of a CSS gradient, quietest first."""
-    return [Tick(100.0 * n / (len(_COLOURS) - 1), f"#{colour}") for n, colour in enumerate(_COLOURS)]
+    return [
+        Tick(100.0 * n / (len(_POINTS) - 1), f"#{colour.tobytes().hex()}") for n, colour in enumerate(_POINTS)
+    ]
 
 
 def data_uri(data: bytes, kind: str) -> str:

@@ -1,0 +1,101 @@
+"""Options of the commands that render: each is declared, and checked, once."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from ...media.errors import InputError
+from ...media.limits import HIGHEST_SEED
+from .. import console
+
+_DEVICES = ("auto", "cpu", "cuda")
+
+
+def _within(option: str, low: float, high: float, meaning: str) -> Callable[[float | None], float | None]:
+    def check(value: float | None) -> float | None:
+        if value is not None:
+            console.check_range(option, value, low, high, meaning)
+        return value
+
+    return check
+
+
+def _check_device(name: str) -> str:
+    if name not in _DEVICES:
+        raise InputError(f"--device {name} is unknown; give one of {', '.join(_DEVICES)}")
+    return name
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """Return key and value of what was given with `--set`."""
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise InputError(f"--set {text!r} is not a setting; write --set key=value")
+    return key.strip(), value.strip()
+
+
+check_seed = _within("--seed", 0, HIGHEST_SEED, "any whole number")
+
+Recipe = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="How to do it: gramophone (best), transport (seconds), or a published one."
+    ),
+]
+Strength = Annotated[
+    float,
+    typer.Option(
+        metavar="0..1",
+        help="How far to go: 0 is the content, 1 all the way.",
+        callback=_within("--strength", 0.0, 1.0, "from the content to all the way"),
+    ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Optimiser steps. Default: the recipe's.", show_default=False),
+]
+Seed = Annotated[
+    int, typer.Option(metavar="N", help="Same seed, same machine, same file.", callback=check_seed)
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|cpu|cuda",
+        help="Where to compute; auto takes CUDA if there is any.",
+        callback=_check_device,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.", show_default=False
+    ),
+]
+Subtype = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="How samples are stored, such as PCM_16 or FLOAT. Default: the format's.",
+        show_default=False,
+    ),
+]
+Local = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Take the content's statistics over windows of this length, so that each part of it, quiet or "
+        "loud, takes the style's full range. Default: over the whole track, so that a quiet verse stays quiet.",
+        show_default=False,
+        callback=_within("--local", 0.5, 3600.0, "seconds over which statistics are taken"),
+    ),
+]
+Loudness = Annotated[
+    float | None,
+    typer.Option(
+        metavar="LUFS",
+        help="Loudness of the result, such as -14; peaks stay below -1 dBFS. Default: the content's.",
+        show_default=False,
+        callback=_within("--loudness", -70.0, 0.0, "LUFS; streaming services play at -14"),
+    ),
+]
