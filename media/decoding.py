@@ -120,6 +120,7 @@ class SoundReader:
     Args:
         file: Binary and seekable; stays open.
         name: What messages call it.
+        extent: Where the sound is in the file, if the caller knows better than its header.
 
     Attributes:
         sample_rate: Hz.
@@ -134,11 +135,11 @@ class SoundReader:
             allows.
     """
 
-    def __init__(self, file: BufferedIOBase, name: str) -> None:
+    def __init__(self, file: BufferedIOBase, name: str, *, extent: Extent | None = None) -> None:
         self._name = name
         if file.seek(0, os.SEEK_END) == 0:
             raise InputError(f"{name} is empty; give a sound file")
-        self._extent = measure(cast(BinaryIO, file))
+        self._extent = extent or measure(cast(BinaryIO, file))
         self._excerpt = _Excerpt(file, self._extent)
         self._stream = Stream(self._excerpt)
         self._done = 0

@@ -7,19 +7,21 @@ that are too short, or none. It is then read to the last whole frame.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from io import FileIO
+from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ..media.decoding import SoundReader
 from ..media.errors import InputError
-from ..media.files import native, shown
-from ..media.inputs import check_regular
+from ..media.files import shown
+from ..media.inputs import opened
+from ..media.lengths import Extent
 from .header import HEADER, Header
+from .wavfile import header_bytes
 
 Sound = NDArray[np.float32]
 
@@ -29,13 +31,10 @@ FLAC_CHANNELS = 8
 #: Steps of 24 bits in full scale.
 STEPS = 2.0**23
 
-# Where FLAC notes how many samples a block has, and, after four bits of something else, how many there are in all; see
-# takes.flacfile.
-_BLOCK_SIZE = slice(8, 10)
-_TOTAL = range(21, 26)
-_NOT_TOTAL = 0xF0
-# The header of a WAV file is shorter.
-_HEADER_BYTES = 256
+# Where FLAC notes how many samples there are in all, after four bits of something else; see takes.flacfile.
+_TOTAL, _NOT_TOTAL = 21, 0xF0
+# Samples in a frame of FLAC: of a read that fails nothing comes back.
+_FRAME = 4096
 
 
 def sound_files(channels: int) -> tuple[str, str]:
@@ -59,20 +58,14 @@ def sound_length(path: Path, header: Header) -> int:
     Raises:
         InputError: it cannot be read, or has another rate or other channels
     """
-    try:
-        with _opened(path, header) as file:
-            if header.frames is not None or isinstance(file, _Unsealed):
-                return int(file.frames)
-            with path.open("rb") as raw:
-                size = int.from_bytes(raw.read(_BLOCK_SIZE.stop)[_BLOCK_SIZE], "big")
-            count = 0
-            # Block by block, since a call that fails returns nothing.
-            with suppress(soundfile.LibsndfileError):
-                while read := len(file.read(max(1, size), dtype="float32", always_2d=True)):
-                    count += read
-            return count
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise damaged(path, error) from None
+    with _opened(path, header) as reader:
+        if reader.frames is not None:
+            return reader.frames
+        count = 0
+        with suppress(InputError):
+            while read := len(reader.read(_FRAME, "float32", finite=False)):
+                count += read
+        return count
 
 
 def sound_blocks(path: Path, header: Header, size: int, frames: int | None) -> Iterator[Sound]:
@@ -82,18 +75,15 @@ def sound_blocks(path: Path, header: Header, size: int, frames: int | None) -> I
         InputError: it is damaged, or shorter
     """
     left = frames
-    try:
-        with _opened(path, header) as file:
-            while left is None or left > 0:
-                block = file.read(size if left is None else min(size, left), dtype="float32", always_2d=True)
-                if not len(block):
-                    break
-                if not np.isfinite(block).all():
-                    raise InputError(f"{shown(path)} holds values that are not finite numbers; it is damaged")
-                left = None if left is None else left - len(block)
-                yield np.ascontiguousarray(block.T)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise damaged(path, error) from None
+    with _opened(path, header) as reader:
+        while left is None or left > 0:
+            block = reader.read(size if left is None else min(size, left), "float32", finite=False)
+            if not len(block):
+                break
+            if not np.isfinite(block).all():
+                raise InputError(f"{shown(path)} holds values that are not finite numbers; it is damaged")
+            left = None if left is None else left - len(block)
+            yield np.ascontiguousarray(block.T)
     if left:
         raise InputError(f"{shown(path)} is {left} frames shorter than {HEADER} says; it is damaged")
 
@@ -106,56 +96,26 @@ def damaged(path: Path, error: Exception) -> InputError:
     )
 
 
-class _Readable(Protocol):
-    @property
-    def frames(self) -> int: ...
-
-    def read(self, count: int, *, dtype: str, always_2d: bool) -> Sound: ...
-
-
-class _Unsealed:
-    """A WAV file of 32-bit floats whose header does not say how long it is; read like a `soundfile.SoundFile`."""
-
-    def __init__(self, path: Path, channels: int) -> None:
-        with path.open("rb") as file:
-            begin = file.read(_HEADER_BYTES)
-        start = begin.find(b"data") + 8
-        self.frames = max(0, path.stat().st_size - start) // (4 * channels) if start >= 8 else 0
-        self._samples: Sound = np.zeros((0, channels), dtype=np.float32)
-        if self.frames:
-            shape = (self.frames, channels)
-            self._samples = np.memmap(path, dtype="<f4", mode="r", offset=start, shape=shape)
-        self._next = 0
-
-    def read(self, count: int, *, dtype: str, always_2d: bool) -> Sound:
-        del dtype, always_2d
-        block = self._samples[self._next : self._next + count]
-        self._next += len(block)
-        return np.asarray(block)
-
-
-class _Endless(FileIO):
-    """A FLAC file as if it did not say how long it is: a decoder then reads whatever there is."""
-
-    def readinto(self, buffer: Any) -> int:
-        start = self.tell()
-        count = super().readinto(buffer) or 0
-        view = memoryview(buffer).cast("B")
-        for place in _TOTAL:
-            if start <= place < start + count:
-                view[place - start] &= _NOT_TOTAL if place == _TOTAL[0] else 0
-        return count
-
-
 @contextmanager
-def _opened(path: Path, header: Header) -> Iterator[_Readable]:
-    check_regular(path)
-    if header.frames is None and path.suffix == ".wav":
-        yield _Unsealed(path, header.channels)
-        return
-    with ExitStack() as stack:
-        source = stack.enter_context(_Endless(path)) if header.frames is None else native(path)
-        opened = stack.enter_context(soundfile.SoundFile(source))
-        if (opened.samplerate, opened.channels) != (header.sample_rate, header.channels):
-            raise InputError(f"{shown(path)} does not fit {HEADER}: rate or channels differ")
-        yield opened
+def _opened(path: Path, header: Header) -> Iterator[SoundReader]:
+    try:
+        with opened(path) as file:
+            extent = _to_the_end(file, path, header) if header.frames is None else None
+            with SoundReader(file, shown(path), extent=extent) as reader:
+                if (reader.sample_rate, reader.channels) != (header.sample_rate, header.channels):
+                    raise InputError(f"{shown(path)} does not fit {HEADER}: rate or channels differ")
+                yield reader
+    except InputError as error:
+        if isinstance(error.__cause__, soundfile.LibsndfileError):
+            raise damaged(path, error.__cause__) from None
+        raise
+
+
+def _to_the_end(file: BufferedReader, path: Path, header: Header) -> Extent:
+    """Return how a file that was not closed is read to its end: with the right length, or (FLAC) without one."""
+    if path.suffix == ".wav":
+        fits = header_bytes(path.stat().st_size, sample_rate=header.sample_rate, channels=header.channels)
+        return Extent(0, patch=(0, fits))
+    file.seek(_TOTAL)
+    (first,) = file.read(1) or b"\0"
+    return Extent(0, patch=(_TOTAL, bytes([first & _NOT_TOTAL, 0, 0, 0, 0])))

@@ -69,12 +69,22 @@ def seal(path: Path) -> int:
             return 0
         fields = _HEADER.unpack(found)
         channels, rate = fields[9], fields[10]
-        # A frame that was cut off does not count.
-        size = (path.stat().st_size - _HEADER.size) // (channels * _BYTES) * channels * _BYTES
+        size = _sound_bytes(path.stat().st_size, channels)
         file.seek(0)
         file.write(_header(sample_rate=rate, channels=channels, size=size))
         file.truncate(_HEADER.size + size)
     return int(size // (channels * _BYTES))
+
+
+def header_bytes(file_bytes: int, *, sample_rate: int, channels: int) -> bytes:
+    """Return the header that fits a file of so many bytes, its header included."""
+    return _header(sample_rate=sample_rate, channels=channels, size=_sound_bytes(file_bytes, channels))
+
+
+def _sound_bytes(file_bytes: int, channels: int) -> int:
+    # A frame that was cut off does not count.
+    frame = channels * _BYTES
+    return max(0, file_bytes - _HEADER.size) // frame * frame
 
 
 def _header(*, sample_rate: int, channels: int, size: int) -> bytes:
