@@ -190,15 +190,10 @@ def _batch(
 def _run(
     tasks: "list[Task]", jobs: int | None, scheduler: str | None, board: "_Board", display: console.Display
 ) -> "Iterator[Outcome]":
-    from ...offline.batch import cluster
+    from ...offline.batch import cluster, processes
 
     if not tasks:
         return
-    if scheduler is None and (jobs == 1 or len(tasks) == 1):
-        display.stage("loading")
-        yield from cluster.run_here(tasks, board)
-        return
-    cluster.check_installed()
     if scheduler is not None:
         display.stage(f"connecting to {scheduler}")
         with cluster.remote_client(scheduler) as client:
@@ -208,13 +203,14 @@ def _run(
             with console.interruptible() as stopped:
                 yield from cluster.run(client, tasks, board, threads=threads, stopped=stopped)
         return
-    count = min(jobs, len(tasks)) if jobs is not None else cluster.usable_jobs(len(tasks))
+    count = min(jobs or processes.usable_jobs(len(tasks)), len(tasks))
     if count == 1:
-        yield from cluster.run_here(tasks, board)
+        display.stage("loading")
+        yield from processes.run_here(tasks, board)
         return
     display.stage(f"starting {count} processes")
-    with cluster.local_client(count) as client, console.interruptible() as stopped:
-        yield from cluster.run(client, tasks, board, threads=lambda: count, stopped=stopped)
+    with console.interruptible() as stopped:
+        yield from processes.run(tasks, board, jobs=count, stopped=stopped)
 
 
 class _Board:

@@ -1,4 +1,4 @@
-"""Tasks on several processes or machines, through Dask.
+"""Tasks on a Dask cluster that is running.
 
 Every task is one call of `offline.batch.batch.perform`. Only as many are handed to the cluster at a time as it has
 threads: Dask blames a worker's death on all tasks that the worker was given, not only on the one that it was at.
@@ -9,103 +9,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ...media.errors import InputError
 from .batch import Listener, Outcome, Task, TaskEvent, perform
+from .processes import KILLED
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-# What a rendering may take; see docs/measurements.md.
-MEMORY_PER_JOB = 1.5e9
 _TOPIC = "gramophone-progress"
-# How long to wait for a scheduler to answer, and for workers to stop.
+# How long to wait for a scheduler to answer.
 _CONNECT_SECONDS = 20
-_STOP_SECONDS = 2
 # How often to look for tasks that have ended, and for threads that have come.
 _POLL_SECONDS = 0.1
 _CHECK_SECONDS = 3.0
 _LOST = "the connection to the scheduler was lost; run the batch again"
-_INSTALL = "pip install 'gramophone[batch]'"
-
-
-def check_installed() -> None:
-    """Raise InputError if Dask is missing."""
-    try:
-        import cryptography  # noqa: F401  (for the keys of the local cluster)
-        import distributed  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"several processes need Dask, which is not installed; {_INSTALL}, "
-            "or render one after another with --jobs 1"
-        ) from error
-
-
-def usable_jobs(tasks: int) -> int:
-    """Return how many renderings fit this machine at a time: by its cores, its free memory, and their number."""
-    import psutil
-    from distributed.system import CPU_COUNT, MEMORY_LIMIT
-
-    # The limit is that of a container, if there is one.
-    free = min(psutil.virtual_memory().available, MEMORY_LIMIT)
-    return max(1, min(int(CPU_COUNT), int(free / MEMORY_PER_JOB), tasks))
-
-
-def run_here(tasks: Sequence[Task], listener: Listener) -> Iterator[Outcome]:
-    """Do the tasks one after another in this process; no Dask is needed."""
-    for task in tasks:
-        yield perform(task, listener)
-
-
-@contextmanager
-def local_client(jobs: int) -> Iterator[Client]:
-    """Yield a client of a cluster of `jobs` processes on this machine, with a thread each.
-
-    It listens on the loopback device only, encrypted and with keys of its own, since whoever can talk to a Dask
-    scheduler can run anything; it has no dashboard.
-    """
-    import dask
-    from distributed import Client, LocalCluster
-    from distributed.security import Security
-
-    settings = {
-        "distributed.scheduler.http.routes": [],
-        "distributed.worker.http.routes": [],
-        # Of its own memory a worker keeps nothing that could be spilled to disk.
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.target": False,
-    }
-    # Dask's own silence ends when the cluster does; what was on its way then is said afterwards, with tracebacks.
-    _silence()
-    with dask.config.set(settings), ExitStack() as stack:
-        try:
-            cluster = LocalCluster(
-                n_workers=jobs,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                security=Security.temporary(),
-                # Nothing is served there, but Dask opens the port in any case: a free one.
-                dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"dashboard": False},
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
-        except RuntimeError as error:
-            raise InputError(f"cannot start {jobs} processes: {error}; try --jobs 1") from error
-        stack.push(partial(_close, cluster))
-        client = stack.enter_context(Client(cluster, timeout=_CONNECT_SECONDS, set_as_default=False))
-        client.register_plugin(_own_plugin())
-        yield client
 
 
 def _silence() -> None:
@@ -114,37 +37,15 @@ def _silence() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _close(cluster: Any, kind: type[BaseException] | None, *_: object) -> None:
-    """Stop a local cluster; at once, if an exception is on its way."""
-    if kind is not None:
-        # Dask would wait for what is being rendered. Nothing that is killed leaves more than temporary files.
-        for nanny in list(cluster.workers.values()):
-            with suppress(Exception):
-                nanny.auto_restart = False
-                os.kill(nanny.pid, signal.SIGKILL)
-    with suppress(Exception):
-        cluster.close(timeout=_STOP_SECONDS)
-
-
-def _own_plugin() -> Any:
-    from distributed.diagnostics.plugin import WorkerPlugin
-
-    class Deaf(WorkerPlugin):  # type: ignore[misc]
-        """Leaves Ctrl-C, which a terminal sends to all its processes, to the one that has started them."""
-
-        name = "gramophone-deaf"
-
-        def setup(self, worker: Any) -> None:  # noqa: ARG002
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    return Deaf()
-
-
 @contextmanager
 def remote_client(address: str) -> Iterator[Client]:
     """Yield a client of a scheduler that is running; InputError if there is none at the address."""
-    from distributed import Client
-
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(
+            "--scheduler needs Dask, which is not installed; pip install 'gramophone[cluster]'"
+        ) from error
     _silence()
     try:
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
@@ -254,9 +155,8 @@ def _outcome(future: Future, task: Task) -> Outcome:
         return outcome
     if future.status == "error":
         error = future.exception()
+        why = f"no worker could do it: {type(error).__name__}: {' '.join(str(error).split())}"
         if isinstance(error, KilledWorker):
-            why = "the process that rendered it was killed again and again (memory?); render fewer at a time (--jobs)"
-        else:
-            why = f"no worker could do it: {type(error).__name__}: {' '.join(str(error).split())}"
+            why = KILLED
         return Outcome(task.output, "failed", why)
     return Outcome(task.output, "failed", _LOST)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+
+from .machine import cores
 
 T = TypeVar("T")
 
@@ -27,13 +28,6 @@ def blocks(frames: int, size: int = BLOCK_FRAMES, *, first: int = 0) -> list[tup
     """
     borders = range(first // size * size, frames, size)
     return [(max(first, border), min(border + size, frames)) for border in borders]
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class BlockPool:

@@ -198,7 +198,6 @@ def test_inputs_that_are_not_there(call, folder: Path, name: str) -> None:
 
 
 def test_an_interruption_keeps_what_is_finished(folder: Path) -> None:
-    pytest.importorskip("distributed")
     for number in range(6):
         (folder / f"c{number}.wav").write_bytes((folder / "content.wav").read_bytes() + bytes(number))
     names = [f"c{number}.wav" for number in range(6)]
@@ -250,7 +249,7 @@ def test_a_cluster_that_is_running_is_used(call, folder: Path) -> None:
     ]
 
 
-def test_without_dask_one_process_will_do(folder: Path) -> None:
+def test_only_a_scheduler_needs_dask(folder: Path) -> None:
     # A package that cannot be imported stands in front of the real one.
     (folder / "hidden").mkdir()
     (folder / "hidden" / "distributed.py").write_text("raise ImportError")
@@ -263,8 +262,7 @@ def test_without_dask_one_process_will_do(folder: Path) -> None:
             command, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
 
-    done = run()
+    done = run("--scheduler", "tcp://127.0.0.1:1")
     assert done.returncode == 2
-    assert "pip install 'gramophone[batch]'" in done.stderr
-    assert "--jobs 1" in done.stderr
-    assert "2 made" in run("--jobs", "1").stdout
+    assert "pip install 'gramophone[cluster]'" in done.stderr
+    assert "2 made" in run("--jobs", "2").stdout

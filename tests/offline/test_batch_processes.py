@@ -1,9 +1,7 @@
 """A batch on processes of this machine, one of which is killed."""
 
-import logging
 import os
 import signal
-import threading
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,13 +11,10 @@ import pytest
 import soundfile
 
 from gramophone.app import demo_sounds
-from gramophone.offline.batch import cluster
 from gramophone.offline.batch import inputs as batch_inputs
+from gramophone.offline.batch import processes
 from gramophone.offline.batch.batch import BatchSettings, Outcome, Task, TaskEvent, finished
 from gramophone.offline.batch.store import open_store
-
-pytest.importorskip("distributed")
-pytest.importorskip("cryptography")
 
 RATE = 16000
 QUICK = (
@@ -59,16 +54,14 @@ class Murderer:
         self.made: list[Outcome] = []
         self.victim: int | None = None
         self.kept: dict[Path, tuple[int, int]] = {}
-        self._lock = threading.Lock()
 
     def __call__(self, event: TaskEvent) -> None:
-        with self._lock:
-            if event.begins:
-                self.starts.append(event)
-            made = sum(outcome.worker == event.worker for outcome in self.made)
-            if self.victim is None and event.begins and made >= 2:
-                self.victim = event.worker[1]
-                os.kill(self.victim, signal.SIGKILL)
+        if event.begins:
+            self.starts.append(event)
+        made = sum(outcome.worker == event.worker for outcome in self.made)
+        if self.victim is None and event.begins and made >= 2:
+            self.victim = event.worker[1]
+            os.kill(self.victim, signal.SIGKILL)
 
 
 def identity(path: Path) -> tuple[int, int]:
@@ -82,13 +75,10 @@ def test_a_killed_worker_costs_only_what_it_was_at(tmp_path: Path) -> None:
     store = open_store(str(folder))
     store.prepare("run")
     murderer = Murderer()
-    with cluster.local_client(2) as client:
-        for outcome in cluster.run(client, tasks, murderer, threads=lambda: 2):
-            murderer.made.append(outcome)
-            murderer.kept[folder / outcome.output] = identity(folder / outcome.output)
+    for outcome in processes.run(tasks, murderer, jobs=2):
+        murderer.made.append(outcome)
+        murderer.kept[folder / outcome.output] = identity(folder / outcome.output)
     store.clean("run")
-    # What Dask says of connections that end after the cluster has is not for the user.
-    assert not logging.getLogger("distributed.batched").isEnabledFor(logging.ERROR)
 
     assert murderer.victim is not None
     assert [outcome for outcome in murderer.made if outcome.state != "made"] == []
@@ -105,4 +95,23 @@ def test_a_killed_worker_costs_only_what_it_was_at(tmp_path: Path) -> None:
     # Neither half-written files nor second records are left.
     assert len([path for path in folder.rglob("*") if path.is_file()]) == 24
     again = [replace(task, shared=replace(task.shared, run="again")) for task in tasks]
-    assert all(outcome.state == "skipped" for outcome in cluster.run_here(again, murderer))
+    assert all(outcome.state == "skipped" for outcome in processes.run_here(again, murderer))
+
+
+def test_what_kills_every_process_costs_only_itself(tmp_path: Path) -> None:
+    tasks = make_tasks(tmp_path)[:3]
+    deadly = tasks[0].output
+    store = open_store(str(tmp_path / "out"))
+    store.prepare("run")
+    tried: list[int] = []
+
+    def kill(event: TaskEvent) -> None:
+        if event.output == deadly and event.begins:
+            tried.append(event.worker[1])
+            os.kill(event.worker[1], signal.SIGKILL)
+
+    outcomes = {outcome.output: outcome for outcome in processes.run(tasks, kill, jobs=2)}
+    store.clean("run")
+    assert len(set(tried)) == len(tried) == 4
+    assert outcomes.pop(deadly).why == processes.KILLED
+    assert [outcome.state for outcome in outcomes.values()] == ["made", "made"]
