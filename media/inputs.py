@@ -10,16 +10,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from .errors import InputError
 from .files import shown
+
+T = TypeVar("T")
 
 # Far beyond what is written here: settings are three deep, and 64 bits have 20 digits.
 _DEEPEST = 64
 _LONGEST_INTEGER = 20
 # Possessive, so that a long string is not remembered letter by letter.
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+# What msgspec says, in words for the user.
+_WORDS = {
+    " | null": "",
+    "Expected": "expected",
+    "Object missing required field": "it lacks",
+    "Object contains": "it has the",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`str`": "text",
+    "`array`": "a list",
+    "`object`": "an object",
+    ">=": "of at least",
+    "<=": "of at most",
+}
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
@@ -93,6 +112,28 @@ def parse_json(data: str | bytes) -> Any:
             if deep > _DEEPEST:
                 raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
     return json.loads(text, parse_int=_integer, parse_constant=_no_constant)
+
+
+def fitted(found: object, kind: type[T], *, name: str, advice: str) -> T:
+    """Return what was parsed as a `kind`, whose annotations say what it may hold.
+
+    Args:
+        found: from `parse_json`
+        kind: a dataclass or a `msgspec.Struct`
+        name: what messages call the file, and the place in it
+        advice: what messages ask for
+
+    Raises:
+        InputError: It holds something else.
+    """
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        reason, _, place = " ".join(str(error).split()).partition(" - at `$")
+        where = f"{place.strip('.`')}: " if place else ""
+        for said, plain in _WORDS.items():
+            reason = reason.replace(said, plain)
+        raise InputError(f"{name}: {where}{reason}; {advice}") from None
 
 
 def _integer(text: str) -> int | float:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from ..media.errors import InputError
 from ..media.files import replacing, shown
-from ..media.inputs import parse_json
+from ..media.inputs import fitted, parse_json
 from ..media.limits import RATES
 from ..plugins.knobs import MAX_STYLES
 from ..plugins.parameter import Parameter
@@ -24,11 +27,18 @@ HEADER = "take.json"
 MAX_CHANNELS = 16
 
 _MOST_IN_VERSION_1 = 8
-_LONGEST = 2**40
 _STYLE = re.compile(r"styles/[^/\\\x00-\x1f]+\.(style|wav)")
-_STYLIZER = {"window": str, "hop": int, "iterations": int, "phase": str}
 
-Span = tuple[int, int]
+Frame = Annotated[int, Meta(ge=0, le=2**40)]
+Samples = Annotated[int, Meta(ge=0, le=2**28)]
+Span = tuple[Frame, Frame]
+
+
+class _Stylizer(msgspec.Struct, forbid_unknown_fields=True):
+    window: str = ""
+    hop: int = 0
+    iterations: int | None = None
+    phase: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,23 +65,23 @@ class Header:
         note: why it ended, if that was not as it was meant
     """
 
-    sample_rate: int
-    channels: int
-    hop: int = 0
-    algorithmic: int = 0
-    buffer: int = 0
-    device: int = 0
+    sample_rate: Annotated[int, Meta(ge=RATES[0], le=RATES[1])]
+    channels: Annotated[int, Meta(ge=1, le=MAX_CHANNELS)]
+    hop: Samples = 0
+    algorithmic: Samples = 0
+    buffer: Samples = 0
+    device: Samples = 0
     stylizer: Mapping[str, object] = field(default_factory=dict)
-    slot_bytes: int = 0
-    styles: tuple[str, ...] = ()
+    slot_bytes: Samples = 0
+    styles: Annotated[tuple[str, ...], Meta(max_length=MAX_STYLES)] = ()
     values: Mapping[str, float] = field(default_factory=dict)
     resumed: bool = False
     exact: tuple[Span, ...] = ()
     gaps: tuple[Span, ...] = ()
-    missed: tuple[int, ...] = ()
-    skipped: tuple[int, ...] = ()
-    frames: int | None = None
-    wet_frames: int | None = None
+    missed: tuple[Frame, ...] = ()
+    skipped: tuple[Frame, ...] = ()
+    frames: Frame | None = None
+    wet_frames: Frame | None = None
     wet_sha256: str = ""
     started: str = ""
     note: str = ""
@@ -95,21 +105,19 @@ def read_header(path: Path, data: bytes, parameters: Sequence[Parameter]) -> Hea
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise foreign
     version: Any = found.get("version")
-    if not _whole(version, 1, 2**31):
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise foreign
     if version > VERSION:
         raise InputError(
             f"{shown(path)} was made by a newer Gramophone (take format {version}; this one reads up to {VERSION}): "
             "update"
         )
-    known = {item.name for item in fields(Header)}
+    header = fitted(found, Header, name=f"{shown(path)} is damaged", advice="restore it")
+    fitted(header.stylizer, _Stylizer, name=f"{shown(path)} is damaged: stylizer", advice="restore it")
     try:
-        said: dict[str, Any] = {key: _plain(value) for key, value in found.items() if key in known}
-        header = Header(**said)
         _check(header, {parameter.id: parameter for parameter in parameters})
-    except (TypeError, ValueError, KeyError) as error:
-        told = f": {error}" if isinstance(error, _HeaderError) else ""
-        raise InputError(f"{shown(path)} is damaged{told}; restore it") from None
+    except ValueError as error:
+        raise InputError(f"{shown(path)} is damaged: {error}; restore it") from None
     return header
 
 
@@ -129,73 +137,16 @@ def is_style_name(name: str) -> bool:
     return _STYLE.fullmatch(name) is not None
 
 
-class _HeaderError(ValueError):
-    """What is wrong with a header, in words for the user."""
-
-
-def _plain(value: object) -> object:
-    """Make tuples of lists, as dataclasses have them."""
-    return tuple(map(_plain, value)) if isinstance(value, list) else value
-
-
-def _whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
 def _check(header: Header, known: Mapping[str, Parameter]) -> None:
-    """Raise for whatever a header cannot be."""
-    limits = {"sample_rate": RATES, "channels": (1, MAX_CHANNELS)}
-    limits |= dict.fromkeys(("hop", "algorithmic", "buffer", "device", "slot_bytes"), (0, 2**28))
-    for name, (low, high) in limits.items():
-        if not _whole(getattr(header, name), low, high):
-            raise _HeaderError(f"{name} {getattr(header, name)!r} is not a whole number from {low} to {high}")
-    for name in ("frames", "wet_frames"):
-        if getattr(header, name) is not None and not _whole(getattr(header, name), 0, _LONGEST):
-            raise _HeaderError(f"{name} is no length")
-    for name in ("wet_sha256", "started", "note"):
-        if not isinstance(getattr(header, name), str):
-            raise _HeaderError(f"{name} is no text")
-    if not isinstance(header.resumed, bool):
-        raise _HeaderError("resumed is neither true nor false")
-    for name in ("exact", "gaps"):
-        _check_spans(name, getattr(header, name))
-    for name in ("missed", "skipped"):
-        if not isinstance(getattr(header, name), tuple) or not all(
-            _whole(frame, 0, _LONGEST) for frame in getattr(header, name)
-        ):
-            raise _HeaderError(f"{name} are not frames")
-    if not isinstance(header.styles, tuple) or len(header.styles) > MAX_STYLES:
-        raise _HeaderError(f"there are up to {MAX_STYLES} styles")
+    """Raise ValueError, in words for the user, for what no type says."""
     for style in header.styles:
-        if not isinstance(style, str) or (style and not is_style_name(style)):
-            raise _HeaderError(f"{style!r} is not a style in the take's folder")
-    if not isinstance(header.values, dict) or not isinstance(header.stylizer, dict):
-        raise _HeaderError("values and settings are not objects")
+        if style and not is_style_name(style):
+            raise ValueError(f"{style!r} is not a style in the take's folder")
     for key, value in header.values.items():
         if key not in known:
-            raise _HeaderError(f"there is no parameter {key!r}")
-        try:
-            check_value(known[key], value)
-        except ValueError as error:
-            raise _HeaderError(str(error)) from None
-    for key, value in header.stylizer.items():
-        kind = _STYLIZER.get(key)
-        fits = value is None if key == "iterations" and value is None else kind and isinstance(value, kind)
-        if not fits or isinstance(value, bool):
-            raise _HeaderError(f"the stylizer cannot be set to {key} = {value!r}")
-
-
-def _check_spans(name: str, spans: object) -> None:
-    before = 0
-    if not isinstance(spans, tuple):
-        raise _HeaderError(f"{name} is no list")
-    for span in spans:
-        if (
-            not isinstance(span, tuple)
-            or len(span) != 2
-            or not all(_whole(frame, 0, _LONGEST) for frame in span)
-        ):
-            raise _HeaderError(f"{name}: {span!r} is no stretch of frames")
-        if not before <= span[0] < span[1]:
-            raise _HeaderError(f"{name}: the stretches are not in order")
-        before = span[1]
+            raise ValueError(f"there is no parameter {key!r}")
+        check_value(known[key], value)
+    for name, spans in (("exact", header.exact), ("gaps", header.gaps)):
+        borders = [border for span in spans for border in span]
+        if borders != sorted(borders) or any(start == stop for start, stop in spans):
+            raise ValueError(f"{name}: the stretches are not in order")

@@ -17,10 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from msgspec import Meta
 
 from ...media.errors import InputError
 from ...media.files import shown
+from ...media.inputs import fitted
 from ...plugins.parameter import Parameter
 from ...plugins.preset import read_json, write_json
 from .midi_bindings import BENDS, FIRST_RESERVED, Assignment, CcMap
@@ -30,9 +34,9 @@ FORMAT = "gramophone MIDI map"
 _NOTE_OFF, _NOTE_ON, _CONTROL_CHANGE, _PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
 # A controller used as a pad is down from the middle on.
 _DOWN = 64
-_CHANNELS = 16
 _MOST = 4096
 _FINE = 32
+_MEND = "mend it or learn it again"
 
 
 class Hand(Protocol):
@@ -74,6 +78,33 @@ class Pad:
     def __str__(self) -> str:
         what = f"note {self.note}" if self.note is not None else f"CC {self.controller}"
         return f"{what} {self.target}{' while held' if self.hold else ''}"
+
+
+_Controller = Annotated[int, Meta(ge=0, lt=FIRST_RESERVED)]
+_Channel = Annotated[int, Meta(ge=1, le=16)]
+
+
+class _Knob(msgspec.Struct, forbid_unknown_fields=True):
+    """A knob as it stands in a file."""
+
+    cc: _Controller
+    parameter: str
+    fine: _Controller | None = None
+    channel: _Channel | None = None
+    low: float | None = None
+    high: float | None = None
+    curve: str = "linear"
+    takeover: bool = True
+
+
+class _Pad(msgspec.Struct, forbid_unknown_fields=True):
+    """A pad as it stands in a file."""
+
+    press: Annotated[str, Meta(min_length=1)]
+    note: Annotated[int, Meta(ge=0, le=127)] | None = None
+    cc: _Controller | None = None
+    channel: _Channel | None = None
+    hold: bool = False
 
 
 class MidiMap:
@@ -236,94 +267,43 @@ def parse_knob(entry: object, parameters: dict[str, Parameter], *, where: str) -
     Raises:
         InputError: something in it is not as it must be; the message begins with `where`
     """
-    fields = _fields(entry, {"cc", "fine", "channel", "parameter", "low", "high", "curve", "takeover"}, where)
-    controller = _whole(fields, "cc", 0, FIRST_RESERVED - 1, where)
-    fine = _whole(fields, "fine", 0, FIRST_RESERVED - 1, where)
-    if controller is None:
-        raise InputError(f'{where}: it has no controller; give "cc", 0 to {FIRST_RESERVED - 1}')
-    if fine is not None and (controller >= _FINE or fine != controller + _FINE):
+    knob = fitted(entry, _Knob, name=where, advice=_MEND)
+    if knob.fine is not None and (knob.cc >= _FINE or knob.fine != knob.cc + _FINE):
         raise InputError(f'{where}: "fine" must be "cc" + {_FINE}, with "cc" from 0 to {_FINE - 1}')
-    identity = fields.get("parameter")
-    if not isinstance(identity, str):
-        raise InputError(f'{where}: it has no parameter; give "parameter", such as "strength"')
-    parameter = parameters.get(identity)
+    parameter = parameters.get(knob.parameter)
     if parameter is None:
         return None
-    low, high = (_value(fields, key, parameter, where) for key in ("low", "high"))
+    low = parameter.low if knob.low is None else knob.low
+    high = parameter.high if knob.high is None else knob.high
+    for key, value in (("low", low), ("high", high)):
+        if not parameter.low <= value <= parameter.high:
+            allowed = f"{parameter.low:g} to {parameter.high:g}"
+            raise InputError(f"{where}: {key!r} is {value!r}; give a number from {allowed}")
     if low == high:
         raise InputError(f'{where}: "low" and "high" are the same; give two values')
-    bend = fields.get("curve", "linear")
-    if not isinstance(bend, str) or bend not in BENDS:
-        raise InputError(f"{where}: the curve {bend!r} is unknown; choose from {', '.join(BENDS)}")
+    if knob.curve not in BENDS:
+        raise InputError(f"{where}: the curve {knob.curve!r} is unknown; choose from {', '.join(BENDS)}")
     return Assignment(
-        controller=controller,
-        fine=fine,
+        controller=knob.cc,
+        fine=knob.fine,
         parameter=parameter,
         low=low,
         high=high,
-        bend=bend,
-        channel=_channel(fields, where),
-        takeover=_truth(fields, "takeover", True, where),
+        bend=knob.curve,
+        channel=_from_zero(knob.channel),
+        takeover=knob.takeover,
     )
 
 
 def parse_pad(entry: object, *, where: str) -> Pad:
     """Read a pad as it stands in a file; raises as `parse_knob`."""
-    fields = _fields(entry, {"note", "cc", "channel", "press", "hold"}, where)
-    note = _whole(fields, "note", 0, 127, where)
-    controller = _whole(fields, "cc", 0, FIRST_RESERVED - 1, where)
-    if (note is None) == (controller is None):
+    pad = fitted(entry, _Pad, name=where, advice=_MEND)
+    if (pad.note is None) == (pad.cc is None):
         raise InputError(f'{where}: give either "note", 0 to 127, or "cc", 0 to {FIRST_RESERVED - 1}')
-    target = fields.get("press")
-    if not isinstance(target, str) or not target:
-        raise InputError(f'{where}: it presses nothing; give "press", such as "bypass" or "capture"')
     return Pad(
-        note=note,
-        controller=controller,
-        channel=_channel(fields, where),
-        target=target,
-        hold=_truth(fields, "hold", False, where),
+        note=pad.note, controller=pad.cc, channel=_from_zero(pad.channel), target=pad.press, hold=pad.hold
     )
 
 
-def _fields(entry: object, known: set[str], where: str) -> dict[str, Any]:
-    if not isinstance(entry, dict):
-        raise InputError(f"{where}: it is no object with {', '.join(sorted(known))}")
-    if unknown := sorted(set(map(str, entry)) - known):
-        raise InputError(f"{where}: {unknown[0]!r} is unknown; choose from {', '.join(sorted(known))}")
-    return entry
-
-
-def _whole(fields: dict[str, Any], key: str, low: int, high: int, where: str) -> int | None:
-    value = fields.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"{where}: {key!r} is {value!r}; give a whole number from {low} to {high}")
-    return value
-
-
-def _channel(fields: dict[str, Any], where: str) -> int | None:
-    channel = _whole(fields, "channel", 1, _CHANNELS, where)
+def _from_zero(channel: int | None) -> int | None:
     return None if channel is None else channel - 1
-
-
-def _truth(fields: dict[str, Any], key: str, default: bool, where: str) -> bool:
-    value = fields.get(key, default)
-    if not isinstance(value, bool):
-        raise InputError(f"{where}: {key!r} is {value!r}; give true or false")
-    return value
-
-
-def _value(fields: dict[str, Any], key: str, parameter: Parameter, where: str) -> float:
-    default = parameter.low if key == "low" else parameter.high
-    value = fields.get(key, default)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not parameter.low <= value <= parameter.high
-    ):
-        raise InputError(
-            f"{where}: {key!r} is {value!r}; give a number from {parameter.low:g} to {parameter.high:g}"
-        )
-    return float(value)
