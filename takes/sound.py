@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ..media.decoding import SoundReader
 from ..media.errors import InputError
+from ..media.file_lengths import Extent
 from ..media.files import shown
 from ..media.inputs import opened
-from ..media.lengths import Extent
 from .header import HEADER, Header
 from .wavfile import header_bytes
 

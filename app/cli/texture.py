@@ -29,9 +29,7 @@ def texture(
     steps: options.Steps = None,
     seed: Annotated[
         int,
-        typer.Option(
-            metavar="N", help="Another seed gives another texture.", callback=options.check_seed
-        ),
+        typer.Option(metavar="N", help="Another seed gives another texture.", callback=options.check_seed),
     ] = 0,
     device: options.Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
