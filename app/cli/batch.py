@@ -197,11 +197,10 @@ def _run(
     if scheduler is not None:
         display.stage(f"connecting to {scheduler}")
         with cluster.remote_client(scheduler) as client:
-            threads = cluster.total_threads(client)
-            if not threads():
+            if not client.nthreads():
                 console.warn(f"the cluster at {scheduler} has no workers yet; waiting for the first")
             with console.interruptible() as stopped:
-                yield from cluster.run(client, tasks, board, threads=threads, stopped=stopped)
+                yield from cluster.run(client, tasks, board, stopped=stopped)
         return
     count = min(jobs or processes.usable_jobs(len(tasks)), len(tasks))
     if count == 1:

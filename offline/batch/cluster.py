@@ -58,21 +58,11 @@ def remote_client(address: str) -> Iterator[Client]:
         yield client
 
 
-def total_threads(client: Client) -> Callable[[], int]:
-    """Return what says how many tasks a running cluster can do at a time, now."""
-
-    def count() -> int:
-        return sum(int(threads) for threads in client.nthreads().values())
-
-    return count
-
-
 def run(
     client: Client,
     tasks: Sequence[Task],
     listener: Listener,
     *,
-    threads: Callable[[], int],
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Do the tasks on a cluster and yield what became of each, in the order in which they end.
@@ -81,7 +71,6 @@ def run(
         client: of the cluster
         tasks: none twice
         listener: told how far each has come; called on another thread
-        threads: how many tasks the cluster can do at a time, now
         stopped: asked several times a second; when it says so, the tasks that are left are given up
 
     Raises:
@@ -97,8 +86,9 @@ def run(
                 checked = time.monotonic()
                 # A scheduler that has gone is found out by what it was given.
                 with suppress(OSError):
-                    for _ in range(max(1, threads()) - len(running)):
-                        running.update(_submitted(client, waiting))
+                    free = max(1, sum(client.nthreads().values())) - len(running)
+                    for _ in range(min(free, len(waiting))):
+                        running |= _submitted(client, waiting.popleft())
                 if not running:
                     break
             # A future that is lost will be computed again.
@@ -117,11 +107,7 @@ def run(
             client.cancel(list(running), force=True)
 
 
-def _submitted(client: Client, waiting: deque[Task]) -> dict[Future, Task]:
-    """Hand the next of the waiting tasks to the cluster."""
-    if not waiting:
-        return {}
-    task = waiting.popleft()
+def _submitted(client: Client, task: Task) -> dict[Future, Task]:
     key = f"gramophone-{task.shared.run}-{hashlib.sha256(task.output.encode()).hexdigest()[:16]}"
     return {client.submit(_perform_there, task, key=key, pure=False): task}
 
