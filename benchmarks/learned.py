@@ -14,6 +14,7 @@ Both packages name old libraries that neither judge needs, hence `--no-deps`.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from functools import lru_cache
@@ -83,10 +84,12 @@ def kernel_distance(first: torch.Tensor, second: torch.Tensor, width: float) -> 
 def embeddings(samples: Samples, rate: int) -> torch.Tensor:
     """Embeddings [blocks, 512] of a sound [channels, samples], a block every 0.23 s."""
     mono = at_reference(resample(samples.mean(axis=0, keepdims=True), rate, _RATE), _RATE)
-    mono = torch.from_numpy(mono[0] / np.abs(mono).max()).float()
+    signal = torch.from_numpy(mono[0] / np.abs(mono).max()).float()
     window = torch.hann_window(_N_FFT)
     power = (
-        torch.stft(mono, _N_FFT, _HOP, window=window, pad_mode="constant", return_complex=True).abs().square()
+        torch.stft(signal, _N_FFT, _HOP, window=window, pad_mode="constant", return_complex=True)
+        .abs()
+        .square()
     )
     mel = (10000.0 * (_mel_filters() @ power) + 1.0).log10() / _LARGEST
     with torch.no_grad():
@@ -134,7 +137,7 @@ def _embedding_network() -> Any:
     spec.loader.exec_module(module)
     network = module.EmbeddingNet("max", 3, 1, 64).eval()
     # Beside tensors, the file holds a few NumPy numbers; nothing else may be in it.
-    scalar = (np._core.multiarray.scalar, "numpy.core.multiarray.scalar")
+    scalar = (importlib.import_module("numpy._core.multiarray").scalar, "numpy.core.multiarray.scalar")
     with torch.serialization.safe_globals([scalar, np.dtype, type(np.dtype(np.int64))]):
         weights, _ = torch.load(folder / "checkpoint.pth", map_location="cpu", weights_only=True)
     prefix = "embedding_net."
@@ -146,8 +149,8 @@ def _embedding_network() -> Any:
 def _pitch_network() -> Any:
     path = _package("basic_pitch") / "saved_models" / "icassp_2022" / "nmp.onnx"
     _package("onnxruntime")
-    import onnxruntime
-
+    # By name: it is no part of the project's environment.
+    onnxruntime = importlib.import_module("onnxruntime")
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 

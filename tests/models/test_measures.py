@@ -165,8 +165,8 @@ def test_what_has_no_notes_has_none_kept() -> None:
 def test_transposition_free_distance_ends_at_content_and_style() -> None:
     meter = TranspositionFreeMeter(CONTENT, STYLE, RATE)
     unchanged, arrived = meter.distance(CONTENT), meter.distance(STYLE)
-    assert (unchanged.raw, unchanged.centred) == (pytest.approx(1.0), pytest.approx(1.0))
-    assert (arrived.raw, arrived.centred) == (pytest.approx(0.0, abs=1e-5), pytest.approx(0.0, abs=1e-5))
+    assert (unchanged.raw, unchanged.centred) == pytest.approx((1.0, 1.0))
+    assert (arrived.raw, arrived.centred) == pytest.approx((0.0, 0.0), abs=1e-5)
     floor = TranspositionFreeMeter(CONTENT, noise(3.0, 5), RATE).floor()
     assert max(floor.raw, floor.centred) < 0.2
 
