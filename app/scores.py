@@ -91,7 +91,8 @@ def measure(
 
 def table(rows: "list[Row]") -> Table:
     """Lay the figures out for the terminal."""
-    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    # Eighty columns hold the longest name and nine figures.
     grid.add_column("")
     for heading in ("raw", "centred", "free", "centred", "kept", "notes", "onsets", "energy", "mel"):
         grid.add_column(heading, justify="right", no_wrap=True)
