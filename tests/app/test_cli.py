@@ -129,7 +129,7 @@ def test_score_brings_rates_and_lengths_together(tune, call) -> None:
     outcome = call("score", "content.wav", "style.wav", "other.wav")
     assert outcome.code == 0, outcome.err
     assert "differ by 0.25 s" in outcome.err
-    for text in ("raw", "centred", "content kept", "other.wav", "floor", "Style distance"):
+    for text in ("raw", "centred", "notes", "Content kept", "other.wav", "floor", "Style distance"):
         assert text in outcome.out
 
 
