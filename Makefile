@@ -76,7 +76,8 @@ gallery: $(READY) portaudio browser
 	@$(RUN) benchmarks.gallery
 
 bench: $(READY) portaudio jack browser
-	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality --on judged fresh
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.frontier
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.offline
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.full_tracks
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.live

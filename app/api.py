@@ -14,7 +14,7 @@ from ..media import arguments, limits
 
 if TYPE_CHECKING:
     from ..models.measures.content_kept import ContentKept
-    from ..models.measures.style_distance import StyleDistance
+    from ..models.measures.gram_meter import StyleDistance
     from ..models.style import Style
     from ..offline.recipes.recipe import Recipe
     from ..offline.render.render import Progress
@@ -138,8 +138,8 @@ def content_kept(content: ArrayLike, output: ArrayLike, sample_rate: int) -> Con
 
     Returns:
         ContentKept with `onset` (attacks), `energy` (loudness over time), `mel` (spectrum over time, after the best
-        equaliser), each a correlation from -1 to 1; `pitch`, the share of notes kept, or None where the content has
-        no pitch; and `overall`, the mean of the first three. 1 means kept, 0 unrelated.
+        equaliser), each a correlation from -1 to 1; `notes`, its partials found again, less chance, or None where the
+        content has none; and `overall`, the mean of those there are. 1 means kept, 0 unrelated.
 
     Raises:
         InputError: One of the two is empty or not finite.

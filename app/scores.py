@@ -18,10 +18,11 @@ FLOOR = "floor"
 
 EXPLANATION = (
     "Style distance, raw and centred: 1.00 is the unchanged content, 0.00 has the style's own statistics; "
-    "an equaliser alone lowers raw, hardly centred. The floor is the distance between the style's own halves: "
+    "an equaliser alone lowers raw, hardly centred. Free is the transposition-free distance: the same, whatever "
+    "notes the style plays. The floor is the distance between the style's own halves: "
     "no method can be asked for less. "
-    "Content kept is the mean of onsets, energy and mel (correlations with the content: 1.00 kept, "
-    "0.00 unrelated); pitch is the share of notes kept."
+    "Content kept is the mean of notes (partials found again, less chance; where there are any), onsets, energy "
+    "and mel (correlations with the content): 1.00 kept, 0.00 unrelated."
 )
 
 
@@ -52,24 +53,29 @@ def measure(
     from ..media.audiofile import resample
     from ..models.measures.content_kept import content_kept
     from ..models.measures.style_distance import StyleMeter
+    from ..models.measures.transposition_free import TranspositionFreeMeter
     from ..offline.render.baselines import BASELINES
     from ..offline.report.report import Row
 
     stage("measuring the style")
     meter = StyleMeter(content, style, sample_rate, style_rate=style_rate)
+    free_meter = TranspositionFreeMeter(content, style, sample_rate, style_rate=style_rate)
 
     def row(name: str, output: "Samples", *, highlight: bool) -> Row:
         stage(f"measuring {name}")
-        distance, kept = meter.distance(output), content_kept(content, output, sample_rate)
+        distance, free = meter.distance(output), free_meter.distance(output)
+        kept = content_kept(content, output, sample_rate)
         return Row(
             name=name,
             raw=distance.raw,
             centred=distance.centred,
+            free_raw=free.raw,
+            free_centred=free.centred,
             kept=kept.overall,
+            notes=kept.notes,
             onset=kept.onset,
             energy=kept.energy,
             mel=kept.mel,
-            pitch=kept.pitch,
             highlight=highlight,
         )
 
@@ -78,18 +84,21 @@ def measure(
         at_rate = resample(style, style_rate, sample_rate)
         for name, baseline in BASELINES.items():
             rows.append(row(name, baseline(content, at_rate, sample_rate), highlight=False))
-    floor = meter.floor()
-    return [*rows, Row(name=FLOOR, raw=floor.raw, centred=floor.centred)]
+    floor, free = meter.floor(), free_meter.floor()
+    limit = Row(FLOOR, floor.raw, floor.centred, free_raw=free.raw, free_centred=free.centred)
+    return [*rows, limit]
 
 
 def table(rows: "list[Row]") -> Table:
     """Lay the figures out for the terminal."""
-    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    # Eighty columns hold the longest name and nine figures.
     grid.add_column("")
-    for heading in ("raw", "centred", "content kept", "onsets", "energy", "mel", "pitch"):
+    for heading in ("raw", "centred", "free", "centred", "kept", "notes", "onsets", "energy", "mel"):
         grid.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        values = (row.raw, row.centred, row.kept, row.onset, row.energy, row.mel, row.pitch)
+        distances = (row.raw, row.centred, row.free_raw, row.free_centred)
+        values = (*distances, row.kept, row.notes, row.onset, row.energy, row.mel)
         grid.add_row(row.name, *map(_figure, values), style="bold" if row.highlight else "")
     return grid
 
@@ -97,22 +106,28 @@ def table(rows: "list[Row]") -> Table:
 def as_json(rows: "list[Row]") -> dict[str, Any]:
     """Return the figures of one output (the first row) by stable keys; what is not measured is None."""
     first, *others, floor = rows
-    result: dict[str, Any] = {**_entry(first), "floor": _distance(floor)}
+    limits = {"floor": _distance(floor.raw, floor.centred), "transposition_free_floor": _free(floor)}
+    result: dict[str, Any] = {**_entry(first), **limits}
     if others:
         result["baselines"] = {row.name: _entry(row) for row in others}
     return result
 
 
 def _entry(row: "Row") -> dict[str, object]:
-    kept = {"overall": row.kept, "onset": row.onset, "energy": row.energy, "mel": row.mel, "pitch": row.pitch}
+    kept = {"overall": row.kept, "notes": row.notes, "onset": row.onset, "energy": row.energy, "mel": row.mel}
     return {
-        "style_distance": _distance(row),
+        "style_distance": _distance(row.raw, row.centred),
+        "transposition_free_distance": _free(row),
         "content_kept": {key: _number(value) for key, value in kept.items()},
     }
 
 
-def _distance(row: "Row") -> dict[str, float | None]:
-    return {"raw": _number(row.raw), "centred": _number(row.centred)}
+def _free(row: "Row") -> dict[str, float | None]:
+    return _distance(row.free_raw, row.free_centred)
+
+
+def _distance(raw: float | None, centred: float | None) -> dict[str, float | None]:
+    return {"raw": _number(raw), "centred": _number(centred)}
 
 
 def _number(value: float | None) -> float | None:

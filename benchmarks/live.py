@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.pairs import PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
+from benchmarks.pairs import ALL_PAIRS, PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
 from benchmarks.tables import MEAN, Row, mean, save, table
 from gramophone.dsp.level import loudness
 from gramophone.models.live.stylizer import Stylizer, StylizerSettings
@@ -165,9 +165,7 @@ def main() -> None:
     results: dict[str, dict[str, Row]] = {}
     for name in args.pairs or list(TUNING_PAIRS if args.tuning else PAIRS):
         results[name] = measure(load_pair(name), args.only)
-        print(
-            f"\n### {name}: {(PAIRS | TUNING_PAIRS)[name][2]}\n\n{table(results[name], COLUMNS)}", flush=True
-        )
+        print(f"\n### {name}: {ALL_PAIRS[name][2]}\n\n{table(results[name], COLUMNS)}", flush=True)
     means = {
         name: mean([rows[name] for rows in results.values()], COLUMNS)
         for name in next(iter(results.values()))

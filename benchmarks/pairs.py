@@ -1,13 +1,12 @@
-"""The real pairs of the benchmarks: CC0 recordings from Debian's package sonic-pi-samples, and speech.
+"""The pairs of the benchmarks: CC0 recordings from Debian's package sonic-pi-samples, lines of instruments, and speech.
 
-`apt-get install sonic-pi-samples espeak-ng`, or name the folder with the FLAC files in GRAMOPHONE_SAMPLES.
+`apt-get install sonic-pi-samples espeak-ng fluidsynth timgm6mb-soundfont`, or name the folder with the FLAC files in
+GRAMOPHONE_SAMPLES.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -16,16 +15,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.lines import LINES, played, run
+from gramophone.app.demo_sounds import bubbling_water
 from gramophone.media.audiofile import read_audio, resample
 
 RATE = 44100
 SECONDS = 10.0
 FOLDER = Path(os.environ.get("GRAMOPHONE_SAMPLES", "/usr/share/sonic-pi/samples"))
 
-SPEECH = (
-    "The gramophone turns, and the needle finds the groove. Every sound that was ever cut in wax "
-    "comes back with the voice of the room that heard it first."
-)
+# A voice of espeak-ng and what it says.
+SPEECH = {
+    "speech": (
+        "en-gb",
+        "The gramophone turns, and the needle finds the groove. Every sound that was ever cut in wax "
+        "comes back with the voice of the room that heard it first.",
+    ),
+    "speech2": (
+        "en-us+f3",
+        "Do you remember the summer by the lake? We rowed out every evening, and nobody asked us when we would be "
+        "home! Only the birds kept time.",
+    ),
+}
 
 # name: content, style, what is hard about the pair
 PAIRS: dict[str, tuple[str, str, str]] = {
@@ -47,7 +57,26 @@ TUNING_PAIRS: dict[str, tuple[str, str, str]] = {
     "bass-drone": ("loop_garzul", "loop_drone_g_97", "bass and beat on a drone"),
     "piano-rub": ("ambi_piano", "ambi_glass_rub", "tonal on tonal"),
     "speech-amen": ("speech", "loop_amen_full", "speech on drums"),
+    "epiano-guitar": ("epiano", "nylon", "tonal on tonal: a melody with a bass, in the style of a guitar"),
+    "violin-brook": ("violin", "brook", "a melody on running water"),
 }
+
+# Pairs that no setting was chosen on.
+FRESH_PAIRS: dict[str, tuple[str, str, str]] = {
+    "flute-drone": ("flute", "ambi_drone", "tonal on tonal: a melody on a drone"),
+    "strings-harmonics": ("strings", "guit_harmonics", "tonal on tonal: chords on plucked harmonics"),
+    "sax-buzz": ("sax", "ambi_soft_buzz", "tonal on tonal: a low melody on a buzz"),
+    "organ-slide": ("organ", "guit_e_slide", "tonal on tonal: chords on a gliding guitar"),
+    "piano-haunted": ("piano", "ambi_haunted_hum", "tonal on tonal: a melody with a bass on a hum"),
+    "oohs-safari": ("oohs", "loop_safari", "a sung line on a rhythm with pitches"),
+    "speech-harp": ("speech2", "harp", "speech on plucked strings"),
+    "bass-percussion": ("bass", "loop_perc1", "a bass line on percussion"),
+    "beat-cello": ("loop_mehackit1", "cello", "a beat on a bowed melody"),
+    "mix-printer": ("loop_weirdo", "loop_3d_printer", "full mix on a machine"),
+}
+
+SETS = {"judged": PAIRS, "fresh": FRESH_PAIRS, "tuning": TUNING_PAIRS}
+ALL_PAIRS = PAIRS | FRESH_PAIRS | TUNING_PAIRS
 
 
 @dataclass(frozen=True)
@@ -60,15 +89,19 @@ class Pair:
 
 def load_pair(name: str, *, seconds: float = SECONDS) -> Pair:
     """One pair, both clips [channels, samples] at 44.1 kHz, looped or cut to `seconds`."""
-    content, style, note = (PAIRS | TUNING_PAIRS)[name]
+    content, style, note = ALL_PAIRS[name]
     return Pair(name, note, _clip(content, seconds), _clip(style, seconds))
 
 
 def _clip(name: str, seconds: float) -> NDArray[np.float64]:
     if name == "bells":
         return _bells(seconds)
-    if name in ("speech", "brass"):
-        samples = _speech() if name == "speech" else _brass()
+    if name in LINES:
+        samples = played(name, RATE)
+    elif name in SPEECH:
+        samples = _speech(*SPEECH[name])
+    elif name == "brook":
+        samples = bubbling_water(RATE)
     else:
         path = FOLDER / f"{name}.flac"
         if not path.exists():
@@ -96,38 +129,9 @@ def _bells(seconds: float) -> NDArray[np.float64]:
     return out
 
 
-def _run(command: list[str], remedy: str) -> None:
-    if shutil.which(command[0]) is None:
-        sys.exit(f"{command[0]} is not installed: {remedy}")
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _speech() -> NDArray[np.float64]:
+def _speech(voice: str, text: str) -> NDArray[np.float64]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "speech.wav")
-        _run(["espeak-ng", "-v", "en-gb", "-s", "150", "-w", str(path), SPEECH], "apt-get install espeak-ng")
+        run(["espeak-ng", "-v", voice, "-s", "150", "-w", str(path), text], "apt-get install espeak-ng")
         audio = read_audio(path)
     return resample(audio.samples, audio.sample_rate, RATE)
-
-
-def _brass() -> NDArray[np.float64]:
-    """A trumpet line played by fluidsynth: a standard MIDI file of held notes, made here byte by byte."""
-    notes = (60, 64, 67, 65, 69, 67, 64, 62, 60, 67)
-    track = b"\x00\xc0\x38"  # program 57, trumpet
-    for note in notes:
-        # One beat (120 to the minute, 96 ticks) and a half, then a short rest.
-        track += bytes((0x0C, 0x90, note, 100)) + b"\x81\x04" + bytes((0x80, note, 0))
-    track += b"\x00\xff\x2f\x00"
-    header = b"MThd" + (6).to_bytes(4, "big") + b"\x00\x00\x00\x01\x00\x60"
-    with tempfile.TemporaryDirectory() as folder:
-        midi, path = Path(folder, "line.mid"), Path(folder, "line.wav")
-        midi.write_bytes(header + b"MTrk" + len(track).to_bytes(4, "big") + track)
-        fonts = sorted(Path("/usr/share/sounds/sf2").glob("*GM*.sf2"))
-        remedy = "apt-get install fluidsynth timgm6mb-soundfont"
-        if not fonts:
-            sys.exit(f"no General MIDI sound font was found: {remedy}")
-        font = next((f for f in fonts if f.name.startswith("TimGM6mb")), fonts[0])
-        _run(["fluidsynth", "-ni", "-r", str(RATE), "-F", str(path), str(font), str(midi)], remedy)
-        audio = read_audio(path)
-    samples = resample(audio.samples, audio.sample_rate, RATE)
-    return samples[:, : round(7.5 * RATE)]

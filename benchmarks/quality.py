@@ -1,8 +1,9 @@
 """Style and texture distance and content kept, over real pairs: every recipe, beside the baselines.
 
-    python -m benchmarks.quality                      all pairs; hours, most of them the published recipes'
+    python -m benchmarks.quality                      the judged pairs; hours, most of them the published recipes'
     python -m benchmarks.quality --recipes transport gramophone --pairs guitar-tabla
-    python -m benchmarks.quality --tuning             the pairs that settings were chosen on
+    python -m benchmarks.quality --on fresh tuning   pairs that no setting was chosen on, and those that they were
+    python -m benchmarks.quality --learned            networks of others as judges too, see benchmarks/learned.py
     python -m benchmarks.quality --recipes grinstein2017 --set network=texture --set steps=100
 
 Renders are kept in benchmarks/output and used again while their settings stay the same, so that an interrupted run
@@ -24,11 +25,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pairs import PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
+from benchmarks.learned import LearnedJudge
+from benchmarks.pairs import ALL_PAIRS, RATE, SETS, Pair, load_pair
 from benchmarks.tables import MEAN, Row, mean, save, table
 from gramophone.models.measures.content_kept import content_kept
 from gramophone.models.measures.style_distance import StyleMeter
 from gramophone.models.measures.texture_distance import TextureMeter
+from gramophone.models.measures.transposition_free import TranspositionFreeMeter
 from gramophone.models.style import Style
 from gramophone.offline.recipes.registry import RECIPES, get_recipe
 from gramophone.offline.render.baselines import BASELINES
@@ -36,23 +39,23 @@ from gramophone.offline.render.render import render
 from gramophone.offline.render.strength import at_strength
 
 OUTPUT = Path(__file__).parent / "output"
-PUBLISHED_RATE = 22050
 # The others take many hours on a processor, or keep nothing of the content: name them to see them.
 BY_DEFAULT = ("gramophone", "transport", "ulyanov2016", "dipani2018")
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 COLUMNS = (
     "raw",
     "centred",
+    "free raw",
+    "free centred",
     "texture",
     "kept",
+    "notes",
     "onset",
     "energy",
     "mel",
-    "pitch",
-    "raw22k",
-    "centred22k",
     "seconds",
 )
+LEARNED_COLUMNS = ("kad", "note F1")
 
 Samples = NDArray[np.float64]
 
@@ -75,36 +78,41 @@ def rendered(pair: Pair, recipe: str, changes: Mapping[str, object], *, seed: in
 
 
 class Judge:
-    """Measures outputs for one pair, at 44.1 kHz and in the band that the published recipes work in."""
+    """Measures outputs for one pair; with `learned`, by the published networks too."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, *, learned: bool = False) -> None:
         self._content = pair.content
-        self._full = StyleMeter(pair.content, pair.style, RATE)
-        self._half = StyleMeter(pair.content, pair.style, RATE, rate=PUBLISHED_RATE)
+        self._style = StyleMeter(pair.content, pair.style, RATE)
+        self._free = TranspositionFreeMeter(pair.content, pair.style, RATE)
         self._texture = TextureMeter(pair.content, pair.style, RATE)
+        self._learned = LearnedJudge(pair.content, pair.style, RATE) if learned else None
 
     def row(self, output: Samples, seconds: float | None = None) -> Row:
-        full, half = self._full.distance(output), self._half.distance(output)
+        distance, free = self._style.distance(output), self._free.distance(output)
         kept = content_kept(self._content, output, RATE)
-        parts = (kept.overall, kept.onset, kept.energy, kept.mel, kept.pitch)
         texture = self._texture.distance(output).overall
-        values = (full.raw, full.centred, texture, *parts, half.raw, half.centred, seconds)
-        return dict(zip(COLUMNS, values, strict=True))
+        parts = (kept.overall, kept.notes, kept.onset, kept.energy, kept.mel)
+        values = (distance.raw, distance.centred, free.raw, free.centred, texture, *parts, seconds)
+        row: Row = dict(zip(COLUMNS, values, strict=True))
+        if self._learned is not None:
+            judged = self._learned.row(output)
+            row |= dict(zip(LEARNED_COLUMNS, judged, strict=True))
+        return row
 
     def floor(self) -> Row:
-        full, half = self._full.floor(), self._half.floor()
-        texture = self._texture.floor()
-        row: Row = dict.fromkeys(COLUMNS)
-        row |= {"raw": full.raw, "centred": full.centred, "raw22k": half.raw, "centred22k": half.centred}
+        distance, free, texture = self._style.floor(), self._free.floor(), self._texture.floor()
+        row: Row = dict.fromkeys((*COLUMNS, *LEARNED_COLUMNS))
+        row |= {"raw": distance.raw, "centred": distance.centred}
+        row |= {"free raw": free.raw, "free centred": free.centred}
         row["texture"] = None if texture is None else texture.overall
         return row
 
 
 def measure(
-    pair: Pair, recipes: Sequence[str], changes: Mapping[str, object], *, seed: int
+    pair: Pair, recipes: Sequence[str], changes: Mapping[str, object], *, seed: int, learned: bool
 ) -> tuple[dict[str, Row], list[Row]]:
     """Rows by name, and the default recipe's rows along the strengths."""
-    judge = Judge(pair)
+    judge = Judge(pair, learned=learned)
     rows: dict[str, Row] = {"content unchanged": judge.row(pair.content)}
     for name, baseline in BASELINES.items():
         rows[name] = judge.row(baseline(pair.content, pair.style, RATE))
@@ -136,7 +144,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pairs", nargs="+", help="names of pairs (default: all)")
-    parser.add_argument("--tuning", action="store_true", help="the pairs that settings were chosen on")
+    parser.add_argument("--on", nargs="+", default=["judged"], choices=list(SETS), help="which sets of pairs")
+    parser.add_argument("--learned", action="store_true", help="networks of others as judges too")
     parser.add_argument("--recipes", nargs="+", default=list(BY_DEFAULT), choices=list(RECIPES))
     parser.add_argument(
         "--set",
@@ -151,21 +160,42 @@ def main() -> None:
     if wrong := [change for change in args.changes if "=" not in change]:
         parser.error(f"--set {wrong[0]} must be KEY=VALUE")
     changes = dict(change.split("=", 1) for change in args.changes)
-    table_of = TUNING_PAIRS if args.tuning else PAIRS
+    columns = COLUMNS + (LEARNED_COLUMNS if args.learned else ())
     results: dict[str, dict[str, Row]] = {}
     curves: dict[str, list[Row]] = {}
-    for name in args.pairs or list(table_of):
-        results[name], curves[name] = measure(load_pair(name), args.recipes, changes, seed=args.seed)
-        print(
-            f"\n### {name}: {(PAIRS | TUNING_PAIRS)[name][2]}\n\n{table(results[name], COLUMNS)}", flush=True
-        )
+    for group in args.on:
+        wanted = [name for name in SETS[group] if not args.pairs or name in args.pairs]
+        if not wanted:
+            continue
+        for name in wanted:
+            pair = load_pair(name)
+            results[name], curves[name] = measure(
+                pair, args.recipes, changes, seed=args.seed, learned=args.learned
+            )
+            print(f"\n### {name}: {ALL_PAIRS[name][2]}\n\n{table(results[name], columns)}", flush=True)
+        here = {name: results[name] for name in wanted}
+        means = summary(group, here, {name: curves[name] for name in wanted}, args.recipes, columns)
+        whole = wanted == list(SETS[group]) and not changes and args.recipes == list(BY_DEFAULT)
+        if whole and not args.learned:
+            save("quality" if group == "judged" else f"quality-{group}", here | {MEAN: means}, COLUMNS)
+    OUTPUT.mkdir(exist_ok=True)
+    (OUTPUT / "quality.json").write_text(json.dumps({"pairs": results, "curves": curves}, indent=1))
 
+
+def summary(
+    group: str,
+    results: Mapping[str, Mapping[str, Row]],
+    curves: Mapping[str, Sequence[Row]],
+    recipes: Sequence[str],
+    columns: Sequence[str],
+) -> dict[str, Row]:
+    """Print what a set of pairs says as a whole; its means by the name of the output."""
     names = list(next(iter(results.values())))
-    means = {name: mean([rows[name] for rows in results.values()], COLUMNS) for name in names}
-    print(f"\n### Mean over {len(results)} pairs\n\n{table(means, COLUMNS)}")
-    if "gramophone" in args.recipes:
+    means = {name: mean([rows[name] for rows in results.values()], columns) for name in names}
+    print(f"\n### Mean over {len(results)} pairs: {group}\n\n{table(means, columns)}")
+    if "gramophone" in recipes:
         along = {f"{s:.1f}": mean([c[i] for c in curves.values()], COLUMNS) for i, s in enumerate(STRENGTHS)}
-        print(f"\n### The default recipe along the strengths, mean\n\n{table(along, COLUMNS[:-3])}")
+        print(f"\n### The default recipe along the strengths, mean\n\n{table(along, COLUMNS[:-1])}")
         rivals = [n for n in names if n not in ("content unchanged", "floor", "gramophone", "transport")]
         print("\n### Centred distance of the default recipe where it keeps as much content as each rival\n")
         print("| pair | " + " | ".join(rivals) + " |\n" + "|---" * (len(rivals) + 1) + "|")
@@ -176,10 +206,7 @@ def main() -> None:
                 ours = at_equal_content(curves[pair], float(rows[rival]["kept"] or 0.0))
                 cells.append(f"{ours:.2f} against {theirs:.2f}" + ("" if ours <= theirs else " (lost)"))
             print(f"| {pair} | " + " | ".join(cells) + " |")
-    if list(results) == list(PAIRS) and not changes and args.recipes == list(BY_DEFAULT):
-        save("quality", results | {MEAN: means}, COLUMNS)
-    OUTPUT.mkdir(exist_ok=True)
-    (OUTPUT / "quality.json").write_text(json.dumps({"pairs": results, "curves": curves}, indent=1))
+    return means
 
 
 if __name__ == "__main__":

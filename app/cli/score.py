@@ -31,9 +31,9 @@ def score(
     """Measure style distance and content kept of an output.
 
     Style distance is 1 for the unchanged content and 0 for the style's own statistics, measured by random networks that
-    no recipe has seen. An equaliser alone can lower the raw distance, but not the centred one. Content kept is 1 if
-    attacks, loudness and spectrum over time are still the content's. Good results have low distances and keep much
-    content.
+    no recipe has seen. An equaliser alone can lower the raw distance, but not the centred one. The transposition-free
+    distance does not depend on which notes the style plays. Content kept is 1 if notes, attacks, loudness and spectrum
+    over time are still the content's. Good results have low distances and keep much content.
 
     $ gramophone score song.wav rain.wav song-in-rain.wav --baselines
     """

@@ -5,10 +5,9 @@ Measured apart from the style distance, as correlations between content and outp
 - **onset**: envelopes of spectral flux on a mel scale, the attacks;
 - **energy**: envelopes of RMS level;
 - **mel**: log-mel spectrograms with each band's mean over time removed, that is, after the best fixed equaliser;
-- **pitch**, where the content has one: the share of its voiced frames whose pitch in the output is within 50 cents.
+- **notes**, where the content has any: its partials found again, less chance (`models.measures.notes`).
 
-1 means kept, 0 means unrelated. The overall figure is the mean of the first three; pitch stands beside it, since
-not every sound has one.
+1 means kept, 0 means unrelated. The overall figure is the mean of those that there are.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from ...dsp.stft import S0, stft
 from ...media.audiofile import resample
-from .pitch import pitch_track
+from .notes import notes_kept
 
 RATE = 44100
 N_FFT = 2048
@@ -32,17 +31,18 @@ MEL_BANDS = 64
 
 @dataclass(frozen=True)
 class ContentKept:
-    """Correlations -1..1 (onset, energy, mel) and a share 0..1 (pitch; None where the content has no pitch)."""
+    """Correlations -1..1 (onset, energy, mel) and notes, up to 1 and 0 by chance; None where the content has none."""
 
     onset: float
     energy: float
     mel: float
-    pitch: float | None
+    notes: float | None
 
     @property
     def overall(self) -> float:
-        """Mean of onset, energy and mel."""
-        return (self.onset + self.energy + self.mel) / 3.0
+        """Mean of onset, energy and mel, and of notes where the content has any."""
+        parts = [self.onset, self.energy, self.mel, *([] if self.notes is None else [self.notes])]
+        return sum(parts) / len(parts)
 
 
 def content_kept(content: NDArray[np.float64], output: NDArray[np.float64], sample_rate: int) -> ContentKept:
@@ -62,7 +62,7 @@ def content_kept(content: NDArray[np.float64], output: NDArray[np.float64], samp
         onset=_correlation(*onsets),
         energy=_correlation(*energies),
         mel=_correlation(*centred),
-        pitch=_pitch_kept(content[:, :length], output[:, :length], sample_rate),
+        notes=notes_kept(content[:, :length], output[:, :length], sample_rate),
     )
 
 
@@ -100,14 +100,3 @@ def _mel_filters() -> torch.Tensor:
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
     return torch.from_numpy(np.maximum(0.0, np.minimum(rising, falling))).float()
-
-
-def _pitch_kept(content: NDArray[np.float64], output: NDArray[np.float64], sample_rate: int) -> float | None:
-    wanted = pitch_track(content.mean(axis=0), sample_rate)
-    voiced = np.isfinite(wanted)
-    # A sound of which less than a fifth has a pitch is not a sound with a pitch.
-    if voiced.mean() < 0.2:
-        return None
-    found = pitch_track(output.mean(axis=0), sample_rate)[voiced]
-    cents = np.abs(1200.0 * np.log2(found / wanted[voiced]))
-    return float((cents < 50.0).mean())

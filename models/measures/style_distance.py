@@ -1,57 +1,37 @@
 """The style distance: how far the statistics of a sound are from a style's, on networks nothing was optimised against.
 
-    distance = ‖G_output - G_style‖ / ‖G_content - G_style‖        (Frobenius norms)
-
-1 means that nothing happened, 0 that the output has the style's own statistics. It has two parts. *Raw* takes the
-Gram matrices as they are, and can be lowered a long way by an equaliser alone; *centred* first removes each
-feature's mean over time, which is what an equaliser sets. Both are means over networks of short and of long kernels,
-with and without ReLU, from several seeds. All sounds are brought to one loudness before they are measured.
+What a distance is, raw and centred, `models.measures.gram_meter` says. The networks here are those that a style is
+described by: convolutions over time with frequency bins as channels, of short and of long kernels, with and without
+ReLU, from several seeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from ...dsp.audible import audible
-from ...dsp.level import at_reference, loudness
 from ...dsp.stft import log_spectrogram
-from ...media.audiofile import resample
-from ...media.errors import InputError
-from ..gram import Moments, gram_by_blocks
+from ..gram import gram_by_blocks
 from ..networks.features import FeatureNetwork, random_network
+from .gram_meter import RATE, SEED, GramMeter, Grams, StyleDistance
 
-RATE = 44100
 N_FFT = 2048
 HOP = 512
 KERNELS = (3, 11)
 FILTERS = 256
 DRAWS = 3
-# Far from the small numbers that people choose as seeds, so that no render is judged on networks it has seen.
-SEED = 0x5EED_0F_6A06E
 _BLOCK = 2048
 
 
-@dataclass(frozen=True)
-class StyleDistance:
-    """Raw and centred style distance, from 0 (the style's own statistics); 1 is the unchanged content."""
-
-    raw: float
-    centred: float
-
-
-class StyleMeter:
+class StyleMeter(GramMeter):
     """Measures many outputs for one content and one style.
 
     Args:
-        content, style: array [channels, samples]
-        sample_rate: Hz, of all arrays given here and later
-        style_rate: Hz, of the style if it differs
-        rate: Hz at which everything is measured; what lies above its half is not seen
+        content, style, sample_rate, style_rate, rate: see `GramMeter`
         seed: which networks judge
     """
 
@@ -65,48 +45,13 @@ class StyleMeter:
         rate: int = RATE,
         seed: int = SEED,
     ) -> None:
-        self._rate = rate
-        self._sample_rate = sample_rate
         self._networks = list(_networks(seed))
-        self._style_rate = style_rate or sample_rate
-        _check_audible(content, sample_rate, "content")
-        _check_audible(style, self._style_rate, "style")
-        self._content = self._measure(content, sample_rate)
-        self._style = self._measure(style, self._style_rate)
-        half = style.shape[-1] // 2
-        self._halves = style[:, :half], style[:, half:]
+        super().__init__(content, style, sample_rate, style_rate=style_rate, rate=rate)
 
-    def distance(self, output: NDArray[np.float64]) -> StyleDistance:
-        """Style distance of an output [channels, samples] at the meter's sample rate."""
-        _check_audible(output, self._sample_rate, "output")
-        return self._compare(self._measure(output, self._sample_rate), self._style)
-
-    def floor(self) -> StyleDistance:
-        """Distance between the style's own two halves, on the same scale: no method can be asked for less.
-
-        A half may be silent: a single stroke and its end are a style too.
-        """
-        first, second = (self._measure(half, self._style_rate) for half in self._halves)
-        return self._compare(first, second)
-
-    def _measure(self, samples: NDArray[np.float64], rate: int) -> list[Moments]:
-        samples = at_reference(audible(resample(samples, rate, self._rate), self._rate), self._rate)
-        with torch.no_grad():
-            spectrogram = log_spectrogram(torch.from_numpy(samples).float(), N_FFT, HOP)
-            return [gram_by_blocks(_blocks(network, spectrogram)) for network in self._networks]
-
-    def _compare(self, output: list[Moments], style: list[Moments]) -> StyleDistance:
-        raw, centred = [], []
-        # The scale is always the whole style's distance from the content, also where two halves are compared.
-        for out, ref, whole, content in zip(output, style, self._style, self._content, strict=True):
-            raw.append((out.gram - ref.gram).norm() / (content.gram - whole.gram).norm())
-            centred.append((out.centred - ref.centred).norm() / (content.centred - whole.centred).norm())
-        return StyleDistance(float(torch.stack(raw).mean()), float(torch.stack(centred).mean()))
-
-
-def _check_audible(samples: NDArray[np.float64], rate: int, role: str) -> None:
-    if not np.isfinite(loudness(samples, rate)):
-        raise InputError(f"the {role} is silent: there are no statistics to compare")
+    def _grams(self, samples: Tensor) -> list[Grams]:
+        spectrogram = log_spectrogram(samples, N_FFT, HOP)
+        found = (gram_by_blocks(_blocks(network, spectrogram)) for network in self._networks)
+        return [Grams(moments.gram, moments.centred) for moments in found]
 
 
 def _networks(seed: int) -> Iterator[FeatureNetwork]:

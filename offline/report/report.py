@@ -36,7 +36,8 @@ _NARROWEST = 0.34
 # How far the louder sounds may be turned down so that all three are equally loud.
 _MOST_TURNED_DOWN_DB = 24.0
 _MISSING = "–"
-_PARTS = ("onset", "energy", "mel", "pitch")
+_PARTS = ("notes", "onset", "energy", "mel")
+_FREE = ("free_raw", "free_centred")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class ReportSound:
 class Row:
     """The measures of one output: style distances (0 .. 1 and above), content kept and its parts (-1 .. 1).
 
-    None is "not measured" or, for the pitch, "there is none". A row without `kept` (the floor) is a limit and
+    `free_raw` and `free_centred` are the transposition-free distance. None is "not measured" or, for the notes, "there
+    are none". A row without `kept` (the floor) is a limit and
     not an output. `highlight` marks the output that the report is about.
     """
 
@@ -63,7 +65,9 @@ class Row:
     onset: float | None = None
     energy: float | None = None
     mel: float | None = None
-    pitch: float | None = None
+    notes: float | None = None
+    free_raw: float | None = None
+    free_centred: float | None = None
     highlight: bool = False
 
 
@@ -242,6 +246,7 @@ def _row(row: Row, letter: str) -> dict[str, object]:
         "limit": row.kept is None,
         "raw": _measure(row.raw),
         "centred": _measure(row.centred),
+        "free": [(part.removeprefix("free_"), _measure(getattr(row, part))) for part in _FREE],
         "kept": _measure(row.kept),
         "parts": [(part, _measure(getattr(row, part))) for part in _PARTS],
     }

@@ -112,7 +112,7 @@ def everything(
     ]
     distance = gramophone.style_distance(content, style, outputs[0], RATE)
     kept = gramophone.content_kept(content, outputs[0], RATE)
-    return [style.at(8000), *outputs, distance.raw, distance.centred, kept.overall, kept.pitch]
+    return [style.at(8000), *outputs, distance.raw, distance.centred, kept.overall, kept.notes]
 
 
 @pytest.fixture(scope="module")

@@ -102,12 +102,13 @@ def test_score(call) -> None:
     assert outcome.code == 0, outcome.err
     figures = json.loads(outcome.out)
     assert set(figures) == {
-        "content", "style", "output", "sample_rate", "style_distance", "content_kept", "floor",
+        "content", "style", "output", "sample_rate", "style_distance", "transposition_free_distance",
+        "content_kept", "floor", "transposition_free_floor",
     }  # fmt: skip
     assert figures["style_distance"]["raw"] == pytest.approx(1.0)
     assert figures["style_distance"]["centred"] == pytest.approx(1.0)
     assert figures["content_kept"]["overall"] == pytest.approx(1.0)
-    assert set(figures["content_kept"]) == {"overall", "onset", "energy", "mel", "pitch"}
+    assert set(figures["content_kept"]) == {"overall", "notes", "onset", "energy", "mel"}
     assert figures["floor"]["raw"] > 0.0
 
 
@@ -128,7 +129,7 @@ def test_score_brings_rates_and_lengths_together(tune, call) -> None:
     outcome = call("score", "content.wav", "style.wav", "other.wav")
     assert outcome.code == 0, outcome.err
     assert "differ by 0.25 s" in outcome.err
-    for text in ("raw", "centred", "content kept", "other.wav", "floor", "Style distance"):
+    for text in ("raw", "centred", "notes", "Content kept", "other.wav", "floor", "Style distance"):
         assert text in outcome.out
 
 

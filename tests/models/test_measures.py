@@ -1,12 +1,14 @@
-"""The measures: style distance, content kept, pitch."""
+"""The measures: style distances, content kept, notes."""
 
 import numpy as np
 import pytest
 
 from gramophone.media.errors import InputError
 from gramophone.models.measures.content_kept import content_kept
-from gramophone.models.measures.pitch import pitch_track
+from gramophone.models.measures.notes import notes_kept
 from gramophone.models.measures.style_distance import StyleMeter, style_distance
+from gramophone.models.measures.transposition_free import TranspositionFreeMeter
+from gramophone.offline.render.baselines import BASELINES, matched_equaliser
 from tests.sounds import beats, noise
 
 RATE = 44100
@@ -62,8 +64,6 @@ def test_other_networks_say_nearly_the_same() -> None:
 
 
 def test_an_equaliser_lowers_raw_more_than_centred() -> None:
-    from gramophone.offline.render.baselines import matched_equaliser
-
     output = matched_equaliser(CONTENT, STYLE, RATE)
     distance = style_distance(CONTENT, STYLE, output, RATE)
     assert distance.raw < distance.centred
@@ -117,22 +117,68 @@ def test_shifted_beats_keep_less_than_aligned_ones() -> None:
     assert aligned.onset > 0.8 > 0.3 > shifted.onset
 
 
-def test_pitch_is_found_where_there_is_one_and_nowhere_else() -> None:
-    for hertz in (82.4, 220.0, 440.0, 880.0):
-        t = np.arange(RATE) / RATE
-        wave = sum(np.sin(2 * np.pi * h * hertz * t) / h for h in range(1, 6))
-        found = pitch_track(np.asarray(wave), RATE)
-        cents = 1200 * np.abs(np.log2(found / hertz))
-        assert np.nanmax(cents[4:-8]) < 10.0
-        assert np.isfinite(found[4:-8]).all()
-    assert np.isfinite(pitch_track(noise(1.0, 0)[0], RATE)).mean() < 0.1
-    assert not np.isfinite(pitch_track(np.zeros(RATE), RATE)).any()
+def chords(seconds: float, *, semitones: float = 0.0) -> Samples:
+    """Chords of plucked strings over a bass, a new one each half second."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    turn = np.floor(t / 0.5).astype(int) % 3
+    out = np.zeros_like(t)
+    for voice in ((48, 45, 43), (60, 60, 59), (64, 65, 62), (67, 69, 67)):
+        hertz = 440.0 * 2.0 ** ((np.array(voice)[turn] + semitones - 69.0) / 12.0)
+        phase = 2.0 * np.pi * np.cumsum(hertz) / RATE
+        out += sum(np.sin(h * phase) / h for h in range(1, 7))
+    return 0.05 * (out * np.exp(-3.0 * np.mod(t, 0.5)))[None]
 
 
-def test_pitch_kept_tells_a_transposition() -> None:
-    assert content_kept(STYLE, STYLE, RATE).pitch == pytest.approx(1.0)
-    t = np.arange(STYLE.shape[-1]) / RATE
-    assert content_kept(STYLE, np.sin(2 * np.pi * 300.0 * t)[None], RATE).pitch == pytest.approx(
-        0.0, abs=0.05
-    )
-    assert content_kept(CONTENT, CONTENT, RATE).pitch is None
+@pytest.mark.parametrize("sound", [tones(3.0), chords(3.0)], ids=["single notes", "chords"])
+def test_notes_are_kept_by_what_changes_only_colour_level_and_noise(sound: Samples) -> None:
+    treble = sound + 2.0 * np.diff(sound, prepend=0.0)
+    hiss = 0.01 * sound.std() * np.random.default_rng(0).standard_normal(sound.shape)
+    assert notes_kept(sound, sound, RATE) == pytest.approx(1.0)
+    assert (notes_kept(sound, 0.2 * treble + 0.2 * hiss, RATE) or 0.0) > 0.95
+    assert (notes_kept(sound, matched_equaliser(sound, CONTENT, RATE), RATE) or 0.0) > 0.85
+
+
+def test_notes_are_not_kept_by_other_notes_by_noise_or_at_another_time() -> None:
+    sound = chords(3.0)
+    for other in (chords(3.0, semitones=1.0), noise(3.0, 3), CONTENT, np.zeros_like(sound)):
+        assert (notes_kept(sound, other, RATE) or 0.0) < 0.1
+    assert (notes_kept(sound, np.roll(sound, RATE // 2), RATE) or 0.0) < 0.5
+
+
+def test_added_notes_cost_as_lost_ones_do() -> None:
+    sound = tones(3.0)
+    added = notes_kept(sound, sound + chords(3.0, semitones=0.5), RATE) or 0.0
+    assert 0.1 < added < 0.85
+    everything = sum(chords(3.0, semitones=k / 2.0) for k in range(24))
+    assert (notes_kept(sound, np.asarray(everything), RATE) or 0.0) < 0.1
+
+
+def test_what_has_no_notes_has_none_kept() -> None:
+    for sound in (CONTENT, noise(3.0, 2), np.zeros((1, RATE))):
+        kept = content_kept(sound, tones(3.0)[:, : sound.shape[-1]], RATE)
+        assert kept.notes is None
+        assert kept.overall == pytest.approx((kept.onset + kept.energy + kept.mel) / 3.0)
+    same = content_kept(STYLE, STYLE, RATE)
+    assert same.overall == pytest.approx((same.onset + same.energy + same.mel + (same.notes or 0.0)) / 4.0)
+
+
+def test_transposition_free_distance_ends_at_content_and_style() -> None:
+    meter = TranspositionFreeMeter(CONTENT, STYLE, RATE)
+    unchanged, arrived = meter.distance(CONTENT), meter.distance(STYLE)
+    assert (unchanged.raw, unchanged.centred) == pytest.approx((1.0, 1.0))
+    assert (arrived.raw, arrived.centred) == pytest.approx((0.0, 0.0), abs=1e-5)
+    floor = TranspositionFreeMeter(CONTENT, noise(3.0, 5), RATE).floor()
+    assert max(floor.raw, floor.centred) < 0.2
+
+
+def test_a_style_played_three_semitones_away_is_still_that_style() -> None:
+    style = chords(3.0)
+    meter = TranspositionFreeMeter(CONTENT, style, RATE)
+    moved = [meter.distance(chords(3.0, semitones=semitones)) for semitones in (-3.0, 3.0)]
+    raw, centred = max(d.raw for d in moved), max(d.centred for d in moved)
+    assert raw < 0.4
+    assert centred < 0.4
+    for name in ("matched equaliser", "channel vocoder"):
+        other = meter.distance(BASELINES[name](CONTENT, style, RATE))
+        assert other.raw > raw
+        assert other.centred > 2.0 * centred

@@ -222,7 +222,7 @@ def test_with_everything_missing_it_says_so(tmp_path):
     "rows",
     [
         [Row("output", math.nan, 0.4, None, highlight=True)],
-        [Row("output", 0.5, 0.4, math.nan, pitch=None, highlight=True)],
+        [Row("output", 0.5, 0.4, math.nan, notes=None, highlight=True)],
         [Row("output", 9.0, 30.0, -1.0, -1.0, -1.0, -1.0, -1.0, highlight=True)],
         [Row("floor", 0.1, 0.2)],
         [Row(f"output {n}", 0.5, 0.4, 0.1) for n in range(40)],
