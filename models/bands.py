@@ -100,3 +100,20 @@ def matrix_in_bands(
     mapped -= rows.mT @ basis.mT
     mapped.diagonal().add_(gain)
     return mapped
+
+
+def wide_bands(bins: int, bands: int, *, highest: float) -> Tensor:
+    """Triangles [bands, bins] on a mel-like scale, each side two bins wide at least, so that no band names a note.
+
+    Args:
+        bins: bins from 0 Hz to `highest`
+        bands: how many
+        highest: Hz, of the last bin
+    """
+    edges = mel_edges(bins, bands + 1, highest=highest)
+    places = torch.arange(bins, dtype=torch.float64)
+    middle = edges[1:-1, None]
+    below = (middle - edges[:-2, None]).clamp_min(2.0)
+    above = (edges[2:, None] - middle).clamp_min(2.0)
+    triangles = torch.minimum((places - middle + below) / below, (middle + above - places) / above)
+    return triangles.clamp_min(0.0).float()

@@ -24,7 +24,7 @@ def centre(features: Tensor) -> Tensor:
 
 
 class Moments(NamedTuple):
-    """Gram matrix and mean over time of features: raw and centred Gram matrices both follow."""
+    """Gram matrix [..., filters, filters] and mean [..., filters] of features: raw and centred matrices both follow."""
 
     gram: Tensor
     mean: Tensor
@@ -32,7 +32,7 @@ class Moments(NamedTuple):
     @property
     def centred(self) -> Tensor:
         """Gram matrix of the centred features: E[f fᵀ] - E[f] E[f]ᵀ, the covariance."""
-        return self.gram - torch.outer(self.mean, self.mean)
+        return self.gram - self.mean[..., :, None] * self.mean[..., None, :]
 
 
 def gram_by_blocks(blocks: Iterable[Tensor]) -> Moments:

@@ -33,9 +33,9 @@ from ...plugins.prerendered import Prerendered
 from ...takes.automation import Automation, StyleChange
 from ...takes.reader import PARAMETERS, Take
 from ..recipes.recipe import Recipe
-from ..render.mixture import HOP, mixture
 from ..render.render import check_content, render_track, work_key
 from ..work.checkpoint import Checkpoint
+from ..work.mixture import HOP, mixture
 from ..work.progress import Progress
 from .replay import BLOCK, Comparison, ReplayChain, as_in_the_engine, live_again, play_again
 

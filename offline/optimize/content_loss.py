@@ -108,3 +108,48 @@ def _correlation(of_series: Sums, norm: Tensor) -> Tensor:
     varying = (squares - sums.square().sum() / count.clamp_min(1.0)).clamp_min(1e-18)
     value: Tensor = products / (varying.sqrt() * norm).clamp_min(1e-9)
     return value
+
+
+class LoudnessLoss:
+    """1 - r of the loudness envelopes of output and content, frame by frame; r is Pearson's correlation.
+
+    Band envelopes on a logarithmic scale say little of which frames are loud as a whole: in the style of something that
+    crackles, a held note came out louder where the player was softer. The envelope is the root of the K-weighted
+    amplitude, between amplitude, which the loudest frames decide, and its logarithm, in which rests count most.
+
+    Args:
+        content: as for `ContentLoss`
+        frames: of the whole spectrogram
+        weights: Tensor [bins], how much the power of each bin counts
+    """
+
+    context = 0
+
+    def __init__(self, content: Iterable[Tensor], *, frames: int, weights: Tensor) -> None:
+        self._weights = weights
+        self._wanted = torch.zeros(frames, device=weights.device)
+        done = 0
+        with torch.no_grad():
+            for run in content:
+                end = done + run.shape[-1] - min(done, 1)
+                self._wanted[end - run.shape[-1] : end] = self._envelope(run.mT)
+                done = end
+            self._wanted -= self._wanted.mean()
+            self._norm = self._wanted.norm().double()
+
+    def renew(self, generator: torch.Generator) -> None:
+        """Nothing here is random."""
+
+    def _envelope(self, magnitude: Tensor) -> Tensor:
+        return (magnitude.square() @ self._weights + 1e-10) ** 0.25
+
+    def sums(self, block: Block) -> Sums:
+        """Products with the content's envelope, squares, sum, and frames."""
+        envelope = self._envelope(block.magnitude[block.within(block.first, block.last)])
+        wanted = self._wanted[block.first : block.last]
+        count = envelope.new_tensor(float(len(envelope)))
+        return (envelope * wanted).sum(), envelope.square().sum(), envelope.sum()[None], count
+
+    def loss(self, sums: Sums) -> Tensor:
+        """0 (all kept) to 2."""
+        return 1.0 - _correlation(sums, self._norm)

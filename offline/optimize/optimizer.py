@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,10 +25,11 @@ from ...dsp.frames import Framing
 from ...dsp.stft import compress
 from ...media.spool import Spool
 from ..work.block_pool import block_pool
-from .content_loss import ContentLoss
+from .content_loss import ContentLoss, LoudnessLoss
 from .descent import Descent, Sound, Step, mean_power
 from .losses import Block, Weighted
 from .loudness_normalisation import LoudnessNormalisation
+from .notes_loss import NotesLoss
 from .optimizer_state import (
     OptimizerState,
     Samples,
@@ -38,6 +38,7 @@ from .optimizer_state import (
     StateInMemory,
     StateOnDisk,
 )
+from .pattern_loss import PatternLoss
 from .settings import Optimisation
 from .style_loss import StyleLoss
 from .texture_loss import TextureLoss
@@ -47,6 +48,12 @@ OnStep = Callable[[int, float], None]
 # Frames of one block, and the most frames of a sound that is held in memory: for stereo, 150 MB.
 BLOCK = 256
 HELD = 1536
+
+# The content's fine structure, in the folder of the work.
+NOTES = "notes.spool"
+
+#: the terms whose weighted sum is shown as the style loss
+STYLE_TERMS = frozenset({"style", "patterns"})
 
 # The loss is relative to the content's distance from the style: of tracks, this many runs of so many frames tell it.
 _RUNS, _RUN = 8, 64
@@ -83,9 +90,10 @@ def optimise_sound(
     device = style.device
     framing = Framing(settings.n_fft, settings.hop, start.length, device=device)
     in_memory = framing.frames <= held
-    terms = loss_terms(content, style, settings, framing, block=block)
+    terms = loss_terms(content, style, settings, framing, folder, block=block)
     loudness = LoudnessNormalisation(settings.n_fft, settings.hop, settings.sample_rate, device=device)
     with ExitStack() as stack:
+        stack.callback((folder / NOTES).unlink, missing_ok=True)
         unknowns: OptimizerState
         kept: list[Samples]
         if in_memory:
@@ -122,13 +130,19 @@ def optimise_sound(
             # Constant for the first half, then down to zero: fresh networks make every gradient a noisy one.
             decay = min(1.0, 2.0 * (1.0 - (step - 1) / settings.steps))
             descent.synthesise(Step(step, settings.learning_rate * decay, settings.phase_rate * decay))
-            on_step(step, losses["style"])
+            on_step(step, sum(one.weight * losses[one.name] for one in terms if one.name in STYLE_TERMS))
         if in_memory:
             out.write(0, sound.present.read(0, start.length).cpu().numpy())
 
 
 def loss_terms(
-    content: Spool, style: Tensor, settings: Optimisation, framing: Framing, *, block: int = BLOCK
+    content: Spool,
+    style: Tensor,
+    settings: Optimisation,
+    framing: Framing,
+    folder: Path,
+    *,
+    block: int = BLOCK,
 ) -> list[Weighted]:
     """Return the terms of the loss with their weights. A new term is a new line here, with a setting for its weight."""
     source = SamplesOnDisk(content, device=style.device)
@@ -154,15 +168,34 @@ def loss_terms(
             around = magnitudes(begin, min(last + context, frames)).mT
             yield Block.of(around, first=first, last=last, before=first - begin, total=frames)
 
-    network = partial(StyleLoss, kernels=settings.kernels, filters=settings.filters, rank=settings.rank)
-    terms = [
-        Weighted("style", network(sampled(), style, frames=frames), 1.0),
-        Weighted(
-            "content",
-            ContentLoss(consecutive(), frames=frames, bins=framing.bins, highest=highest, device=device),
-            settings.content_weight,
-        ),
-    ]
+    notes = settings.notes
+    runs = sampled()
+    terms: list[Weighted] = []
+    if notes < 1.0:
+        bins = StyleLoss(
+            runs, style, frames=frames, kernels=settings.kernels, filters=settings.filters, rank=settings.rank
+        )
+        terms.append(Weighted("style", bins, 1.0 - notes))
+    if notes > 0.0:
+        k_weights = LoudnessNormalisation(
+            settings.n_fft, settings.hop, settings.sample_rate, device=device
+        ).weights
+        loudness = LoudnessLoss(consecutive(), frames=frames, weights=k_weights)
+        partials = NotesLoss(
+            consecutive(),
+            frames=frames,
+            bins=framing.bins,
+            highest=highest,
+            path=folder / NOTES,
+            device=device,
+        )
+        terms += [
+            Weighted("patterns", PatternLoss(runs, style, frames=frames, highest=highest), notes),
+            Weighted("loudness", loudness, settings.loudness_weight * notes),
+            Weighted("notes", partials, settings.notes_weight * notes),
+        ]
+    events = ContentLoss(consecutive(), frames=frames, bins=framing.bins, highest=highest, device=device)
+    terms.append(Weighted("content", events, settings.content_weight))
     if settings.texture_weight:
         rate = settings.sample_rate / settings.hop
         texture = TextureLoss(style, frames=frames, frame_rate=rate, highest=highest)

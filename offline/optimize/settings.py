@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..work.settings import Settings, setting
+from ..work.settings import NotesSettings, setting
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimisation(Settings):
+class Optimisation(NotesSettings):
     """Steps on the sound itself, each against a network of its own."""
 
     steps: int = setting(
@@ -23,6 +23,10 @@ class Optimisation(Settings):
     phase_rate: float = setting(0.05, "step of the phases, radians", low=0.0, high=10.0)
     content_weight: float = setting(
         0.4, "weight of the content's band envelopes and onsets against the style", low=0.0, high=1e3
+    )
+    notes_weight: float = setting(0.5, "weight of the content's partials, times notes", low=0.0, high=1e3)
+    loudness_weight: float = setting(
+        0.3, "weight of the content's loudness from frame to frame, times notes", low=0.0, high=1e3
     )
     texture_weight: float = setting(
         0.25, "weight of how the style's bands move in time: moments, rates, correlations", low=0.0, high=1e3

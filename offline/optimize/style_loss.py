@@ -83,8 +83,13 @@ def relative_distance(ours: Sums, content: Sums, style: Sums) -> Tensor:
     Args:
         ours, content, style: from `feature_sums`
     """
+    return mean_distance(_moments(ours), _moments(content), _moments(style))
+
+
+def mean_distance(ours: Sequence[Moments], content: Sequence[Moments], style: Sequence[Moments]) -> Tensor:
+    """The same of moments, of any number of networks."""
     terms: list[Tensor] = []
-    for one, there, target in zip(_moments(ours), _moments(content), _moments(style), strict=True):
+    for one, there, target in zip(ours, content, style, strict=True):
         for a, b, c in ((one.gram, there.gram, target.gram), (one.centred, there.centred, target.centred)):
             terms.append((a - c).norm() / (b - c).norm().clamp_min(1e-9))
     return torch.stack(terms).mean()

@@ -26,12 +26,12 @@ class Transport(ClosedForm, RecipeSettings):
         """See `offline.recipes.recipe.RecipeSettings.run`."""
         import torch
 
-        from ...dsp.stft import log_spectrogram
         from ...media.audiofile import resample_track
+        from ..transport.closed_form import StyleClip
         from ..transport.tracks import reference_track, transport_track
 
         example = torch.from_numpy(job.style.at(self.sample_rate)).float().to(job.device)
-        style = log_spectrogram(example, self.n_fft, self.hop)
+        style = StyleClip.of(example, self.n_fft, self.hop)
         job.journal.begin("transport")
         work = job.work
         sound = work.find("sound")
@@ -41,7 +41,7 @@ class Transport(ClosedForm, RecipeSettings):
                 reference_track(job.content, job.sample_rate, self.sample_rate, work, loudness=job.loudness),
             )
             sound = transport_track(reference, style, self, work, local=job.local, on_step=job.journal.step)
-            sound = work.keep("sound", self.finished(sound, reference, style, job))
+            sound = work.keep("sound", self.finished(sound, reference, style.logs, job))
             for stage in work.stages:
                 if stage != "sound":
                     work.drop(stage)
@@ -62,7 +62,7 @@ class Transport(ClosedForm, RecipeSettings):
 
     def for_texture(self) -> Mapping[str, object]:
         """See `offline.recipes.recipe.RecipeSettings.for_texture`."""
-        return {"energy_coupling": 0.0, "band_coupling": 0.0}
+        return {"notes": 0.0, "energy_coupling": 0.0, "band_coupling": 0.0}
 
 
 TRANSPORT = Recipe(

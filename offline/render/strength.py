@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...dsp.mastering import TRACK_CEILING_DB, loudness_of, master, measure
 from ...media.spool import Sink, Spool
-from .mixture import mixture
+from ..work.mixture import mixture
 
 Samples = NDArray[np.float64]
 

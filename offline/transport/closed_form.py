@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...dsp.stft import expand
+from ...dsp.stft import compress, expand, power_mean, stft
 from ...models.bands import BandStatistics, band_basis, band_statistics, matrix_in_bands
 from ...models.transport import Statistics, bin_power, energy_coupling, statistics, transport_matrix
 from .settings import ClosedForm
@@ -29,13 +29,33 @@ CELLS = 2048
 REACH = 8.0
 
 
-def sounding(frames: Tensor) -> Tensor:
-    """1 where a frame of log-magnitudes [frames, bins] sounds, 0 where it is silent, [frames].
+def sounding(power: Tensor) -> Tensor:
+    """1 where a frame of this power, the sum of its bins [frames], sounds, 0 where it is silent.
 
     Multiplied with the result, it keeps rests silent.
     """
-    level = 10.0 * torch.log10(expand(frames).square().sum(dim=-1) + 1e-12)
+    level = 10.0 * torch.log10(power + 1e-12)
     return ((level - SILENCE_DB) / 10.0).clamp(0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class StyleClip:
+    """A style's clip at the recipe's rate and the reference level.
+
+    Attributes:
+        logs: Tensor [bins, frames], log-magnitudes of all channels together
+        spectrum: Tensor [frames, bins], complex: of its loudest channel, whose phases belong to each other
+    """
+
+    logs: Tensor
+    spectrum: Tensor
+
+    @classmethod
+    def of(cls, samples: Tensor, n_fft: int, hop: int) -> StyleClip:
+        """Of samples [channels, n]."""
+        spectrum = stft(samples, n_fft, hop)
+        loudest = int(spectrum.abs().square().sum(dim=(1, 2)).argmax())
+        return cls(compress(power_mean(spectrum)), spectrum[loudest].mT.contiguous())
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..work.settings import Settings, setting
+from ..work.settings import NotesSettings, setting
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClosedForm(Settings):
+class ClosedForm(NotesSettings):
     """A map solved at once, then phase."""
 
     bands: int = setting(

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from operator import add
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +36,9 @@ from ...media.audiofile import resample_track
 from ...media.spool import Spool
 from ..work.block_pool import BLOCK_FRAMES, BlockPool, block_pool, blocks
 from ..work.checkpoint import Checkpoint
-from .closed_form import Curves, FrameSums, StyleSide, sounding
+from ..work.mixture import mixture
+from .closed_form import Curves, FrameSums, StyleClip, StyleSide, sounding
+from .notes import Bands, Carrier, NotesPass
 from .settings import ClosedForm
 from .time_windows import Window, windows
 
@@ -70,6 +72,7 @@ class TransportRounds:
         block_pool: its workers
         size: frames in a block
         on_block: called after each block of each pass
+        bands: of which the statistics are taken; None takes them of all bins
     """
 
     framing: Framing
@@ -80,28 +83,35 @@ class TransportRounds:
     block_pool: BlockPool
     size: int
     on_block: Callable[[], None]
+    bands: Bands | None = None
 
     def frames_of(self, sound: Spool) -> Spool:
-        """Write down log-magnitudes [bins, frames] of a sound [channels, samples]."""
-        logs = self._frames("logs")
+        """Write down log-magnitudes [bins or bands, frames] of a sound [channels, samples]."""
+        logs = self._frames("logs", self.framing.bins if self.bands is None else self.bands.count)
 
         def analyse(first: int, last: int) -> None:
-            _put(logs, first, compress(_power_mean(power(self._spectrum(sound, first, last)))))
+            powers = power(self._spectrum(sound, first, last))
+            mean = _power_mean(powers) if self.bands is None else self.bands.levels(powers.mean(dim=0))
+            _put(logs, first, compress(mean))
 
         self._all(analyse, blocks(self.framing.frames, self.size))
         return logs
 
-    def sounding(self, logs: Spool) -> Spool:
+    def sounding(self, logs: Spool, name: str) -> Spool:
         """Where a content's frames sound, [1, frames], see `offline.transport.closed_form.sounding`."""
-        out = Spool.create(self.folder / "sounding.spool", channels=1, length=self.framing.frames)
+        out = Spool.create(self.folder / f"{name}.spool", channels=1, length=self.framing.frames)
         for first, last in blocks(self.framing.frames, self.size):
-            out.write(first, sounding(self._get(logs, first, last)).cpu().numpy()[None])
+            levels = expand(self._get(logs, first, last))
+            powers = levels.square().sum(dim=-1) if self.bands is None else self.bands.powers(levels)
+            out.write(first, sounding(powers).cpu().numpy()[None])
         return out
 
     def moved(self, logs: Spool, sounds: Spool, stretches: list[Window], *, coupled: bool) -> Spool:
         """The log-magnitudes that the style asks for, from a sound's; those may be overwritten."""
         single = len(stretches) == 1
-        between, wanted = (logs, logs) if single else (self._frames("moved"), self._frames("wanted"))
+        between, wanted = logs, logs
+        if not single:
+            between, wanted = (self._frames(name, logs.channels) for name in ("moved", "wanted"))
         for stretch in stretches:
             self._move(logs, between, wanted, sounds, stretch, coupled=coupled)
         return wanted
@@ -215,10 +225,34 @@ class TransportRounds:
         for _ in self._go(work, ranges):
             pass
 
-    def _frames(self, name: str) -> Spool:
-        return Spool.create(
-            self.folder / f"{name}.spool", channels=self.framing.bins, length=self.framing.frames
-        )
+    def with_notes(self, sound: Spool, wanted: Spool, notes: NotesPass, name: str) -> tuple[Spool, float]:
+        """A sound with the band levels wanted, its own notes kept; and its loudness, LUFS."""
+        framing, frames = self.framing, self.framing.frames
+        carrier = Carrier(notes.clip_levels())
+        places = torch.cat(
+            [
+                torch.from_numpy(carrier.follow(wanted.read(first, last).T.astype(np.float64)))
+                for first, last in blocks(frames)
+            ]
+        ).to(self.device)
+        out = Spool.create(self.folder / f"{name}.spool", channels=sound.channels, length=sound.length)
+        meter = LoudnessMeter(sound.channels, self.settings.sample_rate)
+
+        def speak(first: int, last: int) -> tuple[int, Tensor]:
+            low, high = max(0, first - notes.context), min(frames, last + notes.context)
+            samples = notes.block(sound, expand(self._get(wanted, low, high)), places[low:high], low, high)
+            start, stop = first * framing.hop, sound.length if last == frames else last * framing.hop
+            offset = framing.span(low, high)[0]
+            return start, samples[:, start - offset : stop - offset].cpu()
+
+        for start, core in self._go(speak, blocks(frames, self.size)):
+            samples = core.numpy()
+            out.write(start, samples)
+            meter.feed(samples)
+        return out, meter.result()
+
+    def _frames(self, name: str, rows: int) -> Spool:
+        return Spool.create(self.folder / f"{name}.spool", channels=rows, length=self.framing.frames)
 
     def _spectrum(self, sound: Spool, first: int, last: int) -> Tensor:
         """STFT [channels, frames, bins] of some frames of a sound."""
@@ -241,7 +275,7 @@ def _power_mean(powers: Tensor) -> Tensor:
 
 def transport_track(
     content: Spool,
-    style: Tensor,
+    style: StyleClip,
     settings: ClosedForm,
     work: Checkpoint,
     *,
@@ -251,9 +285,11 @@ def transport_track(
 ) -> Spool:
     """Give a track the statistics of a style.
 
+    With `settings.notes` between 0 and 1, both ways are gone, and what they give is mixed.
+
     Args:
         content: at the recipe's rate and the reference level
-        style: Tensor [bins, frames], log-magnitudes; everything is computed on its device
+        style: the style; everything is computed on its device
         settings: the recipe's
         work: where the files are; rounds that are finished there are not done again
         local: seconds over which statistics are taken; None is the whole track
@@ -263,7 +299,7 @@ def transport_track(
     Returns:
         Spool, at the reference level
     """
-    device = style.device
+    device, notes = style.logs.device, settings.notes
     framing = Framing(settings.n_fft, settings.hop, content.length, device=device)
     length = None if local is None else local * settings.sample_rate / settings.hop
     stretches = windows(framing.frames, length)
@@ -274,7 +310,9 @@ def transport_track(
         + len(blocks(stretch.last, size, first=stretch.first))
         for stretch in stretches
     )
-    costs = [count * (1 + max(1, -(-n // MOST_ITERATIONS))) + over_windows for n in turns]
+    rebuilding = [max(1, -(-n // MOST_ITERATIONS)) for n in turns] if notes < 1.0 else []
+    passes = [1] * (notes > 0.0) + rebuilding
+    costs = [count * (1 + n) + over_windows for n in passes]
     done = 0
 
     def count_block() -> None:
@@ -282,26 +320,82 @@ def transport_track(
         done += 1
         on_step(done, sum(costs))
 
-    sound = content
-    theirs = StyleSide(style, settings)
     with block_pool(device) as workers:
-        track = TransportRounds(framing, settings, theirs, work.folder, device, workers, size, count_block)
-        for turn in range(settings.rounds):
-            stage = f"round {turn + 1}"
-            if (found := work.find(stage)) is None:
-                # What no signal can have is lost on the way through the phase; another round sees what is missing.
-                logs = track.frames_of(sound)
-                sounds = work.find("sounding") or work.keep("sounding", track.sounding(logs))
-                wanted = track.moved(logs, sounds, stretches, coupled=turn == 0)
-                found, level = track.rebuilt(sound, wanted, turns[turn], f"rebuilt-{turn + 1}")
-                to_reference(found, level)
-                found = work.keep(stage, found)
-            else:
-                done = sum(costs[: turn + 1])
-            if sound is not content:
-                work.drop(f"round {turn}")
-            sound = found
+        track = partial(
+            TransportRounds,
+            framing=framing,
+            folder=work.folder,
+            device=device,
+            block_pool=workers,
+            size=size,
+            on_block=count_block,
+        )
+        found: list[Spool] = []
+        if notes > 0.0:
+            found.append(_with_notes(track, content, style, settings, work, stretches))
+            done = costs[0]
+        if notes < 1.0:
+            found.append(_in_rounds(track, content, style, settings, work, stretches, turns))
     work.clear("logs", "moved", "wanted")
+    if len(found) == 1:
+        return found[0]
+    parts = zip(found, torch.tensor([notes, 1.0 - notes])[:, None, None], strict=True)
+    mixed = mixture(list(parts), work.folder / "mixed.spool")
+    to_reference(mixed, loudness_of(mixed, settings.sample_rate))
+    return mixed
+
+
+def _with_notes(
+    track: Callable[..., TransportRounds],
+    content: Spool,
+    style: StyleClip,
+    settings: ClosedForm,
+    work: Checkpoint,
+    stretches: list[Window],
+) -> Spool:
+    """See `offline.transport.notes`."""
+    stage = "with notes"
+    if (found := work.find(stage)) is not None:
+        return found
+    highest = settings.sample_rate / 2
+    bands = Bands(style.logs.shape[0], highest=highest, device=style.logs.device)
+    levels = compress(bands.levels(expand(style.logs).mT.square()))
+    # Bands name no notes, and there are few of them: one tie of the loudness over all, as firm as half of them.
+    inside = replace(settings, bands=0, energy_coupling=settings.energy_coupling / 2.0, band_coupling=0.0)
+    rounds = track(settings=inside, style=StyleSide(levels.mT.contiguous(), inside), bands=bands)
+    logs = rounds.frames_of(content)
+    wanted = rounds.moved(logs, rounds.sounding(logs, "heard"), stretches, coupled=True)
+    notes = NotesPass(rounds.framing, bands, style, levels)
+    found, level = rounds.with_notes(content, wanted, notes, "with-notes")
+    to_reference(found, level)
+    return work.keep(stage, found)
+
+
+def _in_rounds(
+    track: Callable[..., TransportRounds],
+    content: Spool,
+    style: StyleClip,
+    settings: ClosedForm,
+    work: Checkpoint,
+    stretches: list[Window],
+    turns: list[int],
+) -> Spool:
+    """Bin by bin: the map, then the phase, as often as `settings.rounds`."""
+    sound = content
+    rounds = track(settings=settings, style=StyleSide(style.logs, settings))
+    for turn in range(settings.rounds):
+        stage = f"round {turn + 1}"
+        if (found := work.find(stage)) is None:
+            # What no signal can have is lost on the way through the phase; another round sees what is missing.
+            logs = rounds.frames_of(sound)
+            sounds = work.find("sounding") or work.keep("sounding", rounds.sounding(logs, "sounding"))
+            wanted = rounds.moved(logs, sounds, stretches, coupled=turn == 0)
+            found, level = rounds.rebuilt(sound, wanted, turns[turn], f"rebuilt-{turn + 1}")
+            to_reference(found, level)
+            found = work.keep(stage, found)
+        if sound is not content:
+            work.drop(f"round {turn}")
+        sound = found
     return sound
 
 

@@ -73,6 +73,15 @@ class Settings:
         return rows
 
 
+@dataclass(frozen=True, kw_only=True)
+class NotesSettings(Settings):
+    """Of recipes that can keep the content's notes."""
+
+    notes: float = setting(
+        1.0, "whose notes are heard: 1 keeps the content's, 0 gives the style's", low=0.0, high=1.0
+    )
+
+
 def _limits(field: dataclasses.Field[Any]) -> str:
     if field.metadata["choices"]:
         return " | ".join(field.metadata["choices"])

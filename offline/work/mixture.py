@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...dsp.frames import Framing, power
 from ...media.spool import Spool
-from ..work.block_pool import block_pool, blocks
+from .block_pool import block_pool, blocks
 
 N_FFT = 2048
 HOP = 512
