@@ -36,6 +36,7 @@ help:
 	@echo "make typecheck  mypy                     make clean      remove .venv, demo-output, caches"
 
 setup: $(READY) portaudio
+	@$(RUN) gramophone.models.live.first_run
 	@echo "Ready. Try: $(VENV)/bin/gramophone --help"
 
 demo: $(READY) portaudio

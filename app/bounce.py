@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..media.errors import InputError
 from ..media.files import shown
+from ..plugins.live_chain import CHAIN_VERSION
 from ..takes.header import HEADER
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def bounce_file(
     """
     from ..media.audiofile import check_encodable, write_audio
     from ..media.output_lock import claimed
-    from ..offline.bounce.bounce import bounce_full, bounce_live
+    from ..models.live.first_run import compile_first
+    from ..offline.bounce.live import bounce_live
     from ..offline.recipes.registry import get_recipe
     from ..takes.reader import open_take
 
@@ -89,8 +91,11 @@ def bounce_file(
     ):
         work = Path(name)
         if quality == "live":
+            compile_first()
             bounced = bounce_live(take, work, progress=progress)
         else:
+            from ..offline.bounce.bounce import bounce_full
+
             bounced = bounce_full(take, work, recipe=chosen, seed=seed, device=device, progress=progress)
         write_audio(output, bounced.sound, rate, overwrite=overwrite)
         lines = [] if bounced.comparison is None else _compared(take, bounced.comparison)
@@ -117,6 +122,11 @@ def _compared(take: Take, comparison: Comparison) -> list[str]:
     lines = []
     if header.stylizer.get("iterations", 0) is None:
         lines.append("on stage it iterated as long as there was time; a replay cannot know how often")
+    if header.chain != CHAIN_VERSION:
+        lines.append(
+            "it was recorded by a version that computed the same in another order; it is played again, but not to the "
+            "last bit"
+        )
     if comparison.same:
         kind = "32-bit floats" if header.wet_sha256 else "24 bits"
         return [*lines, f"identical to what was heard, sample for sample ({kind})"]

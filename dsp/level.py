@@ -15,6 +15,8 @@ Samples = NDArray[np.float64]
 
 # Of one channel: what EBU R 128 asks of programmes, and stereo music of -20 LUFS has.
 REFERENCE_LUFS = -23.0
+#: Where the scale of log-magnitudes turns from linear to logarithmic, see dsp.stft; linear.
+S0 = 2.0 / 1024.0
 
 
 def loudness(samples: Samples, sample_rate: int) -> float:

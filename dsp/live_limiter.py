@@ -1,55 +1,68 @@
 """A limiter for live use: no look-ahead, so no delay, and never above its ceiling.
 
-One number goes from block to block: the factor by which the loudest channel exceeds the ceiling. With
+One number is carried from sample to sample: by how much the loudest channel stands over the ceiling. With
 u[n] = max over channels |x[n]| / ceiling[n] and a release of τ samples,
 
     e[n] = max(1, u[n], e[n-1] exp(-1/τ)),    out[n] = x[n] / e[n].
 
-In logarithms the recursion is a running maximum, so that a block is one operation and not a loop:
+Where nothing stands over the ceiling ln e is exactly 0 and the sound passes bit for bit. At an attack e rises
+from 1 with the sample that touches the ceiling, so the output is flat there and has no step. The reduction in
+decibels falls in a straight line, 8.7 dB in each τ.
 
-    ln e[n] = max(0, max over k <= n of (ln u[k] + k/τ) - n/τ).
-
-While nothing exceeds the ceiling, ln e is exactly 0 and the sound passes bit for bit. At an attack e rises from 1 with
-the sample that touches the ceiling, so the output is flat there and has no step. The reduction in decibels falls in a
-straight line, 8.7 dB in each τ. The function is TorchScript, so that it can be exported.
-
-ln u and 1/τ are rounded to multiples of 2^-32, which is inaudible (2e-9 dB). Sums of them are then exact in float64 for
-any block that fits into memory, so the output does not depend on the block size.
+ln u and 1/τ are rounded to multiples of 2^-32, which nobody hears (2e-9 dB). Sums of them are then exact in float64,
+so that the same samples come out wherever the cuts between blocks are, and however they are added up.
 """
 
-import torch
-from torch import Tensor
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compiled import compiled
+
+_EXACT = 2.0**32
+# What stands 120 dB over the ceiling and more is clipped, and does not hold the sound down for long.
+_MOST = 1e6
 
 
-def limiter_state() -> Tensor:
-    """Return the state before the first block: no reduction. Tensor [1] float64."""
-    return torch.zeros(1, dtype=torch.float64)
-
-
-def limit_block(block: Tensor, state: Tensor, ceiling: Tensor, release: float) -> tuple[Tensor, Tensor, bool]:
-    """Hold one block under the ceiling; the result does not depend on the block size.
+@compiled
+def limit(
+    block: NDArray[np.float32],
+    ceiling: NDArray[np.float32],
+    release: float,
+    reduction: float,
+    out: NDArray[np.float32],
+) -> tuple[float, bool]:
+    """Hold one block under the ceiling; the same samples in whatever blocks they come.
 
     Args:
-        block: Tensor [channels, n], finite, n at least 1
-        state: Tensor [1] float64, from `limiter_state` or the call before
-        ceiling: Tensor [] or [n] of the block's type, linear, above 0; a moving one is followed sample by sample
+        block: array [channels, n], finite, n at least 1
+        ceiling: array [1] or [n], linear, above 0; a moving one is followed sample by sample
         release: samples in which the reduction falls by 8.7 dB; above 0
+        reduction: ln e of the sample before; 0 in the beginning
+        out: array [channels, n] for the result; may be `block`
 
     Returns:
-        Tensor [channels, n], the same object as `block` if nothing exceeded the ceiling; Tensor [1] float64, the state
-        for the next block; bool, whether the limiter worked in this block
+        the reduction after the last sample, and whether the limiter worked in this block
     """
-    peak = block.abs().amax(dim=0)
-    if float(state) <= 0.0 and bool((peak <= ceiling).all()):
-        return block, state, False
-    # ln u, but 0 where u is below 1: the term k = n of the maximum is then the 0 of max(0, ...), exactly.
-    # Clipped 120 dB over the ceiling, so that a wrong sample does not hold the sound down for long.
-    # 32 bits behind the point leave 21 of float64's 53 before it.
-    exact = 4294967296.0
-    excess = (peak / ceiling).clamp(1.0, 1e6).double().log().mul_(exact).round_().div_(exact)
-    step = max(1.0, float(round(exact / release))) / exact
-    slope = torch.arange(block.shape[-1] + 1, dtype=torch.float64, device=block.device).mul_(step)
-    envelope = torch.cat([state, excess]).add_(slope).cummax(dim=0)[0].sub_(slope)[1:]
-    # The product may round to just over the ceiling; this clips it.
-    out = torch.clamp(block * envelope.neg().exp_().to(block.dtype), -ceiling, ceiling)
-    return out, envelope[-1:], True
+    channels, count = block.shape
+    step = max(1.0, float(round(_EXACT / release))) / _EXACT
+    worked = False
+    still = ceiling.size == 1
+    for n in range(count):
+        most = ceiling[0] if still else ceiling[n]
+        peak = np.float32(0.0)
+        for channel in range(channels):
+            peak = max(peak, abs(block[channel, n]))
+        if reduction <= 0.0 and peak <= most:
+            for channel in range(channels):
+                out[channel, n] = block[channel, n]
+            continue
+        worked = True
+        over = min(max(float(peak / most), 1.0), _MOST)
+        reduction = max(reduction - step, float(round(math.log(over) * _EXACT)) / _EXACT, 0.0)
+        gain = np.float32(math.exp(-reduction))
+        for channel in range(channels):
+            # The product may round to a hair over the ceiling; the bound takes that hair off.
+            out[channel, n] = min(max(block[channel, n] * gain, -most), most)
+    return reduction, worked

@@ -16,7 +16,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-S0 = 2.0 / 1024.0
+from .level import S0
+
+__all__ = ["S0", "compress", "expand", "istft", "log_spectrogram", "power_mean", "spread", "stft"]
 
 
 @lru_cache(maxsize=16)

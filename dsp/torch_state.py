@@ -40,6 +40,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def own_errors() -> np.errstate:
+    """Have NumPy answer to floating-point errors as in a fresh process, where PyTorch has no part; also a decorator."""
+    return np.errstate(**_ERRORS)
+
+
 @contextmanager
 def own_torch_state() -> Iterator[None]:
     """Compute as a fresh process would; also a decorator.
@@ -63,7 +68,7 @@ def own_torch_state() -> Iterator[None]:
                 stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        stack.enter_context(np.errstate(**_ERRORS))
+        stack.enter_context(own_errors())
         yield
 
 

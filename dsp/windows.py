@@ -13,19 +13,18 @@ reconstruction spectral analysis-synthesis system").
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class WindowPair:
     """Windows [n_fft] float64 for analysis and synthesis, and the samples in which the latter is not zero."""
 
-    analysis: Tensor
-    synthesis: Tensor
+    analysis: NDArray[np.float64]
+    synthesis: NDArray[np.float64]
     hop: int
     length: int
 
@@ -43,7 +42,7 @@ def full_pair(n_fft: int, hop: int) -> WindowPair:
         hop: divides `n_fft` into two parts or more
     """
     _check(n_fft, n_fft, hop)
-    root = torch.hann_window(n_fft, periodic=True, dtype=torch.float64).sqrt()
+    root = np.sqrt(_hann(n_fft))
     # Hann windows n_fft / hop apart add up to n_fft / (2 hop).
     return WindowPair(root, root * (2.0 * hop / n_fft), hop, n_fft)
 
@@ -70,16 +69,21 @@ def low_delay_pair(n_fft: int, length: int, hop: int, *, smooth: bool = False) -
     _check(n_fft, length, hop)
     half = length // 2
     rising = n_fft - half
-    product = torch.hann_window(length, periodic=True, dtype=torch.float64)
+    product = _hann(length)
     if smooth:
-        middles = (torch.arange(length, dtype=torch.float64) + 0.5) / length
-        product = torch.sin(0.5 * math.pi * torch.sin(math.pi * middles).square()).square()
-    place = (torch.arange(rising, dtype=torch.float64) + 0.5) / rising
-    analysis = torch.cat([torch.sin(0.5 * math.pi * place), product[half:].sqrt()])
-    synthesis = torch.zeros(n_fft, dtype=torch.float64)
+        middles = (np.arange(length) + 0.5) / length
+        product = np.sin(0.5 * np.pi * np.sin(np.pi * middles) ** 2) ** 2
+    place = (np.arange(rising) + 0.5) / rising
+    analysis = np.concatenate([np.sin(0.5 * np.pi * place), np.sqrt(product[half:])])
+    synthesis = np.zeros(n_fft)
     synthesis[n_fft - length : rising] = product[:half] / analysis[n_fft - length : rising]
-    synthesis[rising:] = product[half:].sqrt()
+    synthesis[rising:] = np.sqrt(product[half:])
     return WindowPair(analysis, synthesis * (2.0 * hop / length), hop, length)
+
+
+def _hann(size: int) -> NDArray[np.float64]:
+    """A periodic Hann window."""
+    return np.asarray(0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(size) / size))
 
 
 def _check(n_fft: int, length: int, hop: int) -> None:

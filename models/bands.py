@@ -4,38 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from .transport import mel_edges, statistics, transport_matrix
-
-
-def band_basis(bins: int, bands: int, *, highest: float) -> Tensor:
-    """Orthonormal basis U [bins, at most `bands`] of triangular bands on a mel-like scale, float64.
-
-    Neighbouring triangles overlap, so they are orthonormalised symmetrically, U = V (Vᵀ V)^{-1/2} (Löwdin 1950): of all
-    orthonormal bases of the same space the one nearest to the triangles themselves.
-
-    Args:
-        bins: bins from 0 Hz to `highest`
-        bands: bands asked for; those narrower than a bin are dropped
-        highest: Hz, of the last bin
-    """
-    edges = mel_edges(bins, bands + 1, highest=highest)
-    places = torch.arange(bins, dtype=torch.float64)
-    rising = (places - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - places) / (edges[2:] - edges[1:-1])[:, None]
-    triangles = torch.minimum(rising, falling).clamp_min(0.0)
-    triangles = triangles[triangles.norm(dim=-1) > 0.5].mT
-    triangles = triangles / triangles.norm(dim=0)
-    values, vectors = torch.linalg.eigh(triangles.mT @ triangles)
-    # Below the width of a bin, triangles fall on the same bins: directions that are left over are no bands.
-    kept = values > 1e-3
-    basis: Tensor = triangles @ ((vectors[:, kept] * values[kept].rsqrt()) @ vectors[:, kept].mT)
-    if bool(kept.all()):
-        return basis
-    left: Tensor = torch.linalg.svd(basis, full_matrices=False)[0]
-    return left[:, : int(kept.sum())]
+from .mel_bands import mel_edges
+from .transport import statistics, transport_matrix
 
 
 @dataclass(frozen=True)
@@ -84,7 +56,7 @@ def matrix_in_bands(
     Args:
         content: Tensor [bins, bins], covariance, float64
         style: the style's statistics, in the same basis
-        basis: Tensor [bins, bands], from `band_basis`
+        basis: Tensor [bins, bands], see `models.mel_bands.band_basis`
         coupling: Tensor [bins, bins], between bins; see `models.transport.transport_matrix`
         regularisation: as there
     """
@@ -110,7 +82,7 @@ def wide_bands(bins: int, bands: int, *, highest: float) -> Tensor:
         bands: how many
         highest: Hz, of the last bin
     """
-    edges = mel_edges(bins, bands + 1, highest=highest)
+    edges = torch.from_numpy(mel_edges(bins, bands + 1, highest=highest))
     places = torch.arange(bins, dtype=torch.float64)
     middle = edges[1:-1, None]
     below = (middle - edges[:-2, None]).clamp_min(2.0)

@@ -10,22 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.numpy import load, save
 
 from ..dsp.audible import audible
 from ..dsp.level import at_reference, loudness
-from ..dsp.stft import log_spectrogram
-from ..dsp.torch_state import own_torch_state
+from ..dsp.torch_state import own_errors
 from ..media import arguments
 from ..media.audiofile import Audio, encode_flac, is_silent, read_audio, read_audio_bytes, resample
 from ..media.errors import InputError, noted
 from ..media.files import replacing, shown
 from ..media.inputs import parse_json, read_bytes
 from ..media.limits import MAX_CHANNELS, check_sound
-from .bands import BandStatistics, band_basis, band_statistics
+from .mel_bands import band_basis
+from .style_statistics import StyleStatistics, style_statistics
 
 FORMAT = "gramophone-style"
 VERSION = 1
@@ -65,13 +64,13 @@ class Style:
     samples: NDArray[np.float64]
     sample_rate: int
     loudness: float
-    bands: BandStatistics
+    bands: StyleStatistics
     source_hash: str
     author: str = ""
     licence: str = ""
 
     @classmethod
-    @own_torch_state()
+    @own_errors()
     def from_audio(
         cls, samples: ArrayLike, sample_rate: int, *, name: str, author: str = "", licence: str = ""
     ) -> Style:
@@ -127,7 +126,7 @@ class Style:
         with replacing(arguments.file(path, "path"), overwrite=overwrite) as beside:
             beside.write_bytes(data)
 
-    @own_torch_state()
+    @own_errors()
     def encode(self) -> bytes:
         """Return what a `.style` file of this style holds; `decode_style` reads it.
 
@@ -150,12 +149,12 @@ class Style:
             "layout": _LAYOUT,
         }
         tensors = {
-            **{name: torch.from_numpy(flac.copy()) for name, flac in clips.items()},
+            **clips,
             **dict(zip(_STATISTICS, (self.bands.mean, self.bands.covariance, self.bands.rest), strict=True)),
         }
         # One entry, since the library keeps several in no fixed order: the same clip shall give the same bytes.
         metadata = {FORMAT: json.dumps(description, sort_keys=True)}
-        encoded: bytes = save({key: value.contiguous() for key, value in tensors.items()}, metadata)
+        encoded: bytes = save({key: np.ascontiguousarray(value) for key, value in tensors.items()}, metadata)
         return encoded
 
 
@@ -213,13 +212,12 @@ def kept_clip(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> N
     return kept
 
 
-def _bands(samples: NDArray[np.float64], sample_rate: int) -> BandStatistics:
-    clip = torch.from_numpy(clip_at(samples, sample_rate, RATE)).float()
+def _bands(samples: NDArray[np.float64], sample_rate: int) -> StyleStatistics:
     basis = band_basis(N_FFT // 2 + 1, BANDS, highest=RATE / 2)
-    return band_statistics(log_spectrogram(clip, N_FFT, HOP), basis)
+    return style_statistics(clip_at(samples, sample_rate, RATE), basis, n_fft=N_FFT, hop=HOP)
 
 
-@own_torch_state()
+@own_errors()
 def load_style(path: str | os.PathLike[str]) -> Style:
     """Load a style from a `.style` file, or make one of a sound file.
 
@@ -255,7 +253,7 @@ def decode_style(data: bytes, *, name: str) -> Style:
         further = sum(key.startswith(_part(1)[:-1]) for key in tensors)
         if further >= MAX_CHANNELS // _FLAC_CHANNELS:
             raise foreign
-        parts = [tensors[_part(number)].numpy().tobytes() for number in range(1 + further)]
+        parts = [tensors[_part(number)].tobytes() for number in range(1 + further)]
         clip = _decode_clip(parts, name=f"the clip in {name}")
         samples, gain = clip.samples, float(described["clip_gain"])
         level = float(described["loudness_lufs"])
@@ -266,14 +264,14 @@ def decode_style(data: bytes, *, name: str) -> Style:
         if is_silent(samples) or max(map(len, texts)) > MAX_TEXT:
             raise foreign
         if described["layout"] == _LAYOUT:
-            bands = BandStatistics(*(tensors[key].double() for key in _STATISTICS))
+            bands = StyleStatistics(*(tensors[key].astype(np.float64) for key in _STATISTICS))
             bins, count = N_FFT // 2 + 1, bands.covariance.shape[0]
             fits = (bands.mean.shape, bands.covariance.shape, bands.rest.shape) == (
                 (bins,),
                 (count, count),
                 (bins,),
             )
-            if not fits or not all(bool(torch.isfinite(tensors[key]).all()) for key in _STATISTICS):
+            if not fits or not all(np.isfinite(tensors[key]).all() for key in _STATISTICS):
                 raise foreign
         else:
             bands = _bands(samples, clip.sample_rate)

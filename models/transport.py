@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from ..dsp.stft import expand
+from .mel_bands import mel_edges
 
 
 @dataclass(frozen=True)
@@ -90,19 +91,6 @@ def _triangular(matrix: Tensor, floor: float) -> Tensor:
     return factor
 
 
-def mel_edges(bins: int, bands: int, *, highest: float) -> Tensor:
-    """Edges [bands + 1] in bins, float64, of bands evenly spaced on a mel-like scale log(1 + f / 700 Hz).
-
-    Args:
-        bins: bins from 0 Hz to `highest`
-        bands: how many
-        highest: Hz, of the last bin
-    """
-    top = torch.log1p(torch.tensor(highest / 700.0, dtype=torch.float64))
-    frequencies = 700.0 * torch.expm1(torch.linspace(0.0, 1.0, bands + 1, dtype=torch.float64) * top)
-    return frequencies / highest * (bins - 1)
-
-
 def energy_coupling(
     content: Tensor, style: Tensor, *, energy: float, bands: float, count: int = 24, highest: float = 22050.0
 ) -> Tensor:
@@ -118,7 +106,7 @@ def energy_coupling(
         highest: Hz, of the last bin
     """
     size = content.shape[0]
-    edges = mel_edges(size, count, highest=highest)
+    edges = torch.from_numpy(mel_edges(size, count, highest=highest))
     places = torch.arange(size, dtype=torch.float64)
     inside = ((places >= edges[:-1, None]) & (places < edges[1:, None])).double()
     windows = torch.cat([torch.ones(1, size, dtype=torch.float64), inside]).to(content.device)

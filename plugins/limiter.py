@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ..dsp.live_limiter import limit_block, limiter_state
+from ..dsp.live_limiter import limit
 from .knobs import LIMITER
 from .plugin import Plugin
 from .ramp import Ramp
 from .registry import register
-from .state import State
+from .state import State, numbers
 
 RAMP_SECONDS = 0.020
 
@@ -37,21 +36,21 @@ class Limiter(Plugin):
         self._ceiling = Ramp(_linear(self.get("ceiling")), RAMP_SECONDS)
         self._sample_rate = 48_000
         self._active = False
-        self._state = limiter_state()
+        self._reduction = 0.0
         self._settle()
 
     def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
         """Get ready to play; see `Plugin.prepare`."""
-        del channels
         self._sample_rate = sample_rate
         self._ceiling.prepare(sample_rate=sample_rate, block=block)
+        self._held = np.zeros((channels, block), dtype=np.float32)
         self._settle()
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound; see `Plugin.reset`."""
         self._ceiling.jump(self._target)
-        self._state = limiter_state()
+        self._reduction = 0.0
         self._active = False
 
     def set(self, id: str, value: float) -> None:
@@ -61,27 +60,26 @@ class Limiter(Plugin):
 
     def _settle(self) -> None:
         self._target = _linear(self.get("ceiling"))
-        self._resting = torch.tensor(self._target)
+        self._resting = np.array([self._target], dtype=np.float32)
         self._release = self.get("release") * 1e-3 * self._sample_rate
 
     def state(self) -> State:
         """Return what it remembers; see `Plugin.state`."""
-        return super().state() | self._ceiling.state() | {"reduction": self._state.numpy().copy()}
+        return super().state() | self._ceiling.state() | {"reduction": numbers(self._reduction)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from there; see `Plugin.restore`."""
         super().restore(state)
         self._ceiling.restore(state)
-        self._state = limiter_state().fill_(float(state["reduction"][0]))
+        self._reduction = float(state["reduction"][0])
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take and return one block; see `Plugin.process`."""
         ceiling = self._ceiling.next(self._target, block.shape[1])
-        height = self._resting if isinstance(ceiling, float) else torch.from_numpy(ceiling)
-        out, self._state, self._active = limit_block(
-            torch.from_numpy(block), self._state, height, self._release
-        )
-        return out.numpy() if self._active else block
+        height = self._resting if isinstance(ceiling, float) else ceiling
+        held = self._held[:, : block.shape[1]]
+        self._reduction, self._active = limit(block, height, self._release, self._reduction, held)
+        return held if self._active else block
 
     @property
     def limiter_active(self) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..media.errors import InputError
 from ..media.files import replacing
 from ..media.output_lock import claimed
+from ..models.live.first_run import compile_first
 from ..plugins.live_chain import LIVE_PARAMETERS
 from ..plugins.parameter import Parameter
 from ..takes.wavfile import seal
@@ -95,13 +96,15 @@ class Host:
         self.stop()
 
     def start(self) -> None:
-        """Start the engine; return when sound passes. Once only.
+        """Start the engine; return when sound passes. Once only. The first time of all takes up to a minute more.
 
         Raises:
             InputError: a device, a style or a file cannot be used
             EngineError: the engine process failed
         """
         settings = self._settings
+        if self._build_chain is None:
+            compile_first()
         if isinstance(settings.device, VirtualSettings):
             # The host holds the file, and gives it its name at the end, whichever engine processes wrote it.
             overwrite = settings.device.overwrite

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ..media.errors import InputError
 from ..media.files import check_writable, shown
+from ..plugins.live_chain import CHAIN_VERSION
 from ..takes.header import HEADER, Header
 from ..takes.style_copies import Clip
 from .host import Host
@@ -118,6 +119,7 @@ class Recorder:
                 device=now.device_latency,
                 slot_bytes=host.board.slots.bytes(0).size,
                 stylizer=dict(settings.stylizer),
+                chain=CHAIN_VERSION,
                 values={
                     parameter.id: parameter.clamp(host.get(parameter.id)) for parameter in host.parameters
                 },

@@ -61,6 +61,7 @@ class Header:
         skipped: frames before which input was left out, since the chain was much too late
         frames, wet_frames: lengths; None while it is being recorded, or where that was cut short
         wet_sha256: of the wet sound, 32-bit floats, interleaved, little-endian; "" as long as that is not known
+        chain: version of the chain that played, see plugins.live_chain
         started: date and time, ISO 8601
         note: why it ended, if that was not as it was meant
     """
@@ -83,6 +84,7 @@ class Header:
     frames: Frame | None = None
     wet_frames: Frame | None = None
     wet_sha256: str = ""
+    chain: Samples = 1
     started: str = ""
     note: str = ""
 

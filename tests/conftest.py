@@ -40,7 +40,7 @@ def memory() -> Iterator[Any]:
 SLOW = (
     "test_any_bytes", "app/desk", "app/test_api", "app/test_arguments", "app/test_bad_input", "app/test_callers_state",
     "app/test_cli", "app/test_demo.py", "app/test_names", "app/test_one_run", "app/test_standard",
-    "models/live",
+    "models/live", "models/export",
     "offline/test_b", "offline/test_in", "offline/test_o", "offline/test_p", "offline/test_re", "offline/test_t",
     "plugins/test_s", "realtime/engine", "realtime/link/test_slot_mailbox", "realtime/test_d", "realtime/test_engine",
     "realtime/test_learn_command", "realtime/test_live", "realtime/test_midi.py", "realtime/test_recorder",

@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 
 from gramophone.models.style import load_style
-from gramophone.plugins.live_chain import LIVE_PARAMETERS, live_chain
+from gramophone.plugins.live_chain import CHAIN_VERSION, LIVE_PARAMETERS, live_chain
 from gramophone.plugins.mute import SECONDS, Gate
 from gramophone.takes.automation import Event, Move, StyleChange
 from gramophone.takes.header import Header
@@ -79,6 +79,7 @@ def make_take(
             hop=chain.hop or 0,
             algorithmic=chain.latency_samples,
             values=values,
+            chain=CHAIN_VERSION,
             **header,  # type: ignore[arg-type]
         ),
     )

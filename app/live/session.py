@@ -55,6 +55,8 @@ def play(
         typer.Exit: 130 where a file was interrupted; 1 where the engine could not go on, the device or an engine
             process was lost, a plugin failed, or something is missing in the recording.
     """
+    from ...dsp.compile_cache import is_complete
+    from ...models.live.first_run import REASON
     from ...realtime.engine.stats import FAILED
     from ...realtime.host import EngineError, Host
     from ...realtime.link.engine_settings import VirtualSettings
@@ -70,7 +72,7 @@ def play(
         recorder = SessionRecorder(host, record)
         try:
             with console.Display() as display:
-                display.stage("starting the engine")
+                display.stage(REASON if not is_complete() else "starting the engine")
                 stack.enter_context(host)
                 started = True
                 stack.enter_context(recorder)

@@ -1,18 +1,25 @@
-"""Whose phase the result is carried on: that of places in the styles' clips, or of noise. TorchScript.
+"""Whose phase the result is carried on: that of places in the styles' clips, or of noise.
 
 A clip plays on from where it is, unless another place, in whichever style, resembles what is wanted so much better
-that a jump pays: then the grain comes from there. Overlap-add makes each jump a crossfade.
+that a jump pays: then the grain comes from there. Overlap-add makes each jump a crossfade. `slot`, `place` and
+`past_place` (samples past the place's own start) are kept from hop to hop.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from .prepared_style import Layout
+from ...dsp.compiled import compiled
+from .core_memory import Work
+from .style_bank import Bank
 
-#: What the carrier holds of each style.
-PARTS = ("places", "norms", "clip")
+_f4 = np.float32
+Floats = NDArray[np.float32]
+
 #: Whose phase is taken.
 INPUT, STYLE, NOISE = 0, 1, 2
 
@@ -22,118 +29,137 @@ _WORTH = 1.5
 _SCARCITY = 0.3
 _LEAST_SHARE = 1e-4
 _NOISE_SAMPLES = 2**17
+# Axes along which distances are added up before it is looked whether they are too large already.
+_AXES_AT_ONCE = 8
 
 
-class Carrier(nn.Module):
-    """Clips in slots of fixed size, and the place from which the phase is taken.
+def noise_clip() -> Floats:
+    """Return the noise [1, samples] whose phase is taken, the same every time."""
+    return np.random.default_rng(0).standard_normal((1, _NOISE_SAMPLES), dtype=np.float32)
+
+
+@compiled
+def next_noise(now: Any, hop: int, n_fft: int, samples: int) -> int:
+    """Go on in the noise; returns the first sample of the next frame."""
+    now.place = (now.place + hop) % (samples - n_fft)
+    return int(now.place)
+
+
+@compiled
+def next_place(now: Any, hop: int, n_fft: int, bank: Bank, shares: NDArray[np.float64], work: Work) -> int:
+    """Play on, or jump; returns the first sample of the next frame in the clip of `now.slot`.
 
     Args:
-        layout: of the stylizer
-        kind: INPUT, STYLE or NOISE
-        slots: how many styles there can be
-        places, samples: the most that a slot can hold
-        window: Tensor [n_fft], of the analysis
+        now: the core's numbers
+        hop, n_fft: samples
+        bank: of the styles
+        shares: [slots]; only those that have one are searched
+        work: with `wanted` [b], the band vector that a place should resemble
     """
+    here = now.place
+    stride = bank.slots[now.slot].stride
+    now.past_place += hop
+    while now.past_place >= stride:
+        now.past_place -= stride
+        here += 1
+    # A jump must be worth it: no place that is further away is of interest.
+    bound = 1e30
+    if shares[now.slot] > _LEAST_SHARE and here < bank.slots[now.slot].count:
+        _along(bank.axes[now.slot], work.wanted, work.sought)
+        bound = _distance(bank.places[now.slot], here, work.sought)
+        bound += (_scarce(shares[now.slot]) - _WORTH) * now.spread
+    best = -1
+    for slot in range(shares.size):
+        if shares[slot] > _LEAST_SHARE and bank.slots[slot].count > 0:
+            _along(bank.axes[slot], work.wanted, work.sought)
+            scarce = _scarce(shares[slot]) * now.spread
+            found, distance = _nearest(
+                bank.places[slot], bank.slots[slot].count, work.sought, bound - scarce, work.distances
+            )
+            if found >= 0:
+                bound = distance + scarce
+                now.slot, best = slot, found
+    if best >= 0:
+        here = best
+        now.past_place = 0
+    now.place = here
+    start = here * bank.slots[now.slot].stride + now.past_place
+    return int(max(0, min(start, bank.slots[now.slot].length - n_fft)))
 
-    analysis: Tensor
-    places: Tensor
-    norms: Tensor
-    clip: Tensor
 
-    def __init__(
-        self, layout: Layout, *, kind: int, slots: int, places: int, samples: int, window: Tensor
-    ) -> None:
-        super().__init__()
-        self.noise = kind == NOISE
-        #: whether slots hold clips and places
-        self.stored = kind == STYLE
-        self.hop = layout.hop
-        self.n_fft = layout.n_fft
-        self.slots = slots
-        self.worth = _WORTH
-        self.scarcity = _SCARCITY
-        self.least = _LEAST_SHARE
-        self.register_buffer("analysis", window)
-        bands = layout.basis.shape[1]
-        if not self.stored:
-            places, samples = 1, 1
-        self.register_buffer("places", torch.zeros(slots * places, bands))
-        self.register_buffer("norms", torch.zeros(slots * places))
-        noise = torch.randn(1, _NOISE_SAMPLES, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("clip", noise if kind == NOISE else torch.zeros(slots, samples))
-        # Of all slots, one after the other: a slot's are cut out in one operation.
-        self.room = places
-        self.counts = [0] * slots
-        self.strides = [self.hop] * slots
-        self.lengths = [0] * slots
-        self.slot = 0
-        self.place = 0
-        self.turn = 0
+@compiled
+def _scarce(share: float) -> float:
+    return -math.log(share) * _SCARCITY
 
-    @torch.jit.export
-    def open(self, slot: int, count: int, stride: int, length: int) -> None:
-        """Say what has been written to a slot: `count` places `stride` samples apart, in a clip of `length` samples."""
-        self.counts[slot] = count
-        self.strides[slot] = stride
-        self.lengths[slot] = length
 
-    def reset(self, slot: int) -> None:
-        """Go to the beginning of a clip."""
-        self.slot = slot
-        self.place = 0
-        self.turn = 0
+@compiled
+def _along(axes: Floats, vector: Floats, out: Floats) -> None:
+    """Write a vector's components [b] along a style's axes [b, b]."""
+    out[:] = _f4(0.0)
+    for band in range(vector.size):
+        row, value = axes[band], vector[band]
+        for k in range(out.size):
+            out[k] += row[k] * value
 
-    def choose(self, wanted: Tensor, shares: list[float], spread: float) -> Tensor:
-        """Return the phase of the next frame [B], as complex numbers of magnitude 1.
 
-        Args:
-            wanted: Tensor [b], band vector that a place should resemble
-            shares: of the slots; only those that have one are searched
-            spread: variance of the styles' band vectors
-        """
-        slot, start = 0, 0
-        if self.noise:
-            self.place = (self.place + self.hop) % (self.clip.shape[1] - self.n_fft)
-            start = self.place
+@compiled
+def _distance(places: Floats, place: int, sought: Floats) -> float:
+    """Return ‖p - w‖² of one place."""
+    total = _f4(0.0)
+    for axis in range(sought.size):
+        away = places[axis, place] - sought[axis]
+        total += away * away
+    return float(total)
+
+
+@compiled
+def _nearest(
+    places: Floats, count: int, sought: Floats, bound: float, distances: Floats
+) -> tuple[int, float]:
+    """Return the place [b, P] for which ‖p - w‖² is least, and that; -1 where it is at least `bound` for all.
+
+    Distances are added up along a few axes at a time, for as many places as fit in the processor's first cache: most
+    of them are too far away already by the first axes, which explain most (Bei and Gray 1985, partial distances).
+    """
+    least, best = _f4(bound), -1
+    axes = sought.size
+    for start in range(0, count, distances.size):
+        part = distances[: min(count - start, distances.size)]
+        part[:] = _f4(0.0)
+        for first in range(0, axes, _AXES_AT_ONCE):
+            for axis in range(first, min(first + _AXES_AT_ONCE, axes)):
+                row, value = places[axis, start : start + part.size], sought[axis]
+                for k in range(part.size):
+                    away = row[k] - value
+                    part[k] += away * away
+            if _least(part) >= least:
+                break
         else:
-            self._move(wanted, shares, spread)
-            slot = self.slot
-            start = self.place * self.strides[slot] + self.turn
-            start = max(0, min(start, self.lengths[slot] - self.n_fft))
-        spectrum = torch.fft.rfft(self.clip[slot, start : start + self.n_fft] * self.analysis)
-        power = torch.real(spectrum * spectrum.conj())
-        unit: Tensor = spectrum * power.clamp_min(1e-18).rsqrt()
-        return unit
+            for k in range(part.size):
+                if part[k] < least:
+                    least, best = part[k], start + k
+    return best, float(least)
 
-    def _move(self, wanted: Tensor, shares: list[float], spread: float) -> None:
-        """Play on, or jump."""
-        # `turn` is how many samples past the place's own start we are.
-        here = self.place
-        stride = self.strides[self.slot]
-        self.turn += self.hop
-        while self.turn >= stride:
-            self.turn -= stride
-            here += 1
-        stay = 1e30
-        best_score = 1e30
-        best_slot, best = self.slot, 0
-        for slot in range(self.slots):
-            share = shares[slot]
-            count = self.counts[slot]
-            if share > self.least and count > 0:
-                # ‖p - w‖² without ‖w‖², which is the same for all.
-                places = self.places.narrow(0, slot * self.room, count)
-                norms = self.norms.narrow(0, slot * self.room, count)
-                scores = torch.addmv(norms, places, wanted, alpha=-2.0)
-                found = int(scores.argmin())
-                scarce = -math.log(share) * self.scarcity * spread
-                score = float(scores[found]) + scarce
-                if score < best_score:
-                    best_score, best_slot, best = score, slot, found
-                if slot == self.slot and here < count:
-                    stay = float(scores[here]) + scarce
-        if best_score < stay - self.worth * spread:
-            self.slot = best_slot
-            here = best
-            self.turn = 0
-        self.place = here
+
+@compiled
+def _least(values: Floats) -> np.float32:
+    """Return the least of the values, in four minima."""
+    a = b = c = d = values[0]
+    whole = values.size - values.size % 4
+    for k in range(0, whole, 4):
+        a, b = min(a, values[k]), min(b, values[k + 1])
+        c, d = min(c, values[k + 2]), min(d, values[k + 3])
+    for k in range(whole, values.size):
+        a = min(a, values[k])
+    return min(min(a, b), min(c, d))
+
+
+@compiled
+def phase_of(spectrum: NDArray[np.complex64]) -> None:
+    """Bring a spectrum [B] to magnitude 1 in each bin; where there is nothing, nothing is left."""
+    parts = spectrum.view(np.float32)
+    for k in range(spectrum.size):
+        re, im = parts[2 * k], parts[2 * k + 1]
+        scale = _f4(1.0) / np.sqrt(max(re * re + im * im, _f4(1e-18)))
+        parts[2 * k] = re * scale
+        parts[2 * k + 1] = im * scale

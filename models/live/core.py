@@ -1,49 +1,44 @@
-"""One hop of the streaming stylizer: everything between a block of samples in and a block of samples out.
+"""The streaming stylizer's core: its memory, and the hop that works on it."""
 
-It is a module of fixed-size buffers that TorchScript compiles, so that what plays live can be exported as it is. B
-bins, b bands, C channels, s styles. In each hop:
+from __future__ import annotations
 
-1. *Analysis.* The newest frame of the input and that of the output so far, one transform for all channels. Levels
-   are relative to the input's own running loudness, so that nothing depends on how high the input is turned up.
-2. *Statistics.* Running mean and covariance of the input in bands; running mean and lagged covariances, that is the
-   Gram matrix of linear features over time, of the output.
-3. *Map.* The optimal transport between the two Gaussians, in bands, solved again from the running statistics
-   every 0.17 s; one gain a bin for what lies outside the bands; each bin's values moved to the style's quantiles.
-4. *Iterations.* K gradient steps on the output's Gram matrix against the style's, with respect to this frame only.
-5. *Phase.* The input's, the style's own, or noise's: see `StylizerSettings` in models.live.stylizer.
-6. *Synthesis*, overlap-add, a limiter, and the mix with the input delayed by as much.
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
 
-For the map, with R = C_s^{1/2} known beforehand, the transport of one Gaussian to another (Peyré and Cuturi 2019,
-remark 2.31, with content and style exchanged and inverted) takes a single eigen-decomposition:
+import numpy as np
+from numpy.typing import NDArray
 
-    A = R (R C_c R)^{-1/2} R.
-
-For several styles A is the weighted mean of their maps: their barycentre along generalised geodesics from the
-content (Ambrosio, Gigli and Savaré 2008, section 9.2).
-
-Of this module's parts, each with what it keeps, `loudness` follows levels (models.live.loudness) and keeps
-pauses soft (models.live.noise_gate), `distribution` moves values to quantiles (models.live.quantiles), `memory` is
-the Gram matrix and its descent (models.live.gram_memory), `voice` the phase (models.live.carrier), `bank` the styles
-(models.live.style_bank), and `output` the synthesis (models.live.synthesis).
-"""
-
-import math
-
-import torch
-from torch import Tensor, nn
-
-from ...dsp.stft import S0
-from .carrier import Carrier
-from .gram_memory import GramMemory
-from .loudness import RunningLoudness
+from . import memory
+from .band_map import solve_map
+from .carrier import INPUT, NOISE, STYLE, noise_clip
+from .core_memory import (
+    MAX_ITERATIONS,
+    Kept,
+    Work,
+    fingerprint,
+    kept_fields,
+    made_of,
+    new_memory,
+    work_fields,
+)
+from .first_state import is_first_state, put_first_state
+from .hop import DUE, SOLVE, Memory, hop
+from .loudness import loudness_weights, reset_loudness
+from .memory import Bytes
+from .mixture import mix_styles, take_note
 from .prepared_style import Layout
-from .quantiles import RunningQuantiles
-from .style_bank import StyleBank
-from .synthesis import Synthesis
+from .quantiles import forget_quantiles
+from .style_bank import Bank, bank_fields
+
+__all__ = ["INPUT", "NOISE", "STYLE", "Core"]
+
+_Floats = NDArray[np.float32]
 
 
-class StylizerCore(nn.Module):
-    """See the module's text. What is kept from hop to hop is listed in `models.live.state`; `reset` starts afresh.
+class Core:
+    """Plays one hop after the other; see models.live.hop.
 
     Args:
         layout: of the styles
@@ -51,349 +46,204 @@ class StylizerCore(nn.Module):
         carrier: whose phase is taken, see `models.live.carrier`
         slots: how many styles can be mixed; they are empty at first, see `models.live.slots`
         places, samples: the most that a slot can hold
-    """
 
-    analysis: Tensor
-    basis: Tensor
-    envelope: Tensor
-    envelope_t: Tensor
-    frames: Tensor
-    means: Tensor
-    scales: Tensor
-    covariance: Tensor
-    variance: Tensor
-    maps: Tensor
-    map: Tensor
-    rest_gain: Tensor
-    offset: Tensor
-    newest: Tensor
+    Attributes:
+        kept: what is kept from hop to hop, and `bank`, the styles
+        stored: whether slots hold clips and places
+    """
 
     def __init__(
         self, layout: Layout, *, channels: int, carrier: int, slots: int, places: int, samples: int
     ) -> None:
-        super().__init__()
-        n_fft, bins, bands = layout.n_fft, layout.bins, layout.basis.shape[1]
-        self.hop = layout.hop
-        self.n_fft = n_fft
-        self.channels = channels
-        self.bands = bands
-        self.length = layout.pair.length
-        self.carrier = carrier
-        self.slots = slots
-        self.hop_seconds = layout.hop / layout.sample_rate
-        self.solve_every = max(2, round(0.17 / self.hop_seconds))
-        self.quiet = S0
-        window = layout.pair.analysis
-        self.register_buffer("analysis", (window * (2.0 / float(window.sum()))).float())
-        self.register_buffer("basis", layout.basis.contiguous())
-        self.register_buffer("envelope", layout.envelope.contiguous())
-        self.register_buffer("envelope_t", layout.envelope.mT.contiguous())
-        self.bank = StyleBank(layout, slots=slots)
-        self.voice = Carrier(
-            layout, kind=carrier, slots=slots, places=places, samples=samples, window=self.analysis.clone()
+        self.layout = layout
+        self.stored = carrier == STYLE
+        if not self.stored:
+            places, samples = 1, 1
+        fields = kept_fields(layout, channels=channels, slots=slots)
+        styles = bank_fields(layout, slots=slots, places=places, samples=samples)
+        room = work_fields(layout, channels=channels)
+        self._kept, kept = new_memory(fields)
+        bank, styles_views = new_memory(styles)
+        work, work_views = new_memory(room)
+        self._fingerprint = fingerprint(fields)
+        self.kept, self.bank, self._work = Kept(**kept), Bank(**styles_views), Work(**work_views)
+        noise = noise_clip() if carrier == NOISE else np.zeros((1, 1), dtype=np.float32)
+        weights = loudness_weights(layout, channels)
+        self._made = made_of(layout, weights=weights, noise=noise, carrier=carrier)
+        self._memory = Memory(
+            self.kept.now,
+            self._kept,
+            memory.places(fields),
+            self.bank.slots,
+            bank,
+            memory.places(styles),
+            work,
+            memory.places(room),
+            self._made,
         )
-        self.loudness = RunningLoudness(layout, channels=channels)
-        self.distribution = RunningQuantiles(bins)
-        self.memory = GramMemory(layout)
-        self.output = Synthesis(layout, channels=channels)
-        self._state(channels, n_fft, bins, bands)
-        # Slots whose map was solved before they were heard, or never; and whether there may be such that are heard.
-        self.stale = [0] * slots
-        self.pending = False
-        self.known = [0.0] * slots
-        self.common = 1.0
-        self.turn = 0
-        self.mix_styles(torch.ones(slots))
-        self.reset()
+        self._job: Future[_Floats] | None = None
+        self._due = False
+        self.bank.slots["stride"] = layout.hop
 
-    def _state(self, channels: int, n_fft: int, bins: int, bands: int) -> None:
-        self.register_buffer("frames", torch.zeros(2 * channels, n_fft))
-        self.register_buffer("newest", torch.zeros(channels, self.hop))
-        self.register_buffer("means", torch.zeros(2, bins))
-        self.register_buffer("scales", torch.ones(2, 1))
-        self.register_buffer("covariance", torch.zeros(bands, bands))
-        self.register_buffer("variance", torch.zeros(bins))
-        self.register_buffer("maps", torch.zeros(self.slots, bands, bands))
-        self.register_buffer("map", torch.zeros(bands, bands))
-        self.register_buffer("rest_gain", torch.ones(bins))
-        self.register_buffer("offset", torch.zeros(bins))
+    @property
+    def solve_every(self) -> int:
+        """Hops from one map to the next."""
+        return int(self._made.plan["solve_every"][0])
 
-    @torch.jit.export
-    def reset(self) -> None:
-        """Forget all sound. The input is expected to be like the style until it has been heard."""
-        self.frames.zero_()
-        self.newest.zero_()
-        self.loudness.reset()
-        self.output.reset()
-        self.covariance.copy_(self.bank.lagged[:, : self.bands])
-        self.variance.copy_(self.bank.rest.square())
-        self.memory.reset(self.bank.lagged)
-        self.distribution.forget(self.bank.quantiles, 1.0)
-        self.means[0] = self.bank.mean
-        self.means[1] = self.bank.mean
-        self.map.copy_(torch.eye(self.bands))
-        self.maps.copy_(torch.eye(self.bands).expand(self.slots, self.bands, self.bands))
-        self.rest_gain.fill_(1.0)
-        self.offset.zero_()
-        self.count = 0
-        self.seconds = 0.5
-        self.turn = self.bank.next_used(self.slots - 1)
-        self.voice.reset(self.turn)
-        # The first map is solved at the first hop of all, when nothing is known yet.
-        self.turn = self.slots - 1
-        for slot in range(self.slots):
-            self.stale[slot] = 0
-        self._know(1.0)
+    def step(self) -> None:
+        """Play the hop that is in `kept.input`; the output is in `kept.output`."""
+        if self._due:
+            self._take_up()
+        wanted = hop(self._memory)
+        if wanted == SOLVE:
+            # Aside: it takes longer than a hop may, and does not need Python's lock.
+            slot = int(self.kept.now["solving"][0])
+            self._job = _solver().submit(_solved, self.kept.snapshot.copy(), self.bank.root[slot])
+        self._due = wanted == DUE
 
-    @torch.jit.export
-    def mix_styles(self, weights: Tensor) -> None:
-        """Make the mixture of styles in use that of `weights` [slots], which need not add up to 1."""
-        bank = self.bank
-        for slot in range(self.slots):
-            # Without a share its map was not kept up; it is solved again when the slot is heard.
-            if bank.shares[slot] <= 0.0:
-                self.stale[slot] = 1
-        self.pending = True
-        bank.mix(weights)
-        bank.mix_maps(self.maps, self.map)
-        self._weigh_rest()
-        self._forget_others()
+    def _take_up(self) -> None:
+        job, self._job = self._job, None
+        if job is not None and job.done():
+            self._work.solved[:] = job.result()
+        else:
+            # Nobody is waited for: it is the same map whoever solves it.
+            solve_map(self.kept.snapshot, self.bank.root[self.kept.now["solving"][0]], self._work.solved)
 
-    def _forget_others(self) -> None:
-        """Forget of what was learnt as much as it belongs to styles that have lost their share.
+    def mix(self) -> None:
+        """Take up weights that have been written to `kept.weights`."""
+        mix_styles(self.kept, self.bank)
 
-        What the output lacks, and how it is distributed, was learnt with other styles. As much of it as their shares
-        and the present ones do not have in common makes way for what is expected of the present mixture, as in the
-        beginning; of a style that takes over alone, all.
-        """
-        bank = self.bank
-        common = 0.0
-        for slot in range(self.slots):
-            common += min(self.known[slot], bank.shares[slot])
-        if common < self.common - 1e-6:
-            lost = 1.0 - common / self.common
-            self.offset.mul_(1.0 - lost)
-            self.distribution.forget(bank.quantiles, lost)
-            self.memory.forget(bank.lagged, lost)
-            self.means[1].lerp_(bank.mean, lost)
-        self.common = common
-        if common < 1e-3:
-            self._know(1.0)
-
-    def _know(self, step: float) -> None:
-        """Take note that what is learnt belongs to the present shares, by a part `step` more than before."""
-        self.common = 0.0
-        for slot in range(self.slots):
-            share = self.bank.shares[slot]
-            self.known[slot] += step * (share - self.known[slot])
-            self.common += min(self.known[slot], share)
-
-    @torch.jit.export
-    def fractions(self) -> list[float]:
-        """To which shares belongs what is learnt, and how much they have in common with the present ones."""
-        values = [self.common]
-        return values + self.known
-
-    @torch.jit.export
-    def set_fractions(self, values: list[float]) -> None:
-        """Take what `fractions` gave."""
-        self.common = values[0]
-        self.known = values[1:]
-
-    @torch.jit.export
     def close_slot(self, slot: int) -> None:
-        """Take a style out of the mixture, so that its slot can be written to; see `models.live.slots`."""
-        self.bank.close(slot)
-        self.known[slot] = 0.0
+        """Take a style out of the mixture, so that its slot can be written to. Whoever calls this mixes again."""
+        self.bank.slots["filled"][slot] = 0
+        self.kept.filled[slot] = 0
+        self.kept.weights[slot] = self.kept.shares[slot] = self.kept.known[slot] = 0.0
+        if self.kept.now["solving"][0] == slot:
+            self.kept.now["solving"] = -1
+            self._job, self._due = None, False
 
-    @torch.jit.export
-    def open_slot(self, slot: int, top: float, count: int, stride: int, length: int) -> None:
-        """Say that a slot has been written; the arguments are those of `StyleBank.open` and `Carrier.open`."""
-        self.bank.open(slot, top)
-        self.voice.open(slot, count, stride, length)
-        self.stale[slot] = 1
-
-    @torch.jit.export
-    def share(self, slot: int) -> float:
-        """How much of a slot is in the mixture in use."""
-        share: float = self.bank.shares[slot]
-        return share
-
-    @torch.jit.export
-    def whole_numbers(self) -> list[int]:
-        """All that is kept from hop to hop in whole numbers; `set_whole_numbers` takes it."""
-        voice = self.voice
-        numbers = [self.count, self.turn, voice.slot, voice.place, voice.turn, int(self.output.limited)]
-        return numbers + self.stale
-
-    @torch.jit.export
-    def set_whole_numbers(self, numbers: list[int]) -> None:
-        """Take what `whole_numbers` gave."""
-        voice = self.voice
-        self.count, self.turn = numbers[0], numbers[1]
-        voice.slot, voice.place, voice.turn = numbers[2], numbers[3], numbers[4]
-        self.output.limited = numbers[5] != 0
-        self.stale = numbers[6:]
-        self.pending = True
-
-    def _weigh_rest(self) -> None:
-        torch.div(self.bank.rest, self.variance.sqrt() + 1e-6, out=self.rest_gain)
-        self.rest_gain.clamp_(max=10.0)
-
-    def _due(self, learnt: float) -> int:
-        """Return the slot whose map is to be solved in this hop; -1 if none is."""
-        if self.pending:
-            for slot in range(self.slots):
-                # One at a time, whatever comes in at once.
-                if self.stale[slot] == 1 and self.bank.shares[slot] > 0.0:
-                    return slot
-            self.pending = False
-        if self.count % self.solve_every == 0 and learnt > 0.0:
-            self.turn = self.bank.next_used(self.turn)
-            return self.turn
-        return -1
-
-    def _solve(self, slot: int) -> None:
-        """Solve the map to the style in a slot from the running covariance; the formula is in the module's text."""
-        root = self.bank.each_root[slot]
-        content = self.covariance.double()
-        extra = 1e-3 * float(content.diagonal().mean()) + 1e-9
-        eye = torch.eye(self.bands, dtype=torch.float64)
-        root = root + math.sqrt(extra) * eye
-        inner = root @ (content + extra * eye) @ root
-        values, vectors = torch.linalg.eigh((inner + inner.mT) / 2)
-        # R C R holds products of variances; what is below the product of what was added is rounding.
-        half = root @ vectors * values.clamp_min(extra * extra).rsqrt().sqrt()
-        self.maps[slot] = (half @ half.mT).float()
-        self.stale[slot] = 0
-        self.bank.mix_maps(self.maps, self.map)
-
-    def forward(
-        self,
-        block: Tensor,
-        strength: float,
-        mix: float,
-        detail: float,
-        rate: float,
-        iterations: int,
-        gate: float,
-    ) -> Tensor:
-        """One hop.
+    def open_slot(self, slot: int, *, top: float, count: int, stride: int, length: int) -> None:
+        """Say that a slot has been written.
 
         Args:
-            block: Tensor [C, hop] float32, finite
-            strength, mix, detail: 0 to 1; strength and mix are ramped from those of the hop before
-            rate: share by which running statistics move in a hop of full length; 0 holds all that is learnt
-            iterations: gradient steps
-            gate: how far above the room's noise sound must stand to pass, dB; 0 is no gate
-
-        Returns:
-            Tensor [C, hop], the input's samples from `length` - `hop` samples before this block on, stylized
+            slot: which
+            top: largest eigenvalue of its covariance
+            count: places, `stride` samples apart
+            stride: samples
+            length: samples of the clip
         """
-        hop, n_fft, channels = self.hop, self.n_fft, self.channels
-        # Few, large operations: where there is a choice, a scalar goes in as an operation's own factor, since
-        # multiplying by one apart costs as much as five operations.
-        newest = torch.cat([block, self.newest])
-        self.frames.copy_(torch.cat([self.frames[:, hop:], newest], dim=1))
-        dry = self.frames[:channels, n_fft - self.length : n_fft - self.length + hop].clone()
+        self.bank.slots[slot] = (1, top, count, stride, length)
+        self.kept.filled[slot] = 1
+        self.kept.stale[slot] = 1
 
-        spectra = torch.fft.rfft(self.frames * self.analysis)
-        powers = torch.real(spectra * spectra.conj())
-        # Of all channels together; what their number divides by is in the factors that follow.
-        power = powers.view(2, channels, -1).sum(dim=1)
-        sounding = self.loudness.listen(power[0], rate, gate)
-        # Magnitudes in units of the level S0, as log-magnitudes take them.
-        unit = 1.0 / (self.quiet * self.quiet * channels)
-        self.scales[0, 0] = self.loudness.gain * self.loudness.gain * unit
-        self.scales[1, 0] = unit
-        magnitudes = (power * self.scales).clamp_min_(1e-10).sqrt_()
-        levels = torch.log1p(magnitudes)
+    def reset(self) -> None:
+        """Forget all sound. The input is expected to be like the style until it has been heard."""
+        kept, now = self.kept, self.kept.now
+        for array in (
+            kept.input,
+            kept.output,
+            kept.frames,
+            kept.newest,
+            kept.past,
+            kept.sum,
+            kept.rumble,
+            kept.offset,
+        ):
+            array.fill(0.0)
+        reset_loudness(now)
+        # The first block is the covariance; it is symmetric.
+        kept.covariance[:] = kept.style_lagged[: self.layout.bands]
+        kept.variance[:] = np.square(kept.style_rest)
+        kept.gram[:] = kept.style_lagged
+        forget_quantiles(kept.quantiles, kept.widths, kept.style_quantiles, 1.0)
+        kept.means[:] = kept.style_mean
+        kept.map[:] = np.eye(self.layout.bands)
+        kept.maps[:] = np.eye(self.layout.bands)
+        kept.rest_gain.fill(1.0)
+        kept.stale.fill(0)
+        heard = np.flatnonzero(kept.shares)
+        now["slot"] = heard[0] if heard.size else 0
+        # The first map is solved at the first hop of all, when nothing is known yet.
+        now["turn"] = kept.shares.size - 1
+        for name in (
+            "filling",
+            "held",
+            "count",
+            "place",
+            "past_place",
+            "emitted",
+            "reduction",
+            "limited",
+            "learnt",
+        ):
+            now[name] = 0
+        now["seconds"], now["solving"], now["taken_at"] = 0.5, -1, 0
+        self._job, self._due = None, False
+        take_note(kept, 1.0)
 
-        # In the beginning each hop counts as much as all before it; the style stands for the first half second.
-        learnt, most = 0.0, 0.0
-        if rate > 0.0 and sounding > 0.0:
-            self.seconds += self.hop_seconds
-            most = max(rate, self.hop_seconds / self.seconds)
-            learnt = most * sounding
-            self.means.lerp_(levels, learnt)
-        deviations = levels - self.means
-        inside = deviations @ self.basis
-        z_in, z_out = inside[0], inside[1]
-        if learnt > 0.0:
-            self.covariance.addr_(z_in, z_in, beta=1.0 - learnt, alpha=learnt)
-            self.memory.follow(z_out, learnt)
-            self.loudness.balance(power[0], power[1], learnt, most)
+    def state(self) -> Bytes:
+        """Return a copy of all that is kept."""
+        return np.concatenate([np.array([self._fingerprint]).view(np.uint8), self._kept])
 
-        due = self._due(learnt)
-        if due >= 0:
-            self._solve(due)
-            self._know(min(1.0, learnt * self.solve_every))
-            self._weigh_rest()
-        self.count += 1
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state of a core that was made in the same way, with the same styles in the same slots.
 
-        both = torch.stack([z_in, torch.mv(self.map, z_in)]) @ self.basis.mT
-        rest = deviations[0] - both[0]
-        if learnt > 0.0:
-            self.variance.lerp_(rest.square(), learnt)
-        mapped = torch.addcmul(both[1], rest, self.rest_gain)
-        moved = self.distribution.match(mapped, self.bank.quantiles[:, 0], self.bank.steps)
-        if learnt > 0.0 and self.count % 2 == 0:
-            self.distribution.follow(mapped, 4.0 * learnt)
-        # How far the whole style is asked for: only as far can the output be expected to have its statistics.
-        asked = strength * detail
-        moved = torch.add(moved, self.offset, alpha=asked)
-        wanted = moved @ self.basis
-        if iterations > 0 and asked > 0.0:
-            bank = self.bank
-            change = self.memory.descend(
-                wanted, iterations, style=bank.lagged, top=bank.top, spread=bank.spread
-            )
-            moved = torch.addmv(moved, self.basis, change, alpha=asked)
-        if learnt > 0.0:
-            # What the output's mean lacks of the style's is added until nothing is missing.
-            self.offset.add_(self.bank.mean - levels[1], alpha=learnt * asked)
-            if asked < 1.0:
-                self.offset.mul_(1.0 - learnt * (1.0 - asked))
-            self.offset.clamp_(-3.0, 3.0)
-        target = torch.minimum((self.bank.mean + moved).clamp_min_(0.0), self.bank.largest)
+        From states of before the core was compiled the sound goes on as well, but not bit for bit.
 
-        step = target - levels[0]
-        if detail < 1.0:
-            smooth = self.envelope @ torch.mv(self.envelope_t, step)
-            step = smooth + (step - smooth) * detail
-        wished = torch.expm1(torch.add(levels[0], step, alpha=strength).clamp_min_(0.0))
-        held = self.loudness.hold(wished, strength)
-        if held < 1.0:
-            wished = wished * held
-        played = self._phased(spectra[:channels], powers[:channels], magnitudes[0], wished, wanted, asked)
-        # The input's level, without which all of this is reckoned, comes back here.
-        self.newest = self.output.overlap_add(played, self.loudness.gain)
-        level = self.loudness.makeup**strength / self.loudness.gain
-        return self.output.emit(self.newest, dry, level=level, strength=strength, mix=mix)
-
-    def _phased(
-        self,
-        spectra: Tensor,
-        powers: Tensor,
-        magnitude: Tensor,
-        wished: Tensor,
-        wanted: Tensor,
-        asked: float,
-    ) -> Tensor:
-        """Give the wished magnitudes [B] a phase; returns spectra [C, B].
-
-        The input's own bins are raised by no more than `most`, which falls from 60 dB to -20 dB as more of the style
-        is asked for; the carrier brings what is missing, in the input's stereo image.
+        Raises:
+            KeyError, ValueError: it is that of something else, or other slots were filled; then nothing has changed
         """
-        gain = wished / magnitude
-        if self.carrier == 0:
-            return spectra * gain.clamp_max_(1000.0)
-        most = 10.0 ** ((60.0 - 80.0 * asked) / 20.0)
-        kept = gain.clamp_max_(most)
-        own = kept * magnitude
-        missing = torch.addcmul(wished.square(), own, own, value=-1.0)
-        # Relative to what all channels have together, so that the input's own unit and level are in it.
-        # Where the input has nothing at all, the channels share alike.
-        floor = 1e-10 * (self.quiet / self.loudness.gain) ** 2
-        image = powers.clamp_min(floor).sqrt_() * (missing.clamp_min_(0.0).sqrt_() / magnitude)
-        return spectra * kept + self.voice.choose(wanted, self.bank.shares, self.bank.spread) * image
+        before = self._kept.copy()
+        filled = self.kept.filled.copy()
+        try:
+            if is_first_state(state):
+                put_first_state(self.kept, state)
+            else:
+                self._put(state["core"])
+            if not np.array_equal(self.kept.filled, filled):
+                raise ValueError("other slots were filled")
+            if not self._sound():
+                raise ValueError("it is damaged")
+        except (KeyError, ValueError):
+            self._kept[:] = before
+            raise
+        now = self.kept.now
+        if is_first_state(state):
+            reference = {name: getattr(self.kept, name).copy() for name in ("map", "rest_gain")}
+            self.mix()
+            for name, array in reference.items():
+                getattr(self.kept, name)[:] = array
+        self._job = None
+        self._due = bool(now["solving"][0] >= 0 and now["count"][0] == now["taken_at"][0])
+
+    def _put(self, state: NDArray[Any]) -> None:
+        if state.dtype != np.uint8 or state.size != self._kept.size + 8:
+            raise ValueError("it is of another version, or there were other channels or slots")
+        if int(state[:8].view(np.int64)[0]) != self._fingerprint:
+            raise ValueError("it is of another version")
+        self._kept[:] = state[8:]
+
+    def _sound(self) -> bool:
+        """Whether no number of the state leads out of the memory."""
+        now, slots = self.kept.now[0], self.kept.filled.size
+        slot, solving = int(now["slot"]), int(now["solving"])
+        return (
+            0 <= slot < slots
+            and -1 <= solving < slots
+            and 0 <= int(now["turn"]) < slots
+            and 0 <= int(now["filling"]) < self.layout.hop
+            and 0 <= int(now["place"]) < 2**32
+            and 0 <= int(now["past_place"]) < 2**32
+            and 0 <= int(now["iterations"]) <= MAX_ITERATIONS
+        )
+
+
+@lru_cache(maxsize=1)
+def _solver() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="gramophone map")
+
+
+def _solved(covariance: _Floats, root: NDArray[np.float64]) -> _Floats:
+    solved = np.empty_like(covariance)
+    solve_map(covariance, root, solved)
+    return solved

@@ -1,77 +1,93 @@
-"""The running Gram matrix of the output in bands, and steps of the newest frame towards the style's. TorchScript."""
+"""The running Gram matrix of the output in bands, and steps of the newest frame towards the style's.
+
+Covariances of b bands of the newest frame with those of frames some lags before, one below the other: [L b, b], a row
+for each band of an earlier frame. That is the Gram matrix of linear features over time: of all filters as long as the
+longest lag. `past` [longest lag + 1, b] are the frames, the newest one first.
+"""
+
+from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from .prepared_style import Layout
+from ...dsp.compiled import compiled
+
+_f4 = np.float32
+Floats = NDArray[np.float32]
 
 
-class GramMemory(nn.Module):
-    """Covariances of b bands of the newest frame with those of frames some lags before, side by side: [b, L b].
+@compiled
+def follow_frame(gram: Floats, past: Floats, lags: NDArray[np.int64], frame: Floats, learnt: float) -> None:
+    """Take in the band vector [b] of a frame of the output, by a part `learnt`; the first lag is 0."""
+    for row in range(past.shape[0] - 1, 0, -1):
+        past[row] = past[row - 1]
+    past[0] = frame
+    part, kept = _f4(learnt), _f4(1.0 - learnt)
+    bands = frame.size
+    for place in range(lags.size):
+        for band in range(bands):
+            row = gram[place * bands + band]
+            value = part * past[lags[place], band]
+            for k in range(bands):
+                row[k] = kept * row[k] + value * frame[k]
 
-    That is the Gram matrix of linear features over time: of all filters as long as the longest lag.
+
+@compiled
+def descend(
+    z: Floats,
+    target: Floats,
+    gram: Floats,
+    style: Floats,
+    past: Floats,
+    lags: NDArray[np.int64],
+    gradient: Floats,
+    iterations: int,
+    top: float,
+    spread: float,
+) -> None:
+    """K gradient steps on the Gram matrix with respect to this frame's band vector; `z` [b] gets the change.
+
+    With Ḡ the output's running Gram matrix, z_l the output l hops ago and ΔG_l = (Ḡ - G_s)_l, the gradient of
+    ½‖ΔG‖² with respect to the current frame z is 2 ΔG_0 z + Σ_l ΔG_l z_l, up to the rate of the running mean; the
+    largest eigenvalue of the style's covariance makes the step size free of units. λ ½‖z - z̃‖² holds z near
+    what the map asks for. The change is bounded: where the output cannot follow (a bin in which the style is
+    always silent) the steps would otherwise grow without end.
 
     Args:
-        layout: of the stylizer; its first lag is 0
+        z: array [b], for the result
+        target: z̃ [b]
+        gram, style: Ḡ and G_s [L b, b]
+        past, lags: the frames before; that l hops ago is still one row nearer
+        gradient: array [b], room
+        iterations: K
+        top, spread: largest eigenvalue and trace of the style's covariance
     """
-
-    gram: Tensor
-    past: Tensor
-    lag_rows: Tensor
-    earlier_rows: Tensor
-
-    def __init__(self, layout: Layout) -> None:
-        super().__init__()
-        bands = layout.basis.shape[1]
-        self.register_buffer("gram", torch.zeros(bands, bands * len(layout.lags)))
-        self.register_buffer("past", torch.zeros(max(layout.lags) + 1, bands))
-        self.register_buffer("lag_rows", torch.tensor(layout.lags))
-        # Where the same frames are in `past` for the frame that comes next.
-        self.register_buffer("earlier_rows", torch.tensor(layout.lags[1:]) - 1)
-
-    def reset(self, expected: Tensor) -> None:
-        """Forget all frames; what is expected [b, L b] stands for them."""
-        self.gram.copy_(expected)
-        self.past.zero_()
-
-    def forget(self, expected: Tensor, lost: float) -> None:
-        """Let what is expected take the place of what was learnt, by a part `lost`."""
-        self.gram.lerp_(expected, lost)
-
-    def follow(self, frame: Tensor, learnt: float) -> None:
-        """Take in the band vector [b] of a frame of the output, by a part `learnt`."""
-        past = torch.cat([frame.unsqueeze(0), self.past[:-1]])
-        self.past.copy_(past)
-        earlier = past.index_select(0, self.lag_rows).view(-1)
-        self.gram.addr_(frame, earlier, beta=1.0 - learnt, alpha=learnt)
-
-    def descend(self, target: Tensor, iterations: int, *, style: Tensor, top: float, spread: float) -> Tensor:
-        """K gradient steps on the Gram matrix with respect to this frame's band vector [b]; returns the change.
-
-        With Ḡ the output's running Gram matrix, z_l the output l hops ago and ΔG_l = (Ḡ - G_s)_l, the gradient of
-        ½‖ΔG‖² with respect to the current frame z is 2 ΔG_0 z + Σ_l ΔG_l z_l, up to the rate of the running mean; the
-        largest eigenvalue of the style's covariance makes the step size free of units. λ ½‖z - z̃‖² holds z near
-        what the map asks for. The change is bounded: where the output cannot follow (a bin in which the style is
-        always silent) the steps would otherwise grow without end.
-
-        Args:
-            target: z̃
-            iterations: K
-            style: Tensor [b, L b], G_s
-            top, spread: largest eigenvalue and trace of the style's covariance
-        """
-        earlier = self.past.index_select(0, self.earlier_rows).view(-1)
-        z = target
-        for _ in range(iterations):
-            # One matrix after the other: their difference would be written, and read again.
-            stacked = torch.cat([z + z, earlier])
-            gradient = torch.mv(self.gram, stacked)
-            gradient = torch.addmv(gradient, style, stacked, beta=1.0 / top, alpha=-1.0 / top)
-            # z - ½ (gradient + ½ (z - z̃))
-            z = torch.add(torch.lerp(z, target, 0.25), gradient, alpha=-0.5)
-        change = z - target
-        bound = 0.7 * (float(target.norm()) + 0.3 * math.sqrt(spread))
-        size = float(change.norm())
-        return change * (bound / size) if size > bound else change
+    bands = target.size
+    scale = _f4(1.0 / top)
+    for band in range(bands):
+        z[band] = target[band]
+    for _ in range(iterations):
+        gradient[:] = _f4(0.0)
+        for place in range(lags.size):
+            for band in range(bands):
+                value = z[band] + z[band] if place == 0 else past[lags[place] - 1, band]
+                value *= scale
+                ours, theirs = gram[place * bands + band], style[place * bands + band]
+                for k in range(bands):
+                    gradient[k] += value * (ours[k] - theirs[k])
+        # z - ½ (gradient + ½ (z - z̃))
+        for band in range(bands):
+            z[band] += _f4(0.25) * (target[band] - z[band]) - _f4(0.5) * gradient[band]
+    size = long = 0.0
+    for band in range(bands):
+        z[band] -= target[band]
+        size += z[band] * z[band]
+        long += target[band] * target[band]
+    size = math.sqrt(size)
+    bound = 0.7 * (math.sqrt(long) + 0.3 * math.sqrt(spread))
+    if size > bound:
+        factor = _f4(bound / size)
+        for band in range(bands):
+            z[band] *= factor

@@ -1,14 +1,24 @@
-"""How loud input and output of the streaming stylizer have been of late, and the gains that follow. TorchScript."""
+"""How loud input and output have been of late, and the gains that follow.
+
+Loudness is K-weighted, from the power spectra of frames, all channels together. All functions work on the numbers of a
+core (models.live.core_memory.NUMBERS): here are kept `gain`, which brings the input to the reference loudness,
+`makeup`, which brings the output from there to what the input really has, `level`, the input's running power, `heard`,
+the seconds of input that were not silent, and `turned_down`, by how much the frame before was held.
+"""
+
+from __future__ import annotations
 
 import math
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from ...dsp.level import REFERENCE_LUFS, k_weights
-from ...dsp.stft import S0
-from .noise_gate import LevelGate
+from ...dsp.compiled import compiled
+from ...dsp.level import REFERENCE_LUFS, S0, k_weights
+from .noise_gate import follow_level, loudest, reset_gate, taught
 from .prepared_style import Layout
+from .spectra import weighed
 
 # Frames this far below the running level are a pause. They hardly change it.
 _PAUSE_DB = -30.0
@@ -16,109 +26,95 @@ _PAUSE_DB = -30.0
 # loud accident the input's running level is too high for a while, and what the style makes of it would be, too.
 _MOST_MAKEUP = 2.0
 _LEAST_MAKEUP = 0.003
+_REFERENCE = 10.0 ** ((REFERENCE_LUFS + 0.691) / 10.0)
 
 
-class RunningLoudness(nn.Module):
-    """Running loudness, K-weighted, from the power spectra of frames.
+def loudness_weights(layout: Layout, channels: int) -> NDArray[np.float32]:
+    """Return the weights [B] that make loudness of the power of all channels, added up."""
+    window = layout.pair.analysis
+    # White noise of variance v has Σ_bins |X|² = v 2 n Σw² / (Σw)²: so much loudness is in a frame.
+    share = float(window.sum()) ** 2 / (2.0 * layout.n_fft * float(np.square(window).sum()) * channels)
+    return (k_weights(layout.n_fft, layout.sample_rate) * share).astype(np.float32)
+
+
+def reset_loudness(now: Any) -> None:
+    """Forget all that was heard."""
+    now["level"], now["heard"], now["gain"], now["makeup"], now["turned_down"] = 0.0, 0.0, 1.0, 1.0, 1.0
+    now["power_in"] = now["power_out"] = _REFERENCE
+    reset_gate(now)
+
+
+@compiled
+def listen(
+    now: Any, hop_seconds: float, power: NDArray[np.float32], weights: NDArray[np.float32], rate: float
+) -> float:
+    """Follow the input's loudness; returns how much can be learnt from this frame: 0 in a pause, up to 1.
 
     Args:
-        layout: of the stylizer
-        channels: whose spectra are added up in what is given here; their mean is what counts
-
-    Attributes:
-        gain: brings the input to the reference loudness; linear
-        makeup: brings the output from the reference loudness to what the input really has; linear
-        heard: seconds of input that were not silent
-        held: by how much the frame before was turned down; linear
+        now: the core's numbers
+        hop_seconds: since the frame before
+        power: array [B], of the newest frame, all channels together
+        weights: array [B], see `loudness_weights`
+        rate: by how much what is learnt moves in a hop; 0 holds it
     """
+    loud = weighed(power, weights) + 1e-20
+    decibels = 10.0 * math.log10(loud)
+    running = 10.0 * math.log10(now.level) if now.level > 0.0 else decibels
+    relative = decibels - running
+    follow_level(now, hop_seconds, decibels, running)
+    if rate > 0.0 and now.sounds != 0.0:
+        # The relative gate of BS.1770 keeps rests from counting as quiet playing; but a player who stays that
+        # quiet is followed in the end. At first everything counts, and what was first is soon forgotten (the mean's
+        # memory is a third of what has been heard), since it may have been a plug going in; later a peak counts for
+        # no more than 10 dB above the level.
+        now.heard += hop_seconds
+        early = now.heard < 5.0
+        weight = 0.5 if early else (0.1 if relative > _PAUSE_DB else 0.02)
+        if relative > -10.0:
+            weight = 1.0
+        step = min(1.0, max(rate, 3.0 * hop_seconds / now.heard)) * weight
+        heard = loud if early else min(loud, 10.0 * now.level)
+        now.level += step * (heard - now.level)
+    now.gain = math.sqrt(_REFERENCE / now.level) if now.level > 0.0 else 1.0
+    return float(taught(now) * now.turned_down)
 
-    weights: Tensor
 
-    def __init__(self, layout: Layout, *, channels: int) -> None:
-        super().__init__()
-        window = layout.pair.analysis
-        n_fft = layout.n_fft
-        # White noise of variance v has Σ_bins |X|² = v 2 n Σw² / (Σw)²: so much loudness is in a frame.
-        share = float(window.sum()) ** 2 / (2.0 * n_fft * float(window.square().sum()) * channels)
-        self.register_buffer(
-            "weights", (torch.from_numpy(k_weights(n_fft, layout.sample_rate)) * share).float()
-        )
-        # TorchScript sees attributes, not names of the module.
-        self.pause = _PAUSE_DB
-        self.most_makeup = _MOST_MAKEUP
-        self.least_makeup = _LEAST_MAKEUP
-        self.reference = 10.0 ** ((REFERENCE_LUFS + 0.691) / 10.0)
-        self.hop_seconds = layout.hop / layout.sample_rate
-        # What the sum of squared magnitudes in units of S0, one for all channels, is as power of all of them.
-        self.unit = S0 * S0 * channels
-        self.gate = LevelGate(self.hop_seconds)
-        self.reset()
+@compiled
+def hold(
+    now: Any, squares: NDArray[np.float32], weights: NDArray[np.float32], channels: int, strength: float
+) -> float:
+    """Return by how much a frame is to be turned down, so that it stays as soft as the input.
 
-    def reset(self) -> None:
-        """Forget all that was heard."""
-        self.level = 0.0
-        self.heard = 0.0
-        self.gain = 1.0
-        self.makeup = 1.0
-        self.power_in = self.reference
-        self.power_out = self.reference
-        self.held = 1.0
-        self.gate.reset()
+    Args:
+        now: the core's numbers
+        squares: array [B], of its magnitudes in units of S0, relative to the running level
+        weights: array [B]
+        channels: how many have the magnitudes
+        strength: as far as that is asked for, the gate shuts
+    """
+    loud = weighed(squares, weights) * (S0 * S0 * channels) * now.makeup ** (2.0 * strength)
+    most = _REFERENCE * 10.0 ** (0.1 * loudest(now))
+    now.turned_down = math.sqrt(most / loud) if loud > most else 1.0
+    return float(now.turned_down * (1.0 - strength * (1.0 - now.opened)))
 
-    def listen(self, power: Tensor, rate: float, gate: float) -> float:
-        """Follow the input's loudness; returns how much can be learnt from this frame: 0 in a pause, up to 1.
 
-        Args:
-            power: Tensor [B], of the newest frame, all channels together
-            rate: by how much what is learnt moves in a hop; 0 holds it
-            gate: see `LevelGate.follow`
-        """
-        loud = float(torch.dot(power, self.weights)) + 1e-20
-        decibels = 10.0 * math.log10(loud)
-        running = 10.0 * math.log10(self.level) if self.level > 0.0 else decibels
-        relative = decibels - running
-        self.gate.follow(decibels, running, gate)
-        if rate > 0.0 and self.gate.sounds != 0.0:
-            # The relative gate of BS.1770 keeps rests from counting as quiet playing; but a player who stays that
-            # quiet is followed in the end. At first everything counts, and what was first is soon forgotten (the mean's
-            # memory is a third of what has been heard), since it may have been a plug going in; later a peak counts for
-            # no more than 10 dB above the level.
-            self.heard += self.hop_seconds
-            early = self.heard < 5.0
-            weight = 0.5 if early else (0.1 if relative > self.pause else 0.02)
-            if relative > -10.0:
-                weight = 1.0
-            step = min(1.0, max(rate, 3.0 * self.hop_seconds / self.heard)) * weight
-            heard = loud if early else min(loud, 10.0 * self.level)
-            self.level += step * (heard - self.level)
-        self.gain = math.sqrt(self.reference / self.level) if self.level > 0.0 else 1.0
-        return self.gate.taught() * self.held
+@compiled
+def balance(
+    now: Any, power: NDArray[np.float32], weights: NDArray[np.float32], learnt: float, most: float
+) -> None:
+    """Learn by how much the output is to be raised to be as loud as the input.
 
-    def hold(self, wished: Tensor, strength: float) -> float:
-        """Return by how much a frame is to be turned down, so that it stays as soft as the input.
-
-        Args:
-            wished: Tensor [B], its magnitudes in units of S0, relative to the running level
-            strength: as far as that is asked for, the gate shuts
-        """
-        loud = float(torch.dot(wished.square(), self.weights)) * self.unit * self.makeup ** (2.0 * strength)
-        most = self.reference * 10.0 ** (0.1 * self.gate.most())
-        self.held = math.sqrt(most / loud) if loud > most else 1.0
-        return self.held * (1.0 - strength * (1.0 - self.gate.opened))
-
-    def balance(self, power_in: Tensor, power_out: Tensor, learnt: float, most: float) -> None:
-        """Learn by how much the output is to be raised to be as loud as the input.
-
-        Args:
-            power_in, power_out: Tensor [B], of the newest frames, all channels together
-            learnt, most: share by which what is learnt moves; of a frame that came out too loud, the second one. What
-                was held down counts for less, lest it be made up for
-        """
-        loud_in = float(torch.dot(power_in, self.weights)) * self.gain * self.gain
-        loud_out = float(torch.dot(power_out, self.weights))
-        if loud_out > loud_in:
-            learnt = most
-        self.power_in += learnt * (loud_in - self.power_in)
-        self.power_out += learnt * (loud_out - self.power_out)
-        ratio = (self.power_in + 1e-6 * self.reference) / (self.power_out + 1e-6 * self.reference)
-        self.makeup = min(self.most_makeup, max(self.least_makeup, math.sqrt(ratio)))
+    Args:
+        now: the core's numbers
+        power: array [2, B], of the newest frames of input and output, all channels together
+        weights: array [B]
+        learnt, most: share by which what is learnt moves; of a frame that came out too loud, the second one. What
+            was held down counts for less, lest it be made up for
+    """
+    loud_in = weighed(power[0], weights) * now.gain * now.gain
+    loud_out = weighed(power[1], weights)
+    part = most if loud_out > loud_in else learnt
+    now.power_in += part * (loud_in - now.power_in)
+    now.power_out += part * (loud_out - now.power_out)
+    ratio = (now.power_in + 1e-6 * _REFERENCE) / (now.power_out + 1e-6 * _REFERENCE)
+    now.makeup = min(_MOST_MAKEUP, max(_LEAST_MAKEUP, math.sqrt(ratio)))

@@ -16,14 +16,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from scipy.fft import rfft
 
-from ...dsp.stft import compress
+from ...dsp.level import S0
 from ...dsp.windows import WindowPair, full_pair, low_delay_pair
-from ..bands import band_basis
+from ..mel_bands import band_basis
 from ..style import Style
+
+Floats = NDArray[np.float32]
 
 WINDOWS = ("low-delay", "full")
 BANDS = 96
@@ -46,8 +47,8 @@ class Layout:
     n_fft: int
     pair: WindowPair
     lags: tuple[int, ...]
-    basis: Tensor
-    envelope: Tensor
+    basis: NDArray[np.float64]
+    envelope: NDArray[np.float64]
 
     @property
     def hop(self) -> int:
@@ -58,6 +59,11 @@ class Layout:
     def bins(self) -> int:
         """Bins of a frame's spectrum."""
         return self.n_fft // 2 + 1
+
+    @property
+    def bands(self) -> int:
+        """Bands in which sounds are compared and mapped."""
+        return int(self.basis.shape[1])
 
 
 def make_layout(
@@ -87,9 +93,7 @@ def make_layout(
     pair = full_pair(n_fft, hop) if window == "full" else low_delay_pair(n_fft, 2 * hop, hop, smooth=smooth)
     lags = sorted({round(lag * scale / hop) for lag in _LAGS})
     bins = n_fft // 2 + 1
-    basis, envelope = (
-        band_basis(bins, bands, highest=sample_rate / 2).float() for bands in (BANDS, ENVELOPE_BANDS)
-    )
+    basis, envelope = (band_basis(bins, bands, highest=sample_rate / 2) for bands in (BANDS, ENVELOPE_BANDS))
     return Layout(sample_rate, n_fft, pair, tuple(lags), basis, envelope)
 
 
@@ -98,45 +102,45 @@ class PreparedStyle:
     """A style in a layout, float32. B bins, b bands, q quantiles, P places.
 
     Attributes:
-        mean, rest, largest: Tensor [B]
-        quantiles: Tensor [B, q], about the mean
-        root: Tensor [b, b] float64, square root of the covariance in bands
-        lagged: Tensor [b, lags * b], E[z(t) z(t - lag)ᵀ] side by side
-        clip: Tensor [samples], one channel, at the reference level
-        places: Tensor [P, b], band vectors about the mean, of frames that start `stride` samples apart
-        norms: Tensor [P], their squared lengths
+        mean, rest, largest: array [B]
+        quantiles: array [q, B], about the mean
+        root: array [b, b] float64, square root of the covariance in bands
+        lagged: array [lags * b, b], E[z(t - lag) z(t)ᵀ] one below the other
+        clip: array [samples], one channel, at the reference level
+        axes: array [b, b], eigenvectors of the covariance in bands as columns, those that explain most first
+        places: array [b, P], band vectors about the mean along these axes, of frames that start `stride` samples apart
         stride: samples
         top: largest eigenvalue of the covariance in bands
     """
 
-    mean: Tensor
-    rest: Tensor
-    largest: Tensor
-    quantiles: Tensor
-    root: Tensor
-    lagged: Tensor
-    clip: Tensor
-    places: Tensor
-    norms: Tensor
+    mean: Floats
+    rest: Floats
+    largest: Floats
+    quantiles: Floats
+    root: NDArray[np.float64]
+    lagged: Floats
+    clip: Floats
+    axes: Floats
+    places: Floats
     stride: int
     top: float
 
 
-def quantile_levels() -> Tensor:
+def quantile_levels() -> NDArray[np.float64]:
     """The levels [QUANTILES] at which distributions are compared: evenly spaced, the ends a little inside 0 and 1."""
     inset = 1.0 / (16.0 * QUANTILES)
-    return torch.linspace(inset, 1.0 - inset, QUANTILES, dtype=torch.float64).float()
+    return np.linspace(inset, 1.0 - inset, QUANTILES)
 
 
-def _quantiles(sample: Tensor) -> Tensor:
-    """Return the quantiles [B, QUANTILES] of each bin of frames [T, B], linear between neighbours in order."""
-    # NumPy sorts rows that lie together ten times as fast as torch.quantile sorts columns.
-    ordered = torch.from_numpy(np.sort(sample.mT.contiguous().numpy(), axis=1))
+def _quantiles(sample: Floats) -> Floats:
+    """Return the quantiles [QUANTILES, B] of each bin of frames [T, B], linear between neighbours in order."""
+    ordered = np.sort(np.ascontiguousarray(sample.T), axis=1)
     last = ordered.shape[1] - 1
-    place = quantile_levels().double() * last
-    below = place.floor().long()
-    above = (below + 1).clamp_max(last)
-    return torch.lerp(ordered[:, below], ordered[:, above], (place - below).float())
+    place = quantile_levels() * last
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, last)
+    lower, share = ordered[:, below], (place - below).astype(np.float32)
+    return np.ascontiguousarray((lower + share * (ordered[:, above] - lower)).T)
 
 
 def live_style(style: Style, layout: Layout) -> PreparedStyle:
@@ -146,45 +150,52 @@ def live_style(style: Style, layout: Layout) -> PreparedStyle:
 
 def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
     """Compute the same of a style's clip [channels, samples], at the layout's rate and the reference level."""
-    clip = torch.from_numpy(samples).float()
+    clip = samples.astype(np.float32)
     shortest = layout.n_fft + (max(layout.lags) + 8) * layout.hop
     if clip.shape[-1] < shortest:
         # A clip of a few frames has statistics when it goes round.
-        clip = clip.repeat(1, -(-shortest // clip.shape[-1]))
-    window = layout.pair.analysis.float()
-    frames = clip.unfold(-1, layout.n_fft, layout.hop)
-    power = torch.zeros(frames.shape[1], layout.bins)
-    for channel in frames:
-        # In blocks: thirty seconds of frames at once are a third of a gigabyte.
-        for start in range(0, channel.shape[0], 512):
-            spectrum = torch.fft.rfft(channel[start : start + 512] * window)
-            power[start : start + 512] += torch.view_as_real(spectrum).square().sum(dim=-1)
-    scale = 2.0 / float(window.sum())
-    levels = compress((power * (scale**2 / clip.shape[0])).sqrt())  # [T, B]
-    mean = levels.mean(dim=0)
-    centred = levels - mean
-    inside = centred @ layout.basis
-    rest = (centred - inside @ layout.basis.mT).square().mean(dim=0).sqrt()
+        clip = np.tile(clip, (1, -(-shortest // clip.shape[-1])))
+    levels = _levels(clip, layout)  # [T, B]
+    largest, mean = levels.max(axis=0), levels.mean(axis=0)
+    levels -= mean
+    basis = layout.basis.astype(np.float32)
+    inside = levels @ basis
+    outside = levels - inside @ basis.T
+    rest = np.sqrt(np.mean(np.square(outside, out=outside), axis=0))
+    del outside
     count = inside.shape[0]
-    covariances = [
-        (inside[lag:].double().mT @ inside[: count - lag].double()) / (count - lag) for lag in layout.lags
-    ]
-    values, vectors = torch.linalg.eigh(covariances[0])
-    root = (vectors * values.clamp_min(0.0).sqrt()) @ vectors.mT
+    exact = inside.astype(np.float64)
+    covariances = [exact[: count - lag].T @ exact[lag:] / (count - lag) for lag in layout.lags]
+    values, vectors = np.linalg.eigh(covariances[0])
     # Some thousands of frames are enough for nine quantiles of each bin.
-    sample = centred[:: max(1, -(-count // 2500))]
+    sample = levels[:: max(1, -(-count // 2500))]
     stride = -(-count // MOST_PLACES)
-    places = inside[::stride].contiguous()
+    axes = np.ascontiguousarray(vectors[:, ::-1], dtype=np.float32)
     return PreparedStyle(
         mean=mean,
         rest=rest,
-        largest=levels.max(dim=0).values,
+        largest=largest,
         quantiles=_quantiles(sample),
-        root=root,
-        lagged=torch.cat(covariances, dim=1).float(),
-        clip=clip.mean(dim=0),
-        places=places,
-        norms=places.square().sum(dim=-1),
+        root=(vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T,
+        lagged=np.concatenate(covariances).astype(np.float32),
+        clip=clip.mean(axis=0),
+        axes=axes,
+        places=axes.T @ inside[::stride].T,
         stride=stride * layout.hop,
         top=max(0.0, float(values[-1])),
     )
+
+
+def _levels(clip: Floats, layout: Layout) -> Floats:
+    """Return the log-magnitude frames [T, B] of a clip [channels, samples], of all channels together."""
+    window = layout.pair.analysis.astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(clip, layout.n_fft, axis=-1)[:, :: layout.hop]
+    levels = np.zeros((frames.shape[1], layout.bins), dtype=np.float32)
+    # In blocks: thirty seconds of frames at once are a third of a gigabyte.
+    for start in range(0, levels.shape[0], 512):
+        part = levels[start : start + 512]
+        for channel in frames:
+            spectrum = rfft(channel[start : start + 512] * window, axis=-1)
+            part += np.square(spectrum.real) + np.square(spectrum.imag)
+    levels *= np.float32((2.0 / float(window.sum()) / S0) ** 2 / clip.shape[0])
+    return np.log1p(np.sqrt(levels, out=levels), out=levels)

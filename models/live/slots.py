@@ -12,18 +12,16 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..style import MAX_SECONDS
-from . import carrier, style_bank
-from .prepared_style import MOST_PLACES, Layout, PreparedStyle, quantile_levels
-
-Bytes = NDArray[np.uint8]
+from .core import Core
+from .memory import Bytes
+from .prepared_style import MOST_PLACES, QUANTILES, Layout, PreparedStyle
+from .style_bank import CLIP, STATISTICS
 
 _HEADER = 10
-_MAGIC = 20_250_301.0
+_MAGIC = 20_261_126.0
 #: Bytes that are copied at a time.
 PIECE = 2**19
 
@@ -53,10 +51,10 @@ class StyleSlots(Protocol):
         ...
 
 
-def most_bytes(layout_bins: int, bands: int, lags: int, samples: int) -> int:
+def most_bytes(layout: Layout, samples: int) -> int:
     """Return how long a packed style can be, for clips of up to `samples` samples."""
-    levels = quantile_levels().shape[0]
-    numbers = layout_bins * (3 + levels) + bands * bands * (2 + lags) + MOST_PLACES * (bands + 1) + samples
+    bins, bands = layout.bins, layout.bands
+    numbers = bins * (3 + QUANTILES) + bands * bands * (3 + len(layout.lags)) + MOST_PLACES * bands + samples
     # The arrays' beginnings are rounded up.
     return 8 * _HEADER + 4 * numbers + 8 * 9
 
@@ -68,13 +66,13 @@ def most_samples(sample_rate: int) -> int:
 
 def pack(style: PreparedStyle, layout: Layout, *, most: int) -> Bytes:
     """Pack a style; of a clip that would make it longer than `most` bytes, the end is left out."""
-    arrays = {name: getattr(style, name).numpy() for name in (*style_bank.PARTS, *carrier.PARTS)}
-    room = most - most_bytes(layout.bins, layout.basis.shape[1], len(layout.lags), 0)
+    arrays = {name: getattr(style, name) for name in (*STATISTICS, *CLIP)}
+    room = most - most_bytes(layout, 0)
     samples = min(arrays["clip"].size, max(layout.n_fft, room // 4))
     arrays["clip"] = arrays["clip"][:samples]
     # Only places whose frame is in what is left of the clip.
-    count = min(arrays["places"].shape[0], (samples - layout.n_fft) // style.stride + 1)
-    arrays["places"], arrays["norms"] = arrays["places"][:count], arrays["norms"][:count]
+    count = min(arrays["places"].shape[1], (samples - layout.n_fft) // style.stride + 1)
+    arrays["places"] = arrays["places"][:, :count]
     header = np.zeros(_HEADER)
     header[:5] = _signature(layout)
     header[5:9] = (count, style.stride, samples, style.top)
@@ -87,73 +85,64 @@ def pack(style: PreparedStyle, layout: Layout, *, most: int) -> Bytes:
 
 def _signature(layout: Layout) -> tuple[float, ...]:
     """Return numbers that are the same only for styles of the same layout."""
-    return (_MAGIC, layout.sample_rate, layout.n_fft, layout.hop, float(layout.pair.analysis.double().sum()))
+    return (_MAGIC, layout.sample_rate, layout.n_fft, layout.hop, float(layout.pair.analysis.sum()))
 
 
 class SlotWriter:
-    """Writes packed styles to the slots of a core, see `StyleSlots`; in inference mode, like the core's tensors.
+    """Writes packed styles to the slots of a core, see `StyleSlots`."""
 
-    Args:
-        core: a `models.live.core.StylizerCore`, compiled or not
-        layout: its layout
-    """
-
-    def __init__(self, core: Any, layout: Layout) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._signature = _signature(layout)
-        self._pieces: list[tuple[Tensor, Tensor]] = []
+        self._pieces: list[tuple[NDArray[Any], NDArray[Any]]] = []
         self._slot = -1
-        self._open: tuple[float, int, int, int] = (0.0, 0, 1, 0)
+        self._open: dict[str, Any] = {}
 
     def begin(self, slot: int, packed: Bytes) -> None:
         """Close a slot, and get ready; ValueError where what is packed does not fit."""
         header = packed[: 8 * _HEADER].view(np.float64)
-        count, stride, samples = (int(number) for number in header[5:8])
-        if tuple(header[:5].tolist()) != self._signature:
+        if tuple(header[:5].tolist()) != _signature(self._core.layout):
             raise ValueError("this is no packed style, or one for another rate or window")
-        voice = self._core.voice
-        if voice.stored and (count > voice.room or samples > voice.clip.shape[1]):
-            raise ValueError("this style is longer than a slot")
-        targets = [getattr(self._core.bank, f"each_{name}")[slot] for name in style_bank.PARTS]
-        if voice.stored:
-            places = slice(slot * voice.room, slot * voice.room + count)
-            targets += [voice.places[places], voice.norms[places], voice.clip[slot, :samples]]
+        count, stride, samples = (int(number) for number in header[5:8])
+        bank = self._core.bank
+        targets = [getattr(bank, name)[slot] for name in STATISTICS]
+        if self._core.stored:
+            if not (0 < count <= bank.places.shape[2] and 0 < samples <= bank.clip.shape[1] and stride > 0):
+                raise ValueError("this style is longer than a slot")
+            targets += [bank.axes[slot], bank.places[slot, :, :count], bank.clip[slot, :samples]]
         start = 8 * _HEADER
-        pieces: list[tuple[Tensor, Tensor]] = []
+        pieces: list[tuple[NDArray[Any], NDArray[Any]]] = []
         for target in targets:
             start = _plan(pieces, target, packed, start)
         # Not before everything is known to be there.
         self._core.close_slot(slot)
         self._slot, self._pieces = slot, pieces
-        self._open = (float(header[8]), count, stride, samples)
+        self._open = {"top": float(header[8]), "count": count, "stride": stride, "length": samples}
 
     def step(self) -> bool:
         """Copy up to `PIECE` bytes; return whether the slot is now open, or was so before."""
         left = PIECE
         while self._pieces and left > 0:
             target, source = self._pieces[0]
-            size = source.numel() * source.element_size()
-            if size > left:
+            if source.nbytes > left:
                 return False
-            target.copy_(source)
-            left -= size
+            target[...] = source
+            left -= source.nbytes
             del self._pieces[0]
         if self._pieces:
             return False
         if self._slot >= 0:
-            self._core.open_slot(self._slot, *self._open)
+            self._core.open_slot(self._slot, **self._open)
             self._slot = -1
         return True
 
 
-def _plan(pieces: list[tuple[Tensor, Tensor]], target: Tensor, packed: Bytes, start: int) -> int:
+def _plan(
+    pieces: list[tuple[NDArray[Any], NDArray[Any]]], target: NDArray[Any], packed: Bytes, start: int
+) -> int:
     """Plan the copying of what is packed from byte `start` on; return where the next array begins."""
-    size = target.numel() * target.element_size()
-    kind = np.float64 if target.dtype == torch.float64 else np.float32
-    source = torch.from_numpy(packed[start : start + size].view(kind))
-    flat = target.reshape(-1)
-    if source.numel() != flat.numel():
+    if packed.size < start + target.nbytes:
         raise ValueError("what is packed is not whole")
-    step = PIECE // target.element_size()
-    pieces += zip(torch.split(flat, step), torch.split(source, step), strict=True)
-    return start + size + -size % 8
+    source = packed[start : start + target.nbytes].view(target.dtype).reshape(target.shape)
+    step = max(1, PIECE * target.shape[0] // target.nbytes)
+    pieces += [(target[at : at + step], source[at : at + step]) for at in range(0, target.shape[0], step)]
+    return start + target.nbytes + -target.nbytes % 8

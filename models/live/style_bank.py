@@ -1,137 +1,165 @@
 """The styles that a stylizer can mix: statistics in slots of fixed size, and the mixture of them that is in use.
 
-TorchScript. What a slot holds is written from outside, piece by piece, while its share is 0 (`models.live.slots`); here
-nothing is ever allocated or computed for a slot that is not heard.
+What a slot holds is written from outside, piece by piece, while its share is 0 (`models.live.slots`); here nothing is
+ever allocated or computed for a slot that is not heard.
 """
 
-import torch
-from torch import Tensor, nn
+from __future__ import annotations
 
-from .prepared_style import Layout, quantile_levels
+from typing import NamedTuple
 
-#: What the bank holds of each style.
-PARTS = ("mean", "rest", "largest", "quantiles", "root", "lagged")
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dsp.compiled import compiled
+from .core_memory import Kept
+from .memory import Bytes, Fields, doubles_3d, floats_2d, floats_3d
+from .prepared_style import QUANTILES, Layout
+
+_f4 = np.float32
+Floats = NDArray[np.float32]
+
+#: What the bank holds of each style, see `models.live.prepared_style`; then, of its clip, for the carrier.
+STATISTICS = ("mean", "rest", "largest", "quantiles", "root", "lagged")
+CLIP = ("axes", "places", "clip")
+
+# Whether a slot has a style, the largest eigenvalue of its covariance, and of its clip the places, the samples from one
+# to the next, and all samples.
+_SLOT = np.dtype([("filled", "i8"), ("top", "f8"), ("count", "i8"), ("stride", "i8"), ("length", "i8")])
 
 
-class StyleBank(nn.Module):
-    """Statistics of up to `slots` styles, and of their weighted mean. B bins, b bands, q quantiles, L lags.
+class Bank(NamedTuple):
+    """Statistics of the styles in S slots. B bins, b bands, q quantiles, L lags, P places, N samples.
 
     Attributes:
-        mean, rest, largest: Tensor [B], of the mixture
-        quantiles: Tensor [B, q]; `steps` [B, q - 1] are the differences
-        lagged: Tensor [b, L b]; the first block is the covariance
-        spread: trace of the covariance
-        top: at least its largest eigenvalue
-        shares: of each slot, together 1
+        slots: records [S]
+        mean, rest, largest: arrays [S, B]
+        quantiles: array [S, q, B]
+        root: array [S, b, b] float64
+        lagged: array [S, L b, b]
+        axes: array [S, b, b]
+        places: array [S, b, P]
+        clip: array [S, N]
     """
 
-    mean: Tensor
-    rest: Tensor
-    largest: Tensor
-    quantiles: Tensor
-    steps: Tensor
-    lagged: Tensor
-    each_mean: Tensor
-    each_rest: Tensor
-    each_largest: Tensor
-    each_quantiles: Tensor
-    each_root: Tensor
-    each_lagged: Tensor
+    slots: NDArray[np.void]
+    mean: Floats
+    rest: Floats
+    largest: Floats
+    quantiles: Floats
+    root: NDArray[np.float64]
+    lagged: Floats
+    axes: Floats
+    places: Floats
+    clip: Floats
 
-    def __init__(self, layout: Layout, *, slots: int) -> None:
-        super().__init__()
-        bins, bands, lags = layout.bins, layout.basis.shape[1], len(layout.lags)
-        levels = quantile_levels().shape[0]
-        shapes = {
-            "mean": [bins],
-            "rest": [bins],
-            "largest": [bins],
-            "quantiles": [bins, levels],
-            "root": [bands, bands],
-            "lagged": [bands, lags * bands],
-        }
-        for name in PARTS:
-            kind = torch.float64 if name == "root" else torch.float32
-            self.register_buffer(f"each_{name}", torch.zeros(slots, *shapes[name], dtype=kind))
-            if name != "root":
-                self.register_buffer(name, torch.zeros(shapes[name]))
-        self.register_buffer("steps", torch.zeros(bins, levels - 1))
-        self.bands = bands
-        self.slots = slots
-        self.filled = [0] * slots
-        self.shares = [0.0] * slots
-        self.tops = [0.0] * slots
-        self.spread = 0.0
-        self.top = 1e-9
 
-    @torch.jit.export
-    def close(self, slot: int) -> None:
-        """Take a style out, so that its slot can be written to. Whoever calls this mixes again."""
-        self.filled[slot] = 0
-        self.shares[slot] = 0.0
+def bank_fields(layout: Layout, *, slots: int, places: int, samples: int) -> Fields:
+    """Return the views of a bank; without a carrier, `places` and `samples` are 1."""
+    bins, bands, lags = layout.bins, layout.bands, len(layout.lags)
+    return {
+        "slots": (_SLOT, (slots,)),
+        "mean": (_f4, (slots, bins)),
+        "rest": (_f4, (slots, bins)),
+        "largest": (_f4, (slots, bins)),
+        "quantiles": (_f4, (slots, QUANTILES, bins)),
+        "root": (np.float64, (slots, bands, bands)),
+        "lagged": (_f4, (slots, lags * bands, bands)),
+        "axes": (_f4, (slots, bands, bands)),
+        "places": (_f4, (slots, bands, places)),
+        "clip": (_f4, (slots, samples)),
+    }
 
-    @torch.jit.export
-    def open(self, slot: int, top: float) -> None:
-        """Say that a slot has been written; `top` is the largest eigenvalue of its covariance."""
-        self.filled[slot] = 1
-        self.tops[slot] = top
 
-    def mix(self, weights: Tensor) -> None:
-        """Make the mixture that of `weights` [slots], which need not add up to 1, among the slots that are filled.
+@compiled
+def open_bank(slots: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) -> Bank:
+    """Return the views of a bank, in the order of `bank_fields`."""
+    return Bank(
+        slots=slots,
+        mean=floats_2d(memory, place[1]),
+        rest=floats_2d(memory, place[2]),
+        largest=floats_2d(memory, place[3]),
+        quantiles=floats_3d(memory, place[4]),
+        root=doubles_3d(memory, place[5]),
+        lagged=floats_3d(memory, place[6]),
+        axes=floats_3d(memory, place[7]),
+        places=floats_3d(memory, place[8]),
+        clip=floats_2d(memory, place[9]),
+    )
 
-        Where none of them has any weight, all have the same.
-        """
-        total = 0.0
-        count = 0
-        for slot in range(self.slots):
-            if self.filled[slot] == 1:
-                total += float(weights[slot])
-                count += 1
-        for slot in range(self.slots):
-            share = 0.0
-            if self.filled[slot] == 1:
-                share = float(weights[slot]) / total if total > 0.0 else 1.0 / count
-            self.shares[slot] = share
-        self._mix(self.each_mean, self.mean)
-        self._mix(self.each_rest, self.rest)
-        self._mix(self.each_largest, self.largest)
+
+@compiled
+def mix_statistics(kept: Kept, bank: Bank) -> None:
+    """Make the mixture that of the weights, which need not add up to 1, among the slots that are filled.
+
+    Where none of them has any weight, all have the same.
+    """
+    now = kept.now[0]
+    total = 0.0
+    count = 0
+    for slot in range(kept.shares.size):
+        if bank.slots[slot].filled == 1:
+            total += kept.weights[slot]
+            count += 1
+    for slot in range(kept.shares.size):
+        share = 0.0
+        if bank.slots[slot].filled == 1:
+            share = kept.weights[slot] / total if total > 0.0 else 1.0 / count
+        kept.shares[slot] = share
+    _mix(bank.mean, kept.shares, kept.style_mean)
+    _mix(bank.rest, kept.shares, kept.style_rest)
+    _mix(bank.largest, kept.shares, kept.style_largest)
+    _mix(bank.quantiles, kept.shares, kept.style_quantiles)
+    _mix(bank.lagged, kept.shares, kept.style_lagged)
+    bins = kept.style_mean.size
+    for k in range(bins):
         # The output may pass the style's largest values by a little, so that their mean can be met.
-        self.largest.add_(0.5)
-        self._mix(self.each_quantiles, self.quantiles)
-        self._mix(self.each_lagged, self.lagged)
-        self.steps.copy_(self.quantiles[:, 1:] - self.quantiles[:, :-1])
-        self.spread = float(self.lagged[:, : self.bands].diagonal().sum())
-        # The largest eigenvalue is a convex function of the matrix (a supremum of linear ones): that of the mean is
-        # at most the mean of those, which is known without solving anything.
-        top = 1e-9
-        for slot in range(self.slots):
-            top += self.shares[slot] * self.tops[slot]
-        self.top = top
+        kept.style_largest[k] += _f4(0.5)
+    for q in range(kept.style_steps.shape[0]):
+        for k in range(bins):
+            kept.style_steps[q, k] = kept.style_quantiles[q + 1, k] - kept.style_quantiles[q, k]
+    # The trace of the covariance, which is the first block.
+    now.spread = 0.0
+    for band in range(kept.style_lagged.shape[1]):
+        now.spread += kept.style_lagged[band, band]
+    # The largest eigenvalue is a convex function of the matrix (a supremum of linear ones): that of the mean is
+    # at most the mean of those, which is known without solving anything.
+    now.top = 1e-9
+    for slot in range(kept.shares.size):
+        now.top += kept.shares[slot] * bank.slots[slot].top
 
-    def _mix(self, each: Tensor, out: Tensor) -> None:
-        """Write to `out` the mean of `each` [slots, ...]; only what has a share is touched."""
-        first = True
-        for slot in range(self.slots):
-            share = self.shares[slot]
-            if share > 0.0:
-                if first:
-                    out.copy_(each[slot])
-                    if share != 1.0:
-                        out.mul_(share)
-                else:
-                    out.add_(each[slot], alpha=share)
-                first = False
-        if first:
-            out.zero_()
 
-    def mix_maps(self, maps: Tensor, out: Tensor) -> None:
-        """Write the mean of the maps [slots, b, b] to `out`."""
-        self._mix(maps, out)
+@compiled
+def mix_maps(kept: Kept) -> None:
+    """Make the map in use the weighted mean of the maps."""
+    _mix(kept.maps, kept.shares, kept.map)
 
-    def next_used(self, slot: int) -> int:
-        """Return the slot after `slot`, in a circle, that has a share; `slot` itself where no other has."""
-        for step in range(1, self.slots):
-            other = (slot + step) % self.slots
-            if self.shares[other] > 0.0:
-                return other
-        return slot
+
+@compiled
+def _mix(each: Floats, shares: NDArray[np.float64], out: Floats) -> None:
+    """Write to `out` the mean of `each` [slots, ...]; only what has a share is touched."""
+    flat = out.reshape(out.size)
+    first = True
+    for slot in range(shares.size):
+        share = _f4(shares[slot])
+        if share > 0.0:
+            source = each[slot].reshape(out.size)
+            if first:
+                for k in range(flat.size):
+                    flat[k] = share * source[k]
+            else:
+                for k in range(flat.size):
+                    flat[k] += share * source[k]
+            first = False
+    if first:
+        flat[:] = _f4(0.0)
+
+
+@compiled
+def next_used(shares: NDArray[np.float64], slot: int) -> int:
+    """Return the slot after `slot`, in a circle, that has a share; `slot` itself where no other has."""
+    for step in range(1, shares.size):
+        other = (slot + step) % shares.size
+        if shares[other] > 0.0:
+            return other
+    return slot

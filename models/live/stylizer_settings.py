@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...media.errors import InputError
+from .core_memory import MAX_ITERATIONS as MAX_ITERATIONS
 from .prepared_style import WINDOWS, Layout, make_layout
 
 PHASES = ("input", "style", "noise")
-MAX_ITERATIONS = 32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,132 +1,130 @@
-"""From spectra to what is heard: overlap-add, level, limiter, and the mix with the dry signal. TorchScript."""
+"""From spectra to what is heard: overlap-add, level, high-pass, limiter, and the mix with the dry signal."""
 
-import math
+from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import Any
 
-from ...dsp.audible import HIGHEST_HZ, block_highpass
-from ...dsp.live_limiter import limit_block, limiter_state
-from .prepared_style import Layout
+import numpy as np
+from numpy.typing import NDArray
 
-_CEILING = 10.0 ** (-1.0 / 20.0)
-_RELEASE_SECONDS = 0.08
-# Samples of which the high-pass makes one product: of more, its matrix would not stay in the processor's cache.
-_AT_ONCE = 128
+from ...dsp.compiled import compiled
+from ...dsp.live_limiter import limit
+
+_f4 = np.float32
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+_CEILING = _f4(10.0 ** (-1.0 / 20.0))
 # What rings on in the high-pass after the sound is cut off here, linear: -100 dBFS.
 _RINGING = 1e-5
 
 
-class Synthesis(nn.Module):
-    """The synthesis side of the streaming stylizer; C channels.
+@compiled
+def overlap_add(frames: Floats, window: Floats, gain: float, sum: Floats, newest: Floats) -> None:
+    """Add the ends of frames [C, n_fft] to those before; `newest` [C, hop] are the samples that are now complete.
 
     Args:
-        layout: of the stylizer
-        channels: C
-
-    Attributes:
-        wet: how much of the wet signal was in the hop before
-        limited: whether the limiter worked in the hop before
+        frames: array [C, n_fft]
+        window: array [length], the end of the synthesis window; before it there is nothing
+        gain: factor
+        sum: array [C, length], kept
+        newest: array [C, hop]
     """
+    length, hop = window.size, newest.shape[1]
+    first = frames.shape[1] - length
+    factor = _f4(gain)
+    for channel in range(sum.shape[0]):
+        row, frame = sum[channel], frames[channel, first:]
+        for n in range(length):
+            row[n] += factor * (frame[n] * window[n])
+        newest[channel] = row[:hop]
+        for n in range(length - hop):
+            row[n] = row[n + hop]
+        row[length - hop :] = _f4(0.0)
 
-    synthesis: Tensor
-    sum: Tensor
-    silent_hop: Tensor
-    ramp: Tensor
-    ceiling: Tensor
-    limiter: Tensor
-    highpass: Tensor
-    rumble: Tensor
 
-    def __init__(self, layout: Layout, *, channels: int) -> None:
-        super().__init__()
-        self.hop = layout.hop
-        self.n_fft = layout.n_fft
-        self.length = layout.pair.length
-        self.audible = min(layout.bins, math.ceil(HIGHEST_HZ / layout.sample_rate * layout.n_fft))
-        self.release = _RELEASE_SECONDS * layout.sample_rate
-        scale = 2.0 / float(layout.pair.analysis.sum())
-        self.register_buffer("synthesis", (layout.pair.synthesis / scale).float())
-        self.register_buffer("sum", torch.zeros(channels, layout.n_fft))
-        self.register_buffer("silent_hop", torch.zeros(channels, layout.hop))
-        self.register_buffer("ramp", torch.arange(1, self.hop + 1, dtype=torch.float32) / self.hop)
-        self.register_buffer("ceiling", torch.tensor(_CEILING))
-        self.register_buffer("limiter", limiter_state())
-        self.at_once = min(self.hop, _AT_ONCE)
-        self.ringing = _RINGING
-        highpass = torch.from_numpy(block_highpass(layout.sample_rate, self.at_once))
-        self.register_buffer("highpass", highpass)
-        self.register_buffer("rumble", torch.zeros(channels, highpass.shape[0] - self.at_once).double())
-        # Whoever resets decides where it stands.
-        self.wet = 0.0
-        self.reset()
+@compiled
+def emit(
+    now: Any,
+    newest: Floats,
+    dry: Floats,
+    sections: Doubles,
+    rumble: Doubles,
+    release: float,
+    level: float,
+    wet: Floats,
+    ceiling: Floats,
+    out: Floats,
+) -> None:
+    """Bring the wet signal to a level, limit it, and mix it with the dry one.
 
-    def reset(self) -> None:
-        """Forget all sound."""
-        self.sum.zero_()
-        self.limiter.zero_()
-        self.rumble.zero_()
-        self.limited = False
-        self.emitted = 0.0
+    Frames that do not fit one another, and so short a synthesis window, make something below 20 Hz of any bass: a
+    high-pass takes it out. It works on the wet signal less the dry one's part in it, so that it turns no phase of
+    what stays the input's own.
 
-    def overlap_add(self, spectra: Tensor, gain: float) -> Tensor:
-        """Add frames to those before; returns [C, hop], the samples that are now complete.
+    Args:
+        now: the core's numbers, of which `strength` and `mix` say what is asked for
+        newest, dry: arrays [C, hop]
+        sections, rumble: of the high-pass, and what it keeps
+        release: of the limiter, samples
+        level: factor for the wet signal; ramped from that of the hop before
+        wet: array [C, hop], room
+        ceiling: array [1], room
+        out: array [C, hop]
+    """
+    begin = now.emitted if now.emitted > 0.0 else level
+    now.emitted = level
+    # Below a strength of 0.05 the resynthesised sound gives way to the input itself.
+    share = now.mix * min(1.0, now.strength * 20.0)
+    before = now.wet
+    now.wet = share
+    if before == 0.0 and share == 0.0:
+        now.reduction = 0.0
+        rumble[:] = 0.0
+        now.limited = 0
+        out[:] = dry
+        return
+    channels, hop = dry.shape
+    kept = _f4(1.0 - now.strength)
+    for channel in range(channels):
+        for n in range(hop):
+            gain = _f4(begin + (level - begin) * (n + 1) / hop)
+            wet[channel, n] = newest[channel, n] * gain - kept * dry[channel, n]
+    _high_pass(wet, sections, rumble)
+    for channel in range(channels):
+        for n in range(hop):
+            wet[channel, n] += kept * dry[channel, n]
+    ceiling[0] = _CEILING
+    now.reduction, worked = limit(wet, ceiling, release, now.reduction, wet)
+    now.limited = 1 if worked else 0
+    for channel in range(channels):
+        for n in range(hop):
+            part = _f4(before + (share - before) * (n + 1) / hop)
+            mixed = dry[channel, n] + (wet[channel, n] - dry[channel, n]) * part
+            out[channel, n] = wet[channel, n] if part == 1.0 else mixed
 
-        Args:
-            spectra: Tensor [C, B] complex, in units of the analysis; above 20 kHz nothing is taken of them
-            gain: factor
-        """
-        # What the transform is not given, counts as nothing.
-        self.sum.addcmul_(
-            torch.fft.irfft(spectra[:, : self.audible], n=self.n_fft), self.synthesis, value=gain
-        )
-        first = self.n_fft - self.length
-        out = self.sum[:, first : first + self.hop].clone()
-        self.sum.copy_(torch.cat([self.sum[:, self.hop :], self.silent_hop], dim=1))
-        return out
 
-    def emit(self, out: Tensor, dry: Tensor, *, level: float, strength: float, mix: float) -> Tensor:
-        """Bring the wet signal to a level, limit it, and mix it with the dry one.
-
-        Frames that do not fit one another, and so short a synthesis window, make something below 20 Hz of any bass: a
-        high-pass takes it out. It works on the wet signal less the dry one's part in it, so that it turns no phase of
-        what stays the input's own.
-
-        Args:
-            out, dry: Tensor [C, hop]
-            level: factor for the wet signal; ramped from that of the hop before
-            strength, mix: 0 to 1
-        """
-        begin = self.emitted if self.emitted > 0.0 else level
-        self.emitted = level
-        # Below a strength of 0.05 the resynthesised sound gives way to the input itself.
-        share = mix * min(1.0, strength * 20.0)
-        before = self.wet
-        self.wet = share
-        if before == 0.0 and share == 0.0:
-            self.limiter.zero_()
-            self.rumble.zero_()
-            self.limited = False
-            return dry
-        wet = out * torch.linspace(begin + (level - begin) / self.hop, level, self.hop)
-        if strength < 1.0:
-            wet = torch.add(self._high(torch.sub(wet, dry, alpha=1.0 - strength)), dry, alpha=1.0 - strength)
-        else:
-            wet = self._high(wet)
-        wet, self.limiter, self.limited = limit_block(wet, self.limiter, self.ceiling, self.release)
-        if before == 1.0 and share == 1.0:
-            return wet
-        return dry + (wet - dry) * (before + (share - before) * self.ramp)
-
-    def _high(self, sound: Tensor) -> Tensor:
-        """Return the next hop [C, hop] through the high-pass."""
-        if not bool(sound.any()) and float(self.rumble.abs().max()) < self.ringing:
-            self.rumble.zero_()
-            return sound
-        exact = sound.double()
-        parts: list[Tensor] = []
-        for start in range(0, self.hop, self.at_once):
-            row = torch.cat([exact[:, start : start + self.at_once], self.rumble], dim=1) @ self.highpass
-            parts.append(row[:, : self.at_once])
-            self.rumble.copy_(row[:, self.at_once :])
-        return torch.cat(parts, dim=1).float()
+@compiled
+def _high_pass(sound: Floats, sections: Doubles, kept: Doubles) -> None:
+    """Filter [C, n] in place, by sections of the second order (transposed direct form II)."""
+    channels, count = sound.shape
+    still = True
+    for channel in range(channels):
+        for n in range(count):
+            still = still and sound[channel, n] == 0.0
+        for section in range(sections.shape[0]):
+            still = still and max(abs(kept[channel, section, 0]), abs(kept[channel, section, 1])) < _RINGING
+    if still:
+        kept[:] = 0.0
+        return
+    for channel in range(channels):
+        row, memory = sound[channel], kept[channel]
+        for n in range(count):
+            x = float(row[n])
+            for section in range(sections.shape[0]):
+                filter, z = sections[section], memory[section]
+                y = filter[0] * x + z[0]
+                z[0] = filter[1] * x - filter[4] * y + z[1]
+                z[1] = filter[2] * x - filter[5] * y
+                x = y
+            row[n] = _f4(x)

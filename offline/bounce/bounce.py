@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,6 @@ import torch
 from numpy.typing import NDArray
 
 from ...dsp.mastering import measure
-from ...media.errors import InputError
 from ...media.files import shown
 from ...media.spool import Spool
 from ...plugins.knobs import MUTE
@@ -37,44 +35,14 @@ from ..render.render import check_content, render_track, work_key
 from ..work.checkpoint import Checkpoint
 from ..work.mixture import HOP, mixture
 from ..work.progress import Progress
-from .replay import BLOCK, Comparison, ReplayChain, as_in_the_engine, live_again, play_again
+from .live import Bounced, Listener, played
+from .replay import BLOCK, ReplayChain
 
-Listener = Callable[[Progress], None]
 Shares = NDArray[np.float64]
 
 # Below, nothing is heard of a style.
 _LEAST = 1e-6
 _MOST_MAKEUP = 2.0
-
-
-@dataclass(frozen=True)
-class Bounced:
-    """A bounce: its sound on disk, and for a live one the comparison with what was heard.
-
-    Attributes:
-        sound: in time with the take's dry sound
-        comparison: whether it is what was heard, sample for sample; None for full quality
-    """
-
-    sound: Spool
-    comparison: Comparison | None
-
-
-def bounce_live(take: Take, folder: Path, *, progress: Listener | None = None) -> Bounced:
-    """Play a take again through the chain that played it.
-
-    Args:
-        take: what was recorded
-        folder: for the sound
-        progress: called now and then
-
-    Raises:
-        InputError: The take is damaged, or the disk full.
-    """
-    comparison = Comparison(take)
-    with as_in_the_engine():
-        sound = _played(take, live_again(take), folder, take.wet_frames, progress, comparison)
-    return Bounced(sound, comparison)
 
 
 def bounce_full(
@@ -142,7 +110,7 @@ def bounce_full(
             chain.set(identity, value)
     chain.prepare(sample_rate=header.sample_rate, block=BLOCK, channels=header.channels)
     last = _part(progress, len(heard), len(heard) + 1, "mix")
-    return Bounced(_played(take, ReplayChain(chain, None), folder, take.wet_frames, last, None), None)
+    return Bounced(played(take, ReplayChain(chain, None), folder, take.wet_frames, last, None), None)
 
 
 def style_shares(take: Take, automation: Automation, frames: NDArray[np.int64]) -> dict[str, Shares]:
@@ -202,30 +170,6 @@ def _mixed(content: Spool, renderings: list[_Part], folder: Path) -> Spool:
     parts = [(content, 1.0 - torch.stack(shares).sum(dim=0))]
     parts += [(part.sound, share * part.gain) for share, part in zip(shares, renderings, strict=True)]
     return mixture(parts, folder / "mixed.spool")
-
-
-def _played(
-    take: Take,
-    replay: ReplayChain,
-    folder: Path,
-    frames: int,
-    progress: Listener | None,
-    comparison: Comparison | None,
-) -> Spool:
-    """Write a chain's output for a take to disk, and compare it meanwhile."""
-    if not frames:
-        raise InputError(f"{shown(take.folder)} ends before anything was heard; nothing can be bounced")
-    out = Spool.create(folder / "out.spool", channels=take.header.channels, length=frames)
-    position = told = 0
-    for block in play_again(take, replay, frames=frames):
-        out.write(position, block)
-        if comparison is not None:
-            comparison.feed(block)
-        position += block.shape[1]
-        if progress is not None and position - told > take.header.sample_rate:
-            told = position
-            progress(Progress("playing", position, frames, None, position / frames))
-    return out
 
 
 def _part(progress: Listener | None, number: int, count: int, name: str) -> Listener | None:

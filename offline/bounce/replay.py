@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ...media.errors import InputError
@@ -38,17 +36,6 @@ BLOCK = 1024
 _AUTOMATIC = 8
 
 
-@contextmanager
-def as_in_the_engine() -> Iterator[None]:
-    """Compute in one thread, as the engine does: several would add up in another order, and round differently."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 @dataclass(frozen=True)
 class ReplayChain:
     """A chain, and the replay of its style slots; None if it has no such slots."""
@@ -59,8 +46,6 @@ class ReplayChain:
 
 def live_again(take: Take) -> ReplayChain:
     """Return the live chain with its state at a take's first frame, prepared.
-
-    To be called, and played, within `as_in_the_engine`.
 
     Raises:
         InputError: a style or the state is damaged, or does not fit the settings

@@ -42,7 +42,7 @@ class StyleCache:
     def _pack(self, name: str) -> Bytes:
         layout, rate = self._layout, self._take.header.sample_rate
         room = max(most_samples(rate), layout.n_fft)
-        most = most_bytes(layout.bins, layout.basis.shape[1], len(layout.lags), room)
+        most = most_bytes(layout, room)
         most = min(most, self._take.header.slot_bytes or most)
         return pack(live_style(self._take.style(name), layout), layout, most=most)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...dsp.stft import S0
-from ...models.transport import mel_edges
+from ...models.mel_bands import mel_edges
 from .losses import Block, Sums
 
 BANDS = 32
@@ -34,7 +34,7 @@ class ContentLoss:
     def __init__(
         self, content: Iterable[Tensor], *, frames: int, bins: int, highest: float, device: torch.device
     ) -> None:
-        edges = mel_edges(bins, BANDS, highest=highest)
+        edges = torch.from_numpy(mel_edges(bins, BANDS, highest=highest))
         places = torch.arange(bins, dtype=torch.float64)
         bands = ((places >= edges[:-1, None]) & (places < edges[1:, None])).float()
         bands = bands[bands.sum(dim=-1) > 0]

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...dsp.stft import expand
+from ...models.mel_bands import mel_edges
 from ...models.networks.texture_model import COMPRESSION
-from ...models.transport import mel_edges
 from .losses import Block, Sums, add
 
 BANDS = 32
@@ -51,7 +51,7 @@ class TextureLoss:
 
     def __init__(self, style: Tensor, *, frames: int, frame_rate: float, highest: float) -> None:
         bins, device = style.shape[0], style.device
-        edges = mel_edges(bins, BANDS, highest=highest)
+        edges = torch.from_numpy(mel_edges(bins, BANDS, highest=highest))
         places = torch.arange(bins, dtype=torch.float64)
         bands = ((places >= edges[:-1, None]) & (places < edges[1:, None])).float()
         self._bands = bands[bands.sum(dim=-1) > 0].to(device)

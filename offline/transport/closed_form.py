@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from ...dsp.stft import compress, expand, power_mean, stft
-from ...models.bands import BandStatistics, band_basis, band_statistics, matrix_in_bands
+from ...models.bands import BandStatistics, band_statistics, matrix_in_bands
+from ...models.mel_bands import band_basis
 from ...models.transport import Statistics, bin_power, energy_coupling, statistics, transport_matrix
 from .settings import ClosedForm
 
@@ -121,7 +122,8 @@ class StyleSide:
         self._basis: Tensor | None = None
         self._statistics: Statistics | BandStatistics
         if settings.bands:
-            self._basis = band_basis(bins, settings.bands, highest=self._highest).to(spectrogram.device)
+            basis = band_basis(bins, settings.bands, highest=self._highest)
+            self._basis = torch.from_numpy(basis).to(spectrogram.device)
             self._statistics = band_statistics(spectrogram, self._basis)
         else:
             self._statistics = statistics(spectrogram)

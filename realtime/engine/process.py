@@ -173,10 +173,6 @@ def _get_ready(chain: ChainLike, settings: EngineSettings, sample_rate: int) -> 
 
     from .engine import MAX_BLOCK
 
-    with suppress(ImportError):
-        import torch
-
-        torch.set_num_threads(1)
     chain.prepare(sample_rate=sample_rate, block=MAX_BLOCK, channels=settings.channels)
     noise = 0.1 * np.random.default_rng(0).standard_normal((settings.channels, MAX_BLOCK))
     block = noise.astype(np.float32)

@@ -169,11 +169,8 @@ class _Loader:
     """Packs styles, and caches those of files as long as there is room."""
 
     def __init__(self, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
-        import torch
-
         from ...models.live.stylizer_settings import StylizerSettings
 
-        torch.set_num_threads(1)
         self._slots = slots
         self._taps = taps
         self._settings = StylizerSettings(**stylizer)  # type: ignore[arg-type]

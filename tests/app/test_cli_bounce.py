@@ -10,7 +10,6 @@ import soundfile
 
 from gramophone.app.bounce import bounce_file, find_take
 from gramophone.app.cli.main import app  # noqa: F401 - what the commands load first
-from gramophone.offline.bounce.replay import as_in_the_engine
 from gramophone.takes.header import HEADER
 from gramophone.takes.reader import MOVES, open_take
 from gramophone.takes.sound import DRY, WET
@@ -24,13 +23,12 @@ QUICK = ("--recipe", "transport", "--device", "cpu")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("takes")
     dry = noisy_tune(SECONDS)
-    with as_in_the_engine():
-        make_take(
-            folder / "one",
-            dry,
-            [style_file(folder, "hiss", seed=1)],
-            events=random_moves(40, dry.shape[1], seed=1),
-        )
+    make_take(
+        folder / "one",
+        dry,
+        [style_file(folder, "hiss", seed=1)],
+        events=random_moves(40, dry.shape[1], seed=1),
+    )
     return folder / "one"
 
 

@@ -20,6 +20,7 @@ ROWS = (
     ("models",),
     ("models/measures",),
     ("models/live",),
+    ("models/export",),
     ("plugins",),
     ("takes",),
     ("offline/work", "realtime/link"),

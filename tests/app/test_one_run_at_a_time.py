@@ -16,7 +16,6 @@ import soundfile
 from gramophone.media.errors import InputError
 from gramophone.media.output_lock import alone_at
 from gramophone.offline.batch.store import LocalStore
-from gramophone.offline.bounce.replay import as_in_the_engine
 from gramophone.realtime.recorder import Recorder
 from tests.take_maker import make_take, noisy_tune, style_file
 
@@ -42,8 +41,7 @@ COMMANDS = {
 @pytest.fixture
 def evening(folder: Path) -> None:
     dry = noisy_tune(0.5)
-    with as_in_the_engine():
-        make_take(folder / "evening", dry, [style_file(folder, "hiss", seed=1)], events=[])
+    make_take(folder / "evening", dry, [style_file(folder, "hiss", seed=1)], events=[])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from gramophone.media.errors import InputError
 from gramophone.models.measures.style_distance import StyleMeter
 from gramophone.models.style import load_style
-from gramophone.offline.bounce.bounce import bounce_full, bounce_live, style_shares
-from gramophone.offline.bounce.replay import Comparison, as_in_the_engine, live_again, play_again
+from gramophone.offline.bounce.bounce import bounce_full, style_shares
+from gramophone.offline.bounce.live import bounce_live
+from gramophone.offline.bounce.replay import Comparison, live_again, play_again
 from gramophone.offline.recipes.registry import get_recipe
 from gramophone.offline.work.progress import Progress
 from gramophone.takes.automation import Automation, Event, Move, Restart, StyleChange
@@ -23,12 +24,6 @@ from tests.take_maker import RATE, make_take, noisy_tune, random_moves, style_fi
 
 SECONDS = 3.0
 QUICK = get_recipe("transport", {"phase_iterations": 2, "rounds": 1})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with as_in_the_engine():
-        yield
 
 
 @pytest.fixture(scope="module")

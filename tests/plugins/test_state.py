@@ -103,23 +103,18 @@ def test_the_state_of_another_chain_is_refused():
             chain.restore(wrong)
 
 
-def test_a_state_from_before_there_was_a_gate_is_gone_on_from():
-    for parameter in LIVE_PARAMETERS:
-        FIRST.set(parameter.id, parameter.default)
-        SECOND.set(parameter.id, parameter.default)
+def test_a_knob_that_came_later_stays_where_it_stands():
+    for chain in (FIRST, SECOND):
+        for parameter in LIVE_PARAMETERS:
+            chain.set(parameter.id, parameter.default)
+    FIRST.set("gate", 11.0)
+    FIRST.set("style_2", 0.3)
     FIRST.reset()
-    play(FIRST, 0, 4000, [(0, "strength", 0.7), (0, "style_2", 0.3)], BLOCK)
     state = FIRST.state()
-    whole = play(FIRST, 4000, COUNT, [], BLOCK)
-    # It lacked the last knob, and what the gate remembers.
-    knobs = [parameter.id for parameter in LIVE_PARAMETERS].index("gate")
+    # The gate is the stylizer's last one.
     state["stylizer/targets"] = state["stylizer/targets"][:-1]
-    state["stylizer/numbers"] = np.delete(state["stylizer/numbers"], knobs)
-    state["stylizer/core"] = state["stylizer/core"][:9]
     SECOND.restore(state)
-    assert SECOND.get("gate") == FIRST.get("gate")
-    assert SECOND.get("style_2") == 0.3
-    np.testing.assert_allclose(play(SECOND, 4000, COUNT, [], BLOCK), whole, atol=1e-3)
+    assert (SECOND.get("style_2"), SECOND.get("gate")) == (0.3, 6.0)
 
 
 def test_a_plugin_that_forgets_something_is_not_registered():

@@ -47,20 +47,3 @@ def test_an_output_has_no_more_that_is_not_heard_than_its_content(
     # In the first moments the level of the input is not known yet, and the last limiter may have to hold it.
     later = slice(rate // 2, None)
     assert_no_more_than(content[:, later].astype(float), output[:, later].astype(float), rate)
-
-
-def test_a_state_from_before_the_high_pass_is_taken_up() -> None:
-    rate = 44_100
-    made = Stylizer(
-        [Style.from_audio(struck(1.0, rate, seed=1), rate, name="style")], sample_rate=rate, channels=1
-    )
-    sound = struck(1.0, rate, seed=0).astype(np.float32)
-    made.feed(sound)
-    state = made.state()
-    after = made.feed(sound)
-    made.restore(state)
-    np.testing.assert_array_equal(made.feed(sound), after)
-    del state["rumble"]
-    made.restore(state)
-    # Only what rang on is not there.
-    np.testing.assert_allclose(made.feed(sound)[:, rate // 2 :], after[:, rate // 2 :], atol=1e-3)

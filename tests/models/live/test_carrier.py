@@ -3,60 +3,96 @@
 import math
 
 import numpy as np
-import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from torch import Tensor
+from numpy.typing import NDArray
 
-from gramophone.models.live.carrier import NOISE, STYLE, Carrier
+from gramophone.models.live.carrier import NOISE, STYLE, next_noise, next_place, noise_clip, phase_of
+from gramophone.models.live.core_memory import Work, new_memory, work_fields
 from gramophone.models.live.prepared_style import live_clip, make_layout
+from gramophone.models.live.style_bank import Bank, bank_fields
+from tests.models.live.parts import Numbers
 
 LAYOUT = make_layout(8000)
-HOP, FRAME, BANDS = LAYOUT.hop, LAYOUT.n_fft, LAYOUT.basis.shape[1]
-WINDOW = LAYOUT.pair.analysis.float()
+HOP, FRAME, BANDS = LAYOUT.hop, LAYOUT.n_fft, LAYOUT.bands
+WINDOW = LAYOUT.pair.analysis.astype(np.float32)
 ROOM, SAMPLES = 200, 16_384
-WANTED = torch.linspace(-1.0, 1.0, BANDS)
-AWAY = torch.eye(BANDS)[7]
+Floats = NDArray[np.float32]
+WANTED = np.linspace(-1.0, 1.0, BANDS, dtype=np.float32)
+AWAY = np.eye(BANDS, dtype=np.float32)[7]
 FAR = WANTED + 1000.0 * AWAY
 
 
+class Carrier(Numbers):
+    """What a core keeps of its carrier, with three slots."""
+
+    def __init__(self, kind: int) -> None:
+        super().__init__()
+        fields = bank_fields(LAYOUT, slots=3, places=ROOM, samples=SAMPLES)
+        bank, work = new_memory(fields)[1], new_memory(work_fields(LAYOUT, channels=1))[1]
+        parts = {"kind": kind, "bank": Bank(**bank), "work": Work(**work), "clip": bank["clip"]}
+        if kind == NOISE:
+            parts["clip"] = noise_clip()
+        for name, value in parts.items():
+            object.__setattr__(self, name, value)
+        self.bank.slots["stride"] = HOP
+
+    def reset(self, slot: int) -> None:
+        self.slot, self.place, self.past_place = slot, 0, 0
+
+    def choose(self, wanted: Floats, shares: list[float], spread: float) -> NDArray[np.complex64]:
+        """Return the phase of the next frame."""
+        self.spread = spread
+        self.work.wanted[:] = wanted
+        if self.kind == NOISE:
+            start = next_noise(self.now, HOP, FRAME, self.clip.shape[1])
+        else:
+            start = next_place(self.now, HOP, FRAME, self.bank, np.array(shares), self.work)
+        row = 0 if self.kind == NOISE else self.slot
+        spectrum = np.fft.rfft(self.clip[row, start : start + FRAME] * WINDOW).astype(np.complex64)
+        phase_of(spectrum)
+        return spectrum
+
+
 def empty(*, kind: int = STYLE) -> Carrier:
-    return Carrier(LAYOUT, kind=kind, slots=3, places=ROOM, samples=SAMPLES, window=WINDOW.clone())
+    return Carrier(kind)
 
 
-def put(made: Carrier, slot: int, places: Tensor, *, stride: int = HOP, clip: Tensor | None = None) -> int:
+def put(made: Carrier, slot: int, places: Floats, *, stride: int = HOP, clip: Floats | None = None) -> int:
     """Fill a slot; the clip is noise, as long as its places [P, bands] reach. Returns its length."""
     count = places.shape[0]
     length = (count - 1) * stride + FRAME
     if clip is None:
-        clip = torch.randn(length, generator=torch.Generator().manual_seed(slot))
-    part = slice(slot * ROOM, slot * ROOM + count)
-    made.places[part] = places
-    made.norms[part] = places.square().sum(dim=1)
-    made.clip[slot, : clip.shape[0]] = clip
-    made.open(slot, count, stride, clip.shape[0])
+        clip = np.random.default_rng(slot).standard_normal(length).astype(np.float32)
+    # Any axes will do; those of a style order what explains most.
+    axes = np.linalg.qr(np.random.default_rng(slot).standard_normal((BANDS, BANDS)))[0].astype(np.float32)
+    made.bank.axes[slot] = axes
+    # Row by row: equal places stay equal.
+    made.bank.places[slot, :, :count] = np.stack([row @ axes for row in places]).T
+    made.bank.clip[slot, : clip.shape[0]] = clip
+    made.bank.slots[slot] = (1, 1.0, count, stride, clip.shape[0])
     made.reset(0)
     return length
 
 
-def places(*rows: tuple[int, Tensor], count: int = 12) -> Tensor:
+def places(*rows: tuple[int, Floats], count: int = 12) -> Floats:
     """Places that resemble nothing, but for those that are given by number."""
-    out = FAR.expand(count, -1).clone()
+    out = np.tile(FAR, (count, 1))
     for number, row in rows:
         out[number] = row
     return out
 
 
-def comes_from(unit: Tensor, made: Carrier, slot: int, start: int) -> bool:
-    spectrum = torch.fft.rfft(made.clip[slot, start : start + FRAME] * WINDOW)
-    return torch.allclose(unit, spectrum / spectrum.abs(), atol=1e-3)
+def comes_from(unit: NDArray[np.complex64], made: Carrier, slot: int, start: int) -> bool:
+    spectrum = np.fft.rfft(made.clip[slot, start : start + FRAME] * WINDOW)
+    return np.allclose(unit, spectrum / np.abs(spectrum), atol=1e-3)
 
 
 def test_of_every_bin_only_the_phase_is_given_and_of_silence_nothing() -> None:
     made = empty()
     length = put(made, 0, places())
-    torch.testing.assert_close(made.choose(WANTED, [1.0, 0.0, 0.0], 1.0).abs(), torch.ones(LAYOUT.bins))
-    put(made, 0, places(), clip=torch.zeros(length))
+    np.testing.assert_allclose(np.abs(made.choose(WANTED, [1.0, 0.0, 0.0], 1.0)), 1.0, rtol=1e-5)
+    put(made, 0, places(), clip=np.zeros(length, dtype=np.float32))
     assert not made.choose(WANTED, [1.0, 0.0, 0.0], 1.0).any()
 
 
@@ -67,7 +103,7 @@ def test_it_plays_on_to_the_end_of_the_clip_where_nothing_resembles_more(
     count: int, stride: int, spread: float
 ) -> None:
     made = empty()
-    length = put(made, 0, WANTED.expand(count, -1), stride=stride)
+    length = put(made, 0, np.tile(WANTED, (count, 1)), stride=stride)
     for start in range(HOP, count * stride, HOP):
         unit = made.choose(WANTED, [1.0, 0.0, 0.0], spread)
         assert comes_from(unit, made, 0, min(start, length - FRAME))
@@ -107,11 +143,11 @@ def test_a_style_without_a_share_is_left_at_once_and_never_chosen() -> None:
 
 
 def test_the_larger_its_share_the_more_often_a_style_is_heard() -> None:
-    generator = torch.Generator().manual_seed(0)
+    rng = np.random.default_rng(0)
     made = empty()
     for slot in (0, 1):
-        put(made, slot, 0.1 * torch.randn(ROOM, BANDS, generator=generator))
-    wanted = 0.1 * torch.randn(300, BANDS, generator=generator)
+        put(made, slot, 0.1 * rng.standard_normal((ROOM, BANDS), dtype=np.float32))
+    wanted = 0.1 * rng.standard_normal((300, BANDS), dtype=np.float32)
     heard = []
     for share in (0.02, 0.2, 0.5, 0.8, 0.98):
         made.reset(0)
@@ -130,22 +166,23 @@ def test_what_is_wanted_is_found_in_the_clip_of_a_style() -> None:
     hiss = np.random.default_rng(0).standard_normal(6000)
     style = live_clip(0.1 * np.concatenate([hum, hiss])[None], LAYOUT)
     made = empty()
-    put(made, 0, style.places, stride=style.stride, clip=style.clip)
-    spread = float(style.lagged[:, :BANDS].diagonal().sum())
+    whole = (style.axes @ style.places).T
+    put(made, 0, whole, stride=style.stride, clip=style.clip)
+    spread = float(np.trace(style.lagged[:BANDS]))
     for begin in (6000, 0, 6000, 0):
-        made.choose(style.places[(begin + 2500) // style.stride], [1.0, 0.0, 0.0], spread)
+        made.choose(whole[(begin + 2500) // style.stride], [1.0, 0.0, 0.0], spread)
         assert begin <= made.place * style.stride <= begin + 6000 - FRAME
 
 
 def test_noise_is_the_same_every_time_whatever_is_wanted_and_never_ends() -> None:
     made, other = empty(kind=NOISE), empty(kind=NOISE)
-    units = torch.stack([made.choose(WANTED, [1.0, 0.0, 0.0], 1.0) for _ in range(2200)])
-    torch.testing.assert_close(units.abs(), torch.ones_like(units.abs()))
+    units = np.stack([made.choose(WANTED, [1.0, 0.0, 0.0], 1.0) for _ in range(2200)])
+    np.testing.assert_allclose(np.abs(units), 1.0, rtol=1e-4)
     # It prefers no phase, and goes on from frame to frame as sound does.
-    assert float(units[::8].mean(dim=0).abs().max()) < 0.3
+    assert np.abs(units[::8].mean(axis=0)).max() < 0.3
     for hop in (0, 1, 2, 1000):
         assert comes_from(units[hop], made, 0, (hop + 1) * HOP)
-    again = torch.stack([other.choose(FAR, [0.0, 0.2, 0.8], 9.0) for _ in range(2200)])
-    assert torch.equal(units, again)
+    again = np.stack([other.choose(FAR, [0.0, 0.2, 0.8], 9.0) for _ in range(2200)])
+    np.testing.assert_array_equal(units, again)
     made.reset(0)
-    assert torch.equal(made.choose(WANTED, [1.0, 0.0, 0.0], 1.0), units[0])
+    np.testing.assert_array_equal(made.choose(WANTED, [1.0, 0.0, 0.0], 1.0), units[0])

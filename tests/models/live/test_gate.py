@@ -6,18 +6,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gramophone.models.live.noise_gate import LevelGate
+from gramophone.models.live.noise_gate import follow_level, forget_room, loudest, reset_gate, taught
+from tests.models.live.parts import Numbers
 
 HOP = 0.005
 LEVELS = st.floats(-150.0, 10.0)
+
+
+class LevelGate(Numbers):
+    """What a core keeps for its gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        reset_gate(self.record)
+
+    def follow(self, decibels: float, running: float, threshold: float) -> None:
+        self.gate = threshold
+        follow_level(self.now, HOP, decibels, running)
+
+    def taught(self) -> float:
+        return taught(self.now)
+
+    def most(self) -> float:
+        return loudest(self.now)
 
 
 def after(
     *levels: float, running: float = -20.0, threshold: float = 0.0, measuring: bool = False
 ) -> LevelGate:
     """A gate that has followed levels, dB full scale; `threshold` is its knob, dB above the room."""
-    gate = LevelGate(HOP)
-    gate.measuring = measuring
+    gate = LevelGate()
+    gate.soundcheck = float(measuring)
     for level in levels:
         gate.follow(level, running, threshold)
     return gate
@@ -61,7 +80,7 @@ def test_a_pause_teaches_nothing_and_the_louder_it_is_the_more(levels: list[floa
 def test_it_opens_within_the_frame_that_stands_so_far_above_the_room(
     room: float, knob: float, above: float
 ) -> None:
-    gate = LevelGate(HOP)
+    gate = LevelGate()
     gate.room = room
     gate.follow(room + knob + above, 0.0, knob)
     assert gate.opened == (1.0 if above > 0.0 else 0.0)
@@ -115,10 +134,10 @@ def test_a_soundcheck_takes_the_quietest_for_the_room_within_what_can_be_one(
     gate = after(*courses, running=loud, measuring=True)
     assert gate.room == pytest.approx(max(-81.0, min(quiet, loud, loud - 30.0)), abs=0.1)
     # What comes after it changes nothing; the next one begins anew.
-    room, gate.measuring = gate.room, False
+    room, gate.soundcheck = gate.room, 0.0
     gate.follow(-100.0, loud, 6.0)
     assert gate.room == room
-    gate.forget_room()
+    forget_room(gate.record)
     assert gate.room == -81.0
 
 
@@ -129,8 +148,8 @@ def test_a_soundcheck_does_not_take_a_short_gap_for_the_room() -> None:
 
 def test_reset_forgets_all() -> None:
     gate = after(-10.0, -70.0, threshold=6.0, measuring=True)
-    gate.reset()
-    gate.measuring = False
+    reset_gate(gate.record)
+    gate.soundcheck = 0.0
     gate.follow(-74.0, -20.0, 6.0)
     fresh = after(-74.0, threshold=6.0)
     assert (gate.opened, gate.relative, gate.room) == (fresh.opened, fresh.relative, fresh.room)

@@ -4,22 +4,21 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from numpy.typing import NDArray
 
-from gramophone.dsp.level import REFERENCE_LUFS, loudness
-from gramophone.dsp.stft import S0
-from gramophone.models.live.loudness import RunningLoudness
+from gramophone.dsp.level import REFERENCE_LUFS, S0, loudness
+from gramophone.models.live.loudness import balance, hold, listen, loudness_weights, reset_loudness
 from gramophone.models.live.prepared_style import make_layout
+from tests.models.live.parts import Numbers
 
 RATE = 8000
 LAYOUT = make_layout(RATE)
 HOP = LAYOUT.hop / RATE
-WINDOW = LAYOUT.pair.analysis.double()
+WINDOW = LAYOUT.pair.analysis
 # Falls towards the treble, as most sounds do; about -20 LUFS.
-SPECTRUM = torch.logspace(-4.0, -7.0, LAYOUT.bins)
+SPECTRUM = np.logspace(-4.0, -7.0, LAYOUT.bins).astype(np.float32)
 ADAPT = 0.02
 
 
@@ -27,16 +26,41 @@ def db(factor: float) -> float:
     return 20.0 * math.log10(factor)
 
 
-def powers(sound: np.ndarray) -> Tensor:
+class RunningLoudness(Numbers):
+    """What a core keeps of loudness."""
+
+    def __init__(self, *, channels: int) -> None:
+        super().__init__()
+        object.__setattr__(self, "weights", loudness_weights(LAYOUT, channels))
+        object.__setattr__(self, "channels", channels)
+        self.reset()
+
+    def reset(self) -> None:
+        reset_loudness(self.record)
+
+    def listen(self, power: NDArray[np.float32], rate: float, gate: float) -> float:
+        self.gate = gate
+        return listen(self.now, HOP, power.astype(np.float32), self.weights, rate)
+
+    def hold(self, wished: NDArray[np.float32], strength: float) -> float:
+        return hold(self.now, np.square(wished, dtype=np.float32), self.weights, self.channels, strength)
+
+    def balance(
+        self, heard: NDArray[np.float32], made: NDArray[np.float32], learnt: float, most: float
+    ) -> None:
+        balance(self.now, np.stack([heard, made]).astype(np.float32), self.weights, learnt, most)
+
+
+def powers(sound: NDArray[np.float64]) -> NDArray[np.float32]:
     """Power spectra [T, B] of all channels of a sound together, as the stylizer has them."""
-    frames = torch.from_numpy(sound).unfold(-1, LAYOUT.n_fft, LAYOUT.hop)
-    spectra = torch.fft.rfft(frames * (WINDOW * (2.0 / float(WINDOW.sum()))))
-    return spectra.abs().square().sum(dim=0).float()
+    frames = np.lib.stride_tricks.sliding_window_view(sound, LAYOUT.n_fft, axis=-1)[:, :: LAYOUT.hop]
+    spectra = np.fft.rfft(frames * (WINDOW * (2.0 / WINDOW.sum())))
+    return np.square(np.abs(spectra)).sum(axis=0).astype(np.float32)
 
 
 def heard(*levels: tuple[float, float], rate: float = ADAPT, gate: float = 0.0) -> RunningLoudness:
     """What has heard a spectrum at levels in dB, each for so many seconds."""
-    made = RunningLoudness(LAYOUT, channels=1)
+    made = RunningLoudness(channels=1)
     hear(made, *levels, rate=rate, gate=gate)
     return made
 
@@ -57,7 +81,7 @@ def hear(
 def test_the_gain_brings_a_sound_to_the_reference_loudness(channels: int, level: float) -> None:
     noise = np.random.default_rng(0).standard_normal((channels, 6 * RATE))
     sound = 10.0 ** (level / 20.0) * np.apply_along_axis(np.convolve, 1, noise, [0.25, 0.5, 0.25], "same")
-    made = RunningLoudness(LAYOUT, channels=channels)
+    made = RunningLoudness(channels=channels)
     for power in powers(sound):
         made.listen(power, 0.005, 0.0)
     # A mean over the channels here, a sum in BS.1770.
@@ -155,7 +179,7 @@ def test_what_the_map_wants_louder_is_held_at_the_law(
     # Long enough for what is held of the level before to have fallen; nothing is learnt meanwhile.
     hear(made, (below, 0.6), rate=0.0)
     made.makeup = makeup
-    magnitudes = SPECTRUM.sqrt() * made.gain / S0 * 10.0 ** (wished / 20.0)
+    magnitudes = np.sqrt(SPECTRUM) * made.gain / S0 * 10.0 ** (wished / 20.0)
     held = made.hold(magnitudes, strength)
     most = below - 2.0 if below <= -30.0 else -32.0 + 1.75 * (below + 30.0)
     # Relative to the running level, and with the makeup that is still to come.
@@ -168,5 +192,5 @@ def test_what_the_map_wants_louder_is_held_at_the_law(
 def test_the_shut_gate_silences_as_far_as_the_style_is_asked_for() -> None:
     made = heard((0.0, 6.0), gate=6.0)
     hear(made, (-100.0, 1.0), rate=0.0, gate=6.0)
-    nothing = torch.zeros(LAYOUT.bins)
+    nothing = np.zeros(LAYOUT.bins, dtype=np.float32)
     assert [made.hold(nothing, strength) for strength in (0.0, 0.25, 1.0)] == pytest.approx([1.0, 0.75, 0.0])

@@ -126,7 +126,7 @@ def test_a_soundcheck_measures_the_room_and_the_gate_shuts_it_out() -> None:
     made.feed(np.concatenate([phrase, pause], axis=1))
     made.set("soundcheck", 0.0)
     room_level = levels(pause, 2.5)[0]
-    assert made._core.loudness.gate.room == pytest.approx(room_level, abs=3.0)
+    assert made._core.kept.now["room"][0] == pytest.approx(room_level, abs=3.0)
     sound = np.concatenate([phrase, pause, phrase], axis=1)
     state = made.state()
     # Shut to the last bit, and open again with the first note.
@@ -162,7 +162,7 @@ def test_the_gate_does_not_chatter_over_what_lingers_at_its_threshold() -> None:
             at(room(4.0, kind), -55.0) * swell.astype(np.float32), 4 * RATE // 256, axis=1
         ):
             made.feed(block)
-            gates.append(made._core.loudness.gate.opened > 0.5)
+            gates.append(made._core.kept.now["opened"][0] > 0.5)
         assert np.count_nonzero(np.diff(gates)) <= 4, kind
 
 
@@ -180,7 +180,7 @@ def test_the_gate_opens_and_shuts_without_a_click() -> None:
         # In steps of a controller from end to end, and in one step back.
         made.set("gate", 40.0 * (number % 6) / 5.0)
         out.append(made.feed(sine[:, start : start + 9600]))
-        gates.append(made._core.loudness.gate.opened)
+        gates.append(made._core.kept.now["opened"][0])
     assert roughest(np.concatenate(out, axis=1)) < 1.5 * calm
     assert min(gates) == 0.0
     assert max(gates) == 1.0

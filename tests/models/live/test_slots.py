@@ -16,7 +16,7 @@ from tests.sounds import plucked
 Samples = NDArray[np.float32]
 RATE = 48_000
 LAYOUT = make_layout(RATE)
-MOST = most_bytes(LAYOUT.bins, LAYOUT.basis.shape[1], len(LAYOUT.lags), most_samples(RATE))
+MOST = most_bytes(LAYOUT, most_samples(RATE))
 
 
 def style(seed: int, seconds: float = 1.0) -> Style:
@@ -196,4 +196,11 @@ def test_the_state_of_something_else_is_refused() -> None:
     with pytest.raises(ValueError, match="channels"):
         stereo.restore(state)
     with pytest.raises(KeyError):
-        MADE.restore({key: array for key, array in state.items() if key != "gram"})
+        MADE.restore({})
+    before = MADE.state()["core"]
+    for name, value in (("slot", 7), ("slot", -1), ("filling", 256), ("place", -1), ("iterations", 99)):
+        broken = with_slots(1, 2)
+        broken._core.kept.now[name] = value
+        with pytest.raises(ValueError, match="damaged"):
+            MADE.restore(broken.state())
+    np.testing.assert_array_equal(MADE.state()["core"], before)

@@ -5,13 +5,12 @@ import threading
 import time
 
 import numpy as np
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gramophone.models.live import carrier, style_bank
 from gramophone.models.live.prepared_style import live_clip, make_layout
 from gramophone.models.live.slots import PIECE, most_bytes, most_samples, pack
+from gramophone.models.live.style_bank import STATISTICS
 from gramophone.models.live.stylizer import MAX_STYLES, Stylizer
 from gramophone.models.style import Style
 from gramophone.realtime.link.changes import ChangeKind
@@ -31,7 +30,7 @@ def style(number: int) -> Style:
 
 
 STYLES = [live_clip(style(number).at(RATE), LAYOUT) for number in range(4)]
-MOST = most_bytes(LAYOUT.bins, LAYOUT.basis.shape[1], len(LAYOUT.lags), most_samples(RATE))
+MOST = most_bytes(LAYOUT, most_samples(RATE))
 LONG = len(STYLES) - 1
 #: What may be offered, by number; the last one is no style.
 PACKED = [*(pack(prepared, LAYOUT, most=MOST) for prepared in STYLES), np.zeros(4096, dtype=np.uint8)]
@@ -42,20 +41,14 @@ CHAINS = [Stylizer([style(0)], sample_rate=RATE, channels=1, slots=MAX_STYLES) f
 
 def held(chain: Stylizer, slot: int) -> int:
     """Return which style a slot holds, to the last bit."""
-    bank, voice = chain._core.bank, chain._core.voice
+    bank = chain._core.bank
     for number, whole in enumerate(STYLES):
-        first, count = slot * voice.room, whole.places.shape[0]
-        there = {name: getattr(bank, f"each_{name}")[slot] for name in style_bank.PARTS}
-        there |= zip(
-            carrier.PARTS,
-            (
-                voice.places[first : first + count],
-                voice.norms[first : first + count],
-                voice.clip[slot, : whole.clip.shape[0]],
-            ),
-            strict=True,
-        )
-        if all(torch.equal(part, getattr(whole, name)) for name, part in there.items()):
+        there = {name: getattr(bank, name)[slot] for name in (*STATISTICS, "axes")}
+        there |= {
+            "places": bank.places[slot, :, : whole.places.shape[1]],
+            "clip": bank.clip[slot, : whole.clip.shape[0]],
+        }
+        if all(np.array_equal(part, getattr(whole, name)) for name, part in there.items()):
             return number
     raise AssertionError("a mixture of styles")
 
@@ -84,7 +77,7 @@ class Engine:
 
     def play(self, hops: int = 1) -> None:
         for _ in range(hops):
-            heard = [slot for slot in range(MAX_STYLES) if self.chain._core.share(slot) > 0.0]
+            heard = [slot for slot in range(MAX_STYLES) if self.chain._core.kept.shares[slot] > 0.0]
             noted = dict(self.noted)
             self.feed.step(self.fed)
             # What is heard is left alone.

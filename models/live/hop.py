@@ -1,0 +1,400 @@
+"""One hop of the streaming stylizer: everything between a block of samples in and a block of samples out.
+
+B bins, b bands, C channels, S styles. In each hop:
+
+1. *Analysis.* The newest frame of the input and that of the output so far, one transform for all channels. Levels
+   are relative to the input's own running loudness, so that nothing depends on how high the input is turned up.
+2. *Statistics.* Running mean and covariance of the input in bands; running mean and lagged covariances, that is the
+   Gram matrix of linear features over time, of the output.
+3. *Map.* The optimal transport between the two Gaussians, in bands, solved again from the running statistics
+   every 0.17 s; one gain a bin for what lies outside the bands; each bin's values moved to the style's quantiles.
+4. *Iterations.* K gradient steps on the output's Gram matrix against the style's, with respect to this frame only.
+5. *Phase.* The input's, the style's own, or noise's: see `StylizerSettings` in models.live.stylizer.
+6. *Synthesis*, overlap-add, a limiter, and the mix with the input delayed by as much.
+
+For several styles the map is the weighted mean of their maps: their barycentre along generalised geodesics from the
+content (Ambrosio, Gigli and Savaré 2008, section 9.2). To solve one takes some milliseconds, which no hop has: the
+statistics are set aside in one hop, and the map is taken up some hops later, always the same number, by whomever and
+whenever it has been solved meanwhile.
+
+This function and all that it calls are compiled into one. A hop's parts, each in its module: `loudness` follows levels
+and `noise_gate` keeps pauses soft, `bands` and `spectra` turn one thing into another, `quantiles` moves values,
+`gram_memory` descends, `carrier` has the phase, `style_bank` the styles, `synthesis` the output.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dsp.compiled import compiled
+from ...dsp.level import S0
+from .bands import add_bands, into_bands
+from .carrier import INPUT, NOISE, next_noise, next_place, phase_of
+from .core_memory import Kept, Made, Work, open_kept, open_work
+from .elementwise import exp_less_1, log_of_1_and
+from .gram_memory import descend, follow_frame
+from .loudness import balance, hold, listen
+from .memory import Bytes
+from .mixture import mix_styles, take_note, weigh_rest
+from .quantiles import follow_quantiles, match
+from .spectra import power_of, transform, transform_back
+from .style_bank import Bank, mix_maps, next_used, open_bank
+from .synthesis import emit, overlap_add
+
+_f4 = np.float32
+Floats = NDArray[np.float32]
+
+# What the map may want of a bin on the input's phase, linear.
+_MOST_GAIN = _f4(1000.0)
+_LEAST_POWER = _f4(1e-10)
+_MOST_OFFSET = _f4(3.0)
+# Learning at a soundcheck, where all counts alike.
+_SOUNDCHECK_RATE = 1e-6
+
+#: What a hop returns: nothing is to be done; `kept.snapshot` waits to be solved; the next hop
+#: takes up `work.solved`.
+IDLE, SOLVE, DUE = 0, 1, 2
+
+
+class Memory(NamedTuple):
+    """All that a hop works on, as blocks and the places of their views; see models.live.core_memory."""
+
+    now: NDArray[np.void]
+    kept: Bytes
+    kept_places: NDArray[np.int64]
+    slots: NDArray[np.void]
+    bank: Bytes
+    bank_places: NDArray[np.int64]
+    work: Bytes
+    work_places: NDArray[np.int64]
+    made: Made
+
+
+@compiled
+def hop(memory: Memory) -> int:
+    """Compute the next hop of output from a full hop of input; see the module's text.
+
+    Returns:
+        `IDLE`, `SOLVE` or `DUE`: what is to be done about the map before the next hop
+    """
+    kept = open_kept(memory.now, memory.kept, memory.kept_places)
+    bank = open_bank(memory.slots, memory.bank, memory.bank_places)
+    work = open_work(memory.work, memory.work_places)
+    made = memory.made
+    now, plan = kept.now[0], made.plan[0]
+    _turn_knobs(kept, plan.ramp_step, bank)
+    _take_in(kept, made, work)
+    sounding = listen(now, plan.hop_seconds, work.power[0], made.weights, _rate(now, plan.hop_seconds))
+    _levels(kept, work)
+    _learn(kept, made, work, sounding)
+    begun = _tend_map(kept, plan, work)
+    now.count += 1
+    # How far the whole style is asked for: only as far can the output be expected to have its statistics.
+    asked = now.strength * now.detail
+    _move(kept, made, work, asked)
+    _wish(kept, made, work)
+    _give_phase(kept, made, bank, work, asked)
+    # The input's level, without which all of this is reckoned, comes back here.
+    transform_back(work.played, work.back, made.axes)
+    overlap_add(work.back, made.synthesis, now.gain, kept.sum, kept.newest)
+    level = now.makeup**now.strength / now.gain
+    emit(
+        now,
+        kept.newest,
+        work.dry,
+        made.sections,
+        kept.rumble,
+        plan.release,
+        level,
+        work.wet,
+        work.ceiling,
+        kept.output,
+    )
+    if begun and now.count < now.taken_at:
+        return SOLVE
+    return DUE if now.solving >= 0 and now.count == now.taken_at else IDLE
+
+
+@compiled
+def _turn_knobs(kept: Kept, step: float, bank: Bank) -> None:
+    """Move knobs and weights towards where they were set."""
+    now = kept.now[0]
+    now.strength = _nearer(now.strength, now.strength_set, step)
+    now.mix = _nearer(now.mix, now.mix_set, step)
+    now.detail = _nearer(now.detail, now.detail_set, step)
+    moved = False
+    for slot in range(kept.weights.size):
+        wanted = weight_set(now, slot) if kept.filled[slot] else 0.0
+        if wanted != kept.weights[slot]:
+            kept.weights[slot] = _nearer(kept.weights[slot], wanted, step)
+            moved = True
+    if moved:
+        mix_styles(kept, bank)
+
+
+@compiled
+def _nearer(value: float, wanted: float, step: float) -> float:
+    # The last bit of a ramp is taken whole, so that a knob at its end is exactly there.
+    if abs(wanted - value) <= step:
+        return wanted
+    return value + step if wanted > value else value - step
+
+
+@compiled
+def weight_set(now: Any, slot: int) -> float:
+    """Return where the knob of a slot's weight was set."""
+    if slot == 0:
+        return float(now.style_1)
+    if slot == 1:
+        return float(now.style_2)
+    return float(now.style_3 if slot == 2 else now.style_4)
+
+
+@compiled
+def _rate(now: Any, hop_seconds: float) -> float:
+    """Return the share by which running statistics move in one hop; 0 holds all that is learnt."""
+    if now.soundcheck != 0.0:
+        return _SOUNDCHECK_RATE
+    if now.freeze != 0.0 or now.held != 0:
+        return 0.0
+    return float(min(1.0, hop_seconds / max(now.adapt, 0.1)))
+
+
+@compiled
+def _take_in(kept: Kept, made: Made, work: Work) -> None:
+    """Shift the frames, set the dry hop aside, and transform."""
+    channels, size = kept.input.shape
+    n_fft = kept.frames.shape[1]
+    length = made.synthesis.size
+    for row in range(2 * channels):
+        frame = kept.frames[row]
+        for n in range(n_fft - size):
+            frame[n] = frame[n + size]
+        frame[n_fft - size :] = kept.input[row] if row < channels else kept.newest[row - channels]
+        windowed = work.windowed[row]
+        for n in range(n_fft):
+            windowed[n] = frame[n] * made.analysis[n]
+    for channel in range(channels):
+        work.dry[channel] = kept.frames[channel, n_fft - length : n_fft - length + size]
+    transform(work.windowed, work.spectra, made.axes)
+    for row in range(2 * channels):
+        power_of(work.spectra[row], work.powers[row])
+    for side in range(2):
+        total = work.power[side]
+        total[:] = work.powers[side * channels]
+        for channel in range(1, channels):
+            part = work.powers[side * channels + channel]
+            for k in range(total.size):
+                total[k] += part[k]
+
+
+@compiled
+def _levels(kept: Kept, work: Work) -> None:
+    """Write magnitudes in units of S0, and log-magnitudes, of input and output."""
+    now = kept.now[0]
+    # Of all channels together: what their number divides by is in the factor.
+    unit = 1.0 / (S0 * S0 * kept.input.shape[0])
+    for side in range(2):
+        factor = _f4(now.gain * now.gain * unit) if side == 0 else _f4(unit)
+        power, magnitudes = work.power[side], work.magnitudes[side]
+        for k in range(power.size):
+            magnitudes[k] = np.sqrt(max(power[k] * factor, _LEAST_POWER))
+        log_of_1_and(magnitudes, work.levels[side])
+
+
+@compiled
+def _learn(kept: Kept, made: Made, work: Work, sounding: float) -> None:
+    """Follow means, covariances and loudness; write deviations from the means, and these in bands."""
+    now, hop_seconds = kept.now[0], made.plan[0].hop_seconds
+    rate = _rate(now, hop_seconds)
+    learnt = most = 0.0
+    if rate > 0.0 and sounding > 0.0:
+        # In the beginning each hop counts as much as all before it; the style stands for the first half second.
+        now.seconds += hop_seconds
+        most = max(rate, hop_seconds / now.seconds)
+        learnt = most * sounding
+    now.learnt = learnt
+    part = _f4(learnt)
+    for side in range(2):
+        means, levels, deviations = kept.means[side], work.levels[side], work.deviations[side]
+        for k in range(means.size):
+            means[k] += part * (levels[k] - means[k])
+            deviations[k] = levels[k] - means[k]
+        into_bands(deviations, made.basis, work.inside[side])
+    if learnt > 0.0:
+        _follow_covariance(kept.covariance, work.inside[0], learnt)
+        follow_frame(kept.gram, kept.past, made.lags, work.inside[1], learnt)
+        balance(now, work.power, made.weights, learnt, most)
+
+
+@compiled
+def _follow_covariance(covariance: Floats, z: Floats, learnt: float) -> None:
+    part, kept = _f4(learnt), _f4(1.0 - learnt)
+    for i in range(z.size):
+        row, value = covariance[i], part * z[i]
+        for j in range(z.size):
+            row[j] = kept * row[j] + value * z[j]
+
+
+@compiled
+def _tend_map(kept: Kept, plan: Any, work: Work) -> bool:
+    """Take up a map that has been solved, or set statistics aside for one to be solved; returns whether it did."""
+    now = kept.now[0]
+    if now.solving >= 0:
+        if now.count == now.taken_at:
+            kept.maps[now.solving] = work.solved
+            kept.stale[now.solving] = 0
+            now.solving = -1
+            mix_maps(kept)
+            take_note(kept, min(1.0, now.learnt * plan.solve_every))
+            weigh_rest(kept)
+        return False
+    slot, hops = -1, plan.solve_soon
+    for one in range(kept.stale.size):
+        # One at a time, whatever comes in at once.
+        if slot < 0 and kept.stale[one] == 1 and kept.shares[one] > 0.0:
+            slot = one
+    if slot < 0 and now.count % plan.solve_every == 0 and now.learnt > 0.0:
+        now.turn = next_used(kept.shares, now.turn)
+        slot, hops = now.turn, plan.solve_hops
+    if slot < 0:
+        return False
+    kept.snapshot[:] = kept.covariance
+    now.solving = slot
+    now.taken_at = now.count + hops
+    return True
+
+
+@compiled
+def _move(kept: Kept, made: Made, work: Work, asked: float) -> None:
+    """Move the newest frame's deviations to the style's: map, gains outside the bands, quantiles, descent."""
+    now = kept.now[0]
+    learnt, part = now.learnt, _f4(now.learnt)
+    z = work.inside[0]
+    work.moved_bands[:] = _f4(0.0)
+    for band in range(z.size):
+        # The map is symmetric: a row is a column.
+        row, value = kept.map[band], z[band]
+        for k in range(z.size):
+            work.moved_bands[k] += row[k] * value
+    deviations, own, mapped, moved = work.deviations[0], work.own, work.mapped, work.moved
+    own[:] = _f4(0.0)
+    mapped[:] = _f4(0.0)
+    add_bands(z, made.basis, 1.0, own)
+    add_bands(work.moved_bands, made.basis, 1.0, mapped)
+    for k in range(own.size):
+        rest = deviations[k] - own[k]
+        kept.variance[k] += part * (rest * rest - kept.variance[k])
+        mapped[k] += rest * kept.rest_gain[k]
+    match(mapped, kept.quantiles, kept.widths, kept.style_quantiles[0], kept.style_steps, moved)
+    if learnt > 0.0 and now.count % 2 == 0:
+        follow_quantiles(mapped, kept.quantiles, kept.widths, 4.0 * learnt)
+    factor = _f4(asked)
+    for k in range(moved.size):
+        moved[k] += factor * kept.offset[k]
+    into_bands(moved, made.basis, work.wanted)
+    if now.iterations > 0 and asked > 0.0:
+        descend(
+            work.change,
+            work.wanted,
+            kept.gram,
+            kept.style_lagged,
+            kept.past,
+            made.lags,
+            work.gradient,
+            now.iterations,
+            now.top,
+            now.spread,
+        )
+        add_bands(work.change, made.basis, asked, moved)
+    if learnt > 0.0:
+        # What the output's mean lacks of the style's is added until nothing is missing.
+        gained, lost = _f4(learnt * asked), _f4(1.0 - learnt * (1.0 - asked))
+        heard = work.levels[1]
+        for k in range(moved.size):
+            offset = (kept.offset[k] + gained * (kept.style_mean[k] - heard[k])) * lost
+            kept.offset[k] = min(max(offset, -_MOST_OFFSET), _MOST_OFFSET)
+
+
+@compiled
+def _wish(kept: Kept, made: Made, work: Work) -> None:
+    """Write the wished magnitudes, in units of S0: strength and detail of the way from the input's levels."""
+    now = kept.now[0]
+    levels, step, wished, squares = work.levels[0], work.step, work.wished, work.squares
+    for k in range(step.size):
+        target = max(kept.style_mean[k] + work.moved[k], _f4(0.0))
+        step[k] = min(target, kept.style_largest[k]) - levels[k]
+    if now.detail < 1.0:
+        into_bands(step, made.envelope, work.smooth_bands)
+        work.smooth[:] = _f4(0.0)
+        add_bands(work.smooth_bands, made.envelope, 1.0, work.smooth)
+        detail = _f4(now.detail)
+        for k in range(step.size):
+            step[k] = work.smooth[k] + (step[k] - work.smooth[k]) * detail
+    strength = _f4(now.strength)
+    for k in range(step.size):
+        step[k] = max(levels[k] + strength * step[k], _f4(0.0))
+    exp_less_1(step, wished)
+    for k in range(step.size):
+        squares[k] = wished[k] * wished[k]
+    held = hold(now, squares, made.weights, kept.input.shape[0], now.strength)
+    if held < 1.0:
+        factor = _f4(held)
+        for k in range(step.size):
+            wished[k] *= factor
+
+
+@compiled
+def _give_phase(kept: Kept, made: Made, bank: Bank, work: Work, asked: float) -> None:
+    """Give the wished magnitudes a phase; above 20 kHz nothing is played.
+
+    The input's own bins are raised by no more than `most`, which falls from 60 dB to -20 dB as more of the style
+    is asked for; the carrier brings what is missing, in the input's stereo image.
+    """
+    now, plan = kept.now[0], made.plan[0]
+    magnitude, wished, gain, missing = work.magnitudes[0], work.wished, work.step, work.squares
+    channels = kept.input.shape[0]
+    most = _MOST_GAIN if plan.carrier == INPUT else _f4(10.0 ** ((60.0 - 80.0 * asked) / 20.0))
+    for k in range(gain.size):
+        gain[k] = min(wished[k] / magnitude[k], most)
+        own = gain[k] * magnitude[k]
+        missing[k] = np.sqrt(max(wished[k] * wished[k] - own * own, _f4(0.0))) / magnitude[k]
+    phase = work.phase[0]
+    if plan.carrier == INPUT:
+        # Nothing is missing.
+        phase[:] = 0.0
+    else:
+        _carry(kept, made, bank, work)
+    # Relative to what all channels have together, so that the input's own unit and level are in it.
+    # Where the input has nothing at all, the channels share alike.
+    floor = _f4(1e-10 * (S0 / now.gain) ** 2)
+    theirs = phase.view(np.float32)
+    for channel in range(channels):
+        spectrum, played = work.spectra[channel].view(np.float32), work.played[channel].view(np.float32)
+        powers = work.powers[channel]
+        for k in range(plan.audible):
+            image = np.sqrt(max(powers[k], floor)) * missing[k]
+            played[2 * k] = spectrum[2 * k] * gain[k] + theirs[2 * k] * image
+            played[2 * k + 1] = spectrum[2 * k + 1] * gain[k] + theirs[2 * k + 1] * image
+        played[2 * plan.audible :] = _f4(0.0)
+
+
+@compiled
+def _carry(kept: Kept, made: Made, bank: Bank, work: Work) -> None:
+    """Write the phase of the carrier's next frame."""
+    now = kept.now[0]
+    size, n_fft = kept.input.shape[1], kept.frames.shape[1]
+    voice = work.voice[0]
+    if made.plan[0].carrier == NOISE:
+        start = next_noise(now, size, n_fft, made.noise.shape[1])
+        clip = made.noise[0, start : start + n_fft]
+    else:
+        start = next_place(now, size, n_fft, bank, kept.shares, work)
+        clip = bank.clip[now.slot, start : start + n_fft]
+    for n in range(n_fft):
+        voice[n] = clip[n] * made.analysis[n]
+    transform(work.voice, work.phase, made.axes)
+    phase_of(work.phase[0])

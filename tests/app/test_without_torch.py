@@ -1,0 +1,47 @@
+"""What plays live needs no PyTorch, in none of its processes: here is one that may not be imported."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.take_maker import make_take, noisy_tune, style_file
+
+REFUSES = """
+import os, pathlib, sys
+pathlib.Path(os.environ["TOLD"]).write_text(" ".join(sys.argv))
+raise ImportError("this PyTorch may not be imported")
+"""
+FILES = ("--virtual-input", "content.wav", "--virtual-output", "out.wav")
+COMMANDS = {
+    "live": ("live", "style.wav", *FILES, "--as-fast-as-possible", "--midi", "none"),
+    "live, recorded": ("live", "style.wav", *FILES, "--midi", "none", "--duration", "1", "--record", "take"),
+    "bounce": ("bounce", "evening", "-o", "again.wav", "--quality", "live"),
+    "devices": ("devices",),
+    "ports": ("ports",),
+    "learn": ("learn", "--help"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_none_of_its_processes_imports_torch(name: str, folder: Path) -> None:
+    if name == "bounce":
+        make_take(folder / "evening", noisy_tune(0.5), [style_file(folder, "hiss", seed=1)])
+    fake = folder / "path" / "torch"
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").write_text(REFUSES)
+    told = folder / "told"
+    path = os.pathsep.join([str(fake.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-m", "gramophone", *COMMANDS[name]],
+        env=os.environ | {"PYTHONPATH": path, "TOLD": str(told)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert not told.exists(), told.read_text() + done.stderr
+    # Without sound cards or MIDI some only say so.
+    assert done.returncode == 0 or name in ("devices", "ports"), done.stderr
