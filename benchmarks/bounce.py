@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from benchmarks.pairs import RATE, Pair, load_pair
 from gramophone.models.measures.style_distance import StyleMeter
 from gramophone.models.style import Style
-from gramophone.offline.bounce.bounce import bounce_full, bounce_live
+from gramophone.offline.bounce.bounce import bounce_full
+from gramophone.offline.bounce.live import bounce_live
 from gramophone.offline.recipes.registry import get_recipe
 from gramophone.realtime.host import Host
 from gramophone.realtime.link.engine_settings import EngineSettings, VirtualSettings

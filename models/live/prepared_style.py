@@ -19,10 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
+from ...dsp.compiled import compiled
 from ...dsp.level import S0
 from ...dsp.windows import WindowPair, full_pair, low_delay_pair
 from ..mel_bands import band_basis
 from ..style import Style
+from .bands import Basis, add_bands, into_bands, packed_basis
+from .eigen import eigenvectors, multiply
 
 Floats = NDArray[np.float32]
 
@@ -158,32 +161,52 @@ def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
     levels = _levels(clip, layout)  # [T, B]
     largest, mean = levels.max(axis=0), levels.mean(axis=0)
     levels -= mean
-    basis = layout.basis.astype(np.float32)
-    inside = levels @ basis
-    outside = levels - inside @ basis.T
-    rest = np.sqrt(np.mean(np.square(outside, out=outside), axis=0))
-    del outside
+    inside, rest = _in_bands(levels, packed_basis(layout.basis))
     count = inside.shape[0]
     exact = inside.astype(np.float64)
-    covariances = [exact[: count - lag].T @ exact[lag:] / (count - lag) for lag in layout.lags]
-    values, vectors = np.linalg.eigh(covariances[0])
+    turned = np.ascontiguousarray(exact.T)
+    # Not by a library, which adds up in an order of its own: who plays a take again shall have the same style.
+    covariances = [
+        multiply(np.ascontiguousarray(turned[:, : count - lag]), exact[lag:]) / (count - lag)
+        for lag in layout.lags
+    ]
+    values, rows = eigenvectors(covariances[0].copy())
+    order = np.argsort(values)[::-1]
+    values, vectors = values[order], np.ascontiguousarray(rows[order].T)
     # Some thousands of frames are enough for nine quantiles of each bin.
     sample = levels[:: max(1, -(-count // 2500))]
     stride = -(-count // MOST_PLACES)
-    axes = np.ascontiguousarray(vectors[:, ::-1], dtype=np.float32)
+    axes = vectors.astype(np.float32)
+    along = multiply(np.ascontiguousarray(vectors.T), np.ascontiguousarray(turned[:, ::stride]))
     return PreparedStyle(
         mean=mean,
         rest=rest,
         largest=largest,
         quantiles=_quantiles(sample),
-        root=(vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T,
+        root=multiply(vectors * np.sqrt(np.maximum(values, 0.0)), np.ascontiguousarray(vectors.T)),
         lagged=np.concatenate(covariances).astype(np.float32),
         clip=clip.mean(axis=0),
         axes=axes,
-        places=axes.T @ inside[::stride].T,
+        places=along.astype(np.float32),
         stride=stride * layout.hop,
-        top=max(0.0, float(values[-1])),
+        top=max(0.0, float(values[0])),
     )
+
+
+@compiled
+def _in_bands(levels: Floats, basis: Basis) -> tuple[Floats, Floats]:
+    """Return frames [T, B] in bands [T, b], and the deviation [B] of what is left outside the bands."""
+    count, bins = levels.shape
+    inside = np.zeros((count, basis.columns.shape[0]), dtype=np.float32)
+    power = np.zeros(bins)
+    outside = np.zeros(bins, dtype=np.float32)
+    for t in range(count):
+        into_bands(levels[t], basis, inside[t])
+        outside[:] = levels[t]
+        add_bands(inside[t], basis, -1.0, outside)
+        for k in range(bins):
+            power[k] += outside[k] * outside[k]
+    return inside, np.sqrt(power / count).astype(np.float32)
 
 
 def _levels(clip: Floats, layout: Layout) -> Floats:

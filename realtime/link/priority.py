@@ -10,7 +10,7 @@ from contextlib import suppress
 
 # Below a JACK server at its usual 70 to 80 and the audio thread in its client, above everything ordinary.
 _FIFO_PRIORITY = 60
-_MCL_CURRENT, _MCL_FUTURE = 1, 2
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _HIGH_PRIORITY_CLASS = 0x80
 _THREAD_PRIORITY_TIME_CRITICAL = 15
 _QOS_CLASS_USER_INTERACTIVE = 0x21
@@ -80,4 +80,8 @@ def hold_memory() -> None:
         # Under a limit, memory asked for later would be refused altogether once the limit is reached.
         soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         unlimited = soft == resource.RLIM_INFINITY or os.geteuid() == 0
-        ctypes.CDLL(None).mlockall(_MCL_CURRENT | _MCL_FUTURE if unlimited else _MCL_CURRENT)
+        flags = _MCL_CURRENT | _MCL_FUTURE if unlimited else _MCL_CURRENT
+        library = ctypes.CDLL(None)
+        # What has been touched stays; a compiler and libraries that nobody calls any more need not be read in first.
+        if library.mlockall(flags | _MCL_ONFAULT) != 0:
+            library.mlockall(flags)

@@ -26,14 +26,14 @@ class RunningQuantiles:
         self.quantiles = np.zeros((COUNT, bins), dtype=np.float32)
         self.widths = np.zeros((COUNT - 1, bins), dtype=np.float32)
 
-    def forget(self, expected: Floats, lost: float) -> None:
+    def forget(self, expected: NDArray[np.floating], lost: float) -> None:
         whole = np.ascontiguousarray(np.broadcast_to(expected, self.quantiles.shape), dtype=np.float32)
         forget_quantiles(self.quantiles, self.widths, whole, lost)
 
-    def follow(self, values: Floats, rate: float) -> None:
+    def follow(self, values: NDArray[np.floating], rate: float) -> None:
         follow_quantiles(np.asarray(values, dtype=np.float32), self.quantiles, self.widths, rate)
 
-    def match(self, values: Floats, style: Floats) -> Floats:
+    def match(self, values: NDArray[np.floating], style: Floats) -> Floats:
         """Move values to where they would be in a style's distribution [q, 1]."""
         steps = np.repeat(np.diff(style, axis=0), values.size, axis=1)
         lowest, out = np.repeat(style[0], values.size), np.empty(values.size, dtype=np.float32)

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from gramophone.models.live.memory import Bytes
 from gramophone.models.live.prepared_style import live_style, make_layout
-from gramophone.models.live.slots import PIECE, Bytes, most_bytes, most_samples, pack
+from gramophone.models.live.slots import PIECE, most_bytes, most_samples, pack
 from gramophone.models.live.stylizer import PHASES, Stylizer, StylizerSettings
 from gramophone.models.live.stylizer_settings import stylizer_layout
 from gramophone.models.style import Style
