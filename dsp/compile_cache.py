@@ -3,22 +3,26 @@
 A compiled function contains those that it calls, of whichever module, and numba only looks whether the module of the
 outer one has changed. So the cache is a folder for one state of the sources: its name is their digest, and an update
 begins another. Numba itself keeps apart what was compiled for different processors, versions of numba and versions of
-Python, writes each file beside its place before it moves it there, and compiles again where a file is damaged: any
-number of processes may compile at once.
+Python, and writes each file beside its place before it moves it there: any number of processes may compile at once. A
+file that was cut off all the same, by a loss of power, is found by its size.
 """
 
 from __future__ import annotations
 
 import atexit
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 import warnings
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from ..media.errors import InputWarning
+from ..media.files import replacing
+from ..media.inputs import parse_json
 
 # Folders of the package with functions that are compiled.
 _FOLDERS = ("dsp", "models/live")
@@ -53,13 +57,28 @@ def cache_folder() -> Path:
 
 
 def is_complete() -> bool:
-    """Whether all that plays live has been compiled from the present sources."""
-    return (cache_folder() / _MARK).exists()
+    """Whether all that plays live has been compiled from the present sources, and nothing of it was cut off since."""
+    folder = cache_folder()
+    try:
+        sizes = parse_json((folder / _MARK).read_bytes())
+        return all((folder / name).stat().st_size >= size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError, TypeError):
+        return False
 
 
 def mark_complete() -> None:
     """Say that all has been compiled."""
-    (cache_folder() / _MARK).touch()
+    folder = cache_folder()
+    sizes = {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*.nb*")}
+    with replacing(folder / _MARK, overwrite=True) as beside:
+        beside.write_text(json.dumps(sizes))
+
+
+def clear() -> None:
+    """Forget what was compiled: numba stops at a file that is cut off."""
+    for path in (cache_folder() / _MARK, *cache_folder().rglob("*.nb*")):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _writable(base: Path) -> Path:

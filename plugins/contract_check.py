@@ -1,4 +1,4 @@
-"""The check of a plugin's contract. It runs when a plugin is registered, so that the plugin does not fail in a show."""
+"""The check of a plugin's contract: for the tests of whoever writes a plugin, so that it does not fail on stage."""
 
 from __future__ import annotations
 

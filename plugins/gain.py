@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from .knobs import GAIN
 from .plugin import Plugin
 from .ramp import Ramp
-from .registry import register
 from .state import State
 
 RAMP_SECONDS = 0.020
 
 
-@register
 class Gain(Plugin):
     """Amplifies by some decibels, moving there sample by sample; the lowest position is silence."""
 

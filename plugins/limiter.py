@@ -10,7 +10,6 @@ from ..dsp.live_limiter import limit
 from .knobs import LIMITER
 from .plugin import Plugin
 from .ramp import Ramp
-from .registry import register
 from .state import State, numbers
 
 RAMP_SECONDS = 0.020
@@ -23,7 +22,6 @@ def _linear(decibels: float) -> float:
     return float(nearest if nearest <= exact else np.nextafter(nearest, np.float32(0.0)))
 
 
-@register
 class Limiter(Plugin):
     """Holds the level under a ceiling, without delay; sound below it passes bit for bit."""
 
@@ -43,7 +41,7 @@ class Limiter(Plugin):
         """Get ready to play; see `Plugin.prepare`."""
         self._sample_rate = sample_rate
         self._ceiling.prepare(sample_rate=sample_rate, block=block)
-        self._held = np.zeros((channels, block), dtype=np.float32)
+        self._held = np.zeros(channels * block, dtype=np.float32)
         self._settle()
         self.reset()
 
@@ -77,8 +75,10 @@ class Limiter(Plugin):
         """Take and return one block; see `Plugin.process`."""
         ceiling = self._ceiling.next(self._target, block.shape[1])
         height = self._resting if isinstance(ceiling, float) else ceiling
-        held = self._held[:, : block.shape[1]]
-        self._reduction, self._active = limit(block, height, self._release, self._reduction, held)
+        # Always in one piece: of any other form there would be another compiled function.
+        held = self._held[: block.size].reshape(block.shape)
+        held[:] = block
+        self._reduction, self._active = limit(held, height, self._release, self._reduction, held)
         return held if self._active else block
 
     @property

@@ -20,7 +20,8 @@ class Plugin(ABC):
     """One effect in a chain.
 
     First `prepare`, then `process` again and again, all in one thread; `set` comes in the same thread between two
-    blocks. A plugin promises the following, and `plugins.registry.register` checks it:
+    blocks. A plugin promises the following, and `plugins.contract_check.check_contract` checks it
+    in a test of its own:
 
     - the output does not depend on the length of the blocks, up to the one prepared for;
     - finite input gives finite output, and the input block is not written to;

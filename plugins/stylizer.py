@@ -14,11 +14,9 @@ from ..models.live.stylizer import Stylizer, StylizerSettings
 from ..models.style import Style
 from .knobs import MAX_STYLES, STYLIZER
 from .plugin import Plugin
-from .registry import register
 from .state import State
 
 
-@register
 class StylizerPlugin(Plugin):
     """Plays its input in the style of up to four clips.
 

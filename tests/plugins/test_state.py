@@ -12,12 +12,12 @@ from gramophone.media.errors import InputError
 from gramophone.models.live.stylizer_settings import StylizerSettings
 from gramophone.models.style import Style
 from gramophone.plugins.chain import Chain
+from gramophone.plugins.contract_check import check_contract
 from gramophone.plugins.gain import Gain
 from gramophone.plugins.limiter import Limiter
 from gramophone.plugins.live_chain import LIVE_PARAMETERS, live_chain
 from gramophone.plugins.parameter import ContractError
 from gramophone.plugins.plugin import Plugin
-from gramophone.plugins.registry import register
 from gramophone.realtime.link.chain_state import StateBox, StateWriter
 from gramophone.realtime.link.engine_settings import MAX_CHANNELS, RATES
 
@@ -117,7 +117,7 @@ def test_a_knob_that_came_later_stays_where_it_stands():
     assert (SECOND.get("style_2"), SECOND.get("gate")) == (0.3, 6.0)
 
 
-def test_a_plugin_that_forgets_something_is_not_registered():
+def test_a_plugin_that_forgets_something_breaks_its_contract():
     class Forgetful(Plugin):
         name = "forgetful"
 
@@ -137,7 +137,7 @@ def test_a_plugin_that_forgets_something_is_not_registered():
             return super().state()
 
     with pytest.raises(ContractError, match="state must hold all"):
-        register(Forgetful)
+        check_contract(Forgetful)
 
 
 def test_the_largest_state_of_the_live_chain_fits_where_a_recorder_gets_it_from() -> None:
