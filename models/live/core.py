@@ -233,7 +233,9 @@ class Core:
             and 0 <= int(now["turn"]) < slots
             and 0 <= int(now["filling"]) < self.layout.hop
             and 0 <= int(now["place"]) < 2**32
-            and 0 <= int(now["past_place"]) < 2**32
+            and 0 <= int(now["past_place"]) < 2**22
+            and 0 <= int(now["count"]) < 2**53
+            and (solving < 0 or 0 <= int(now["taken_at"]) - int(now["count"]) < self.solve_every)
             and 0 <= int(now["iterations"]) <= MAX_ITERATIONS
         )
 
