@@ -18,6 +18,12 @@ _Result = TypeVar("_Result")
 _config: Any = numba.config
 
 
+def inlined(function: Callable[_Args, _Result]) -> Callable[_Args, _Result]:
+    """Have a function compiled as a part of the one that calls it, and not by itself as well; a decorator."""
+    made: Callable[_Args, _Result] = numba.njit(nogil=True, error_model="numpy", inline="always")(function)
+    return made
+
+
 def compiled(function: Callable[_Args, _Result]) -> Callable[_Args, _Result]:
     """Have a function compiled when it is first called, or loaded from the cache; a decorator."""
     before = _config.CACHE_DIR

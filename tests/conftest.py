@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from platformdirs import user_cache_path
 
 # As the command line does: on a machine with other work, spinning threads make the tests tens of times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Compiled once for all tests, also for those with a home of their own.
+os.environ.setdefault("GRAMOPHONE_CACHE", str(user_cache_path("gramophone")))
 
 # How long an example takes says something of the machine only.
 settings.register_profile("whole", deadline=None, derandomize=True, database=None)

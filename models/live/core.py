@@ -32,7 +32,7 @@ from .prepared_style import Layout
 from .quantiles import forget_quantiles
 from .style_bank import Bank, bank_fields
 
-__all__ = ["INPUT", "NOISE", "STYLE", "Core"]
+__all__ = ["INPUT", "NOISE", "STYLE", "Core", "map_thread"]
 
 _Floats = NDArray[np.float32]
 
@@ -98,7 +98,7 @@ class Core:
         if wanted == SOLVE:
             # Aside: it takes longer than a hop may, and does not need Python's lock.
             slot = int(self.kept.now["solving"][0])
-            self._job = _solver().submit(_solved, self.kept.snapshot.copy(), self.bank.root[slot])
+            self._job = map_thread().submit(_solved, self.kept.snapshot.copy(), self.bank.root[slot])
         self._due = wanted == DUE
 
     def _take_up(self) -> None:
@@ -241,7 +241,8 @@ class Core:
 
 
 @lru_cache(maxsize=1)
-def _solver() -> ThreadPoolExecutor:
+def map_thread() -> ThreadPoolExecutor:
+    """Return the one thread of this process that solves maps."""
     return ThreadPoolExecutor(1, thread_name_prefix="gramophone map")
 
 

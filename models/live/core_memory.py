@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dsp.audible import HIGHEST_HZ, highpass_sections
-from ...dsp.compiled import compiled
+from ...dsp.compiled import inlined
 from .bands import Basis, packed_basis
 from .memory import (
     Bytes,
@@ -304,7 +304,7 @@ def work_fields(layout: Layout, *, channels: int) -> Fields:
     }
 
 
-@compiled
+@inlined
 def open_kept(now: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) -> Kept:
     """Return the views of what is kept, in the order of `kept_fields`."""
     return Kept(
@@ -341,7 +341,7 @@ def open_kept(now: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) ->
     )
 
 
-@compiled
+@inlined
 def open_work(memory: Bytes, place: NDArray[np.int64]) -> Work:
     """Return the views of the room to work in, in the order of `work_fields`."""
     return Work(

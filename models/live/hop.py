@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dsp.compiled import compiled
+from ...dsp.compiled import compiled, inlined
 from ...dsp.level import S0
 from .bands import add_bands, into_bands
 from .carrier import INPUT, NOISE, next_noise, next_place, phase_of
@@ -118,7 +118,7 @@ def hop(memory: Memory) -> int:
     return DUE if now.solving >= 0 and now.count == now.taken_at else IDLE
 
 
-@compiled
+@inlined
 def _turn_knobs(kept: Kept, step: float, bank: Bank) -> None:
     """Move knobs and weights towards where they were set."""
     now = kept.now[0]
@@ -163,7 +163,7 @@ def _rate(now: Any, hop_seconds: float) -> float:
     return float(min(1.0, hop_seconds / max(now.adapt, 0.1)))
 
 
-@compiled
+@inlined
 def _take_in(kept: Kept, made: Made, work: Work) -> None:
     """Shift the frames, set the dry hop aside, and transform."""
     channels, size = kept.input.shape
@@ -191,7 +191,7 @@ def _take_in(kept: Kept, made: Made, work: Work) -> None:
                 total[k] += part[k]
 
 
-@compiled
+@inlined
 def _levels(kept: Kept, work: Work) -> None:
     """Write magnitudes in units of S0, and log-magnitudes, of input and output."""
     now = kept.now[0]
@@ -205,7 +205,7 @@ def _levels(kept: Kept, work: Work) -> None:
         log_of_1_and(magnitudes, work.levels[side])
 
 
-@compiled
+@inlined
 def _learn(kept: Kept, made: Made, work: Work, sounding: float) -> None:
     """Follow means, covariances and loudness; write deviations from the means, and these in bands."""
     now, hop_seconds = kept.now[0], made.plan[0].hop_seconds
@@ -239,7 +239,7 @@ def _follow_covariance(covariance: Floats, z: Floats, learnt: float) -> None:
             row[j] = kept * row[j] + value * z[j]
 
 
-@compiled
+@inlined
 def _tend_map(kept: Kept, plan: Any, work: Work) -> bool:
     """Take up a map that has been solved, or set statistics aside for one to be solved; returns whether it did."""
     now = kept.now[0]
@@ -268,7 +268,7 @@ def _tend_map(kept: Kept, plan: Any, work: Work) -> bool:
     return True
 
 
-@compiled
+@inlined
 def _move(kept: Kept, made: Made, work: Work, asked: float) -> None:
     """Move the newest frame's deviations to the style's: map, gains outside the bands, quantiles, descent."""
     now = kept.now[0]
@@ -319,7 +319,7 @@ def _move(kept: Kept, made: Made, work: Work, asked: float) -> None:
             kept.offset[k] = min(max(offset, -_MOST_OFFSET), _MOST_OFFSET)
 
 
-@compiled
+@inlined
 def _wish(kept: Kept, made: Made, work: Work) -> None:
     """Write the wished magnitudes, in units of S0: strength and detail of the way from the input's levels."""
     now = kept.now[0]
@@ -347,7 +347,7 @@ def _wish(kept: Kept, made: Made, work: Work) -> None:
             wished[k] *= factor
 
 
-@compiled
+@inlined
 def _give_phase(kept: Kept, made: Made, bank: Bank, work: Work, asked: float) -> None:
     """Give the wished magnitudes a phase; above 20 kHz nothing is played.
 
@@ -382,7 +382,7 @@ def _give_phase(kept: Kept, made: Made, bank: Bank, work: Work, asked: float) ->
         played[2 * plan.audible :] = _f4(0.0)
 
 
-@compiled
+@inlined
 def _carry(kept: Kept, made: Made, bank: Bank, work: Work) -> None:
     """Write the phase of the carrier's next frame."""
     now = kept.now[0]

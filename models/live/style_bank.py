@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dsp.compiled import compiled
+from ...dsp.compiled import compiled, inlined
 from .core_memory import Kept
 from .memory import Bytes, Fields, doubles_3d, floats_2d, floats_3d
 from .prepared_style import QUANTILES, Layout
@@ -71,7 +71,7 @@ def bank_fields(layout: Layout, *, slots: int, places: int, samples: int) -> Fie
     }
 
 
-@compiled
+@inlined
 def open_bank(slots: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) -> Bank:
     """Return the views of a bank, in the order of `bank_fields`."""
     return Bank(

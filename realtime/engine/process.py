@@ -154,10 +154,14 @@ def _unwanted(link: Link) -> bool:
 
 def _live_chain(settings: EngineSettings) -> ChainLike:
     """Return the chain that is played: stylizer, gain, limiter."""
+    from ...models.live.core import map_thread
     from ...models.live.stylizer import StylizerSettings
     from ...models.style import load_style
     from ...plugins.live_chain import live_chain
+    from ..link.priority import raise_behind
 
+    if not settings.fast:
+        map_thread().submit(raise_behind)
     styles = [load_style(path) for path in settings.styles]
     return live_chain(styles, StylizerSettings(**dict(settings.stylizer)))  # type: ignore[arg-type]
 

@@ -36,10 +36,19 @@ def raise_priority() -> str | None:
     return f"no real-time priority for the engine: {remedy}"
 
 
-def _fifo() -> bool:
+def raise_behind() -> None:
+    """Have the calling thread come right behind the one that plays, where the system allows it.
+
+    For a helper of that thread: held up by any other program while it has Python's lock, it would hold up the sound.
+    """
+    if sys.platform == "linux":
+        _fifo(_FIFO_PRIORITY - 1)
+
+
+def _fifo(priority: int = _FIFO_PRIORITY) -> bool:
     # By name, since type checkers on other systems do not know these functions.
     try:
-        parameter = getattr(os, "sched_param")(_FIFO_PRIORITY)  # noqa: B009
+        parameter = getattr(os, "sched_param")(priority)  # noqa: B009
         # Threads that libraries start later do not inherit it.
         policy = getattr(os, "SCHED_FIFO") | getattr(os, "SCHED_RESET_ON_FORK", 0)  # noqa: B009
         getattr(os, "sched_setscheduler")(0, policy, parameter)  # noqa: B009

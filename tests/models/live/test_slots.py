@@ -199,7 +199,14 @@ def test_the_state_of_something_else_is_refused() -> None:
     with pytest.raises(KeyError):
         MADE.restore({})
     before = MADE.state()["core"]
-    for name, value in (("slot", 7), ("slot", -1), ("filling", 256), ("place", -1), ("past_place", 2**40), ("iterations", 99)):
+    for name, value in (
+        ("slot", 7),
+        ("slot", -1),
+        ("filling", 256),
+        ("place", -1),
+        ("past_place", 2**40),
+        ("iterations", 99),
+    ):
         broken = with_slots(1, 2)
         broken._core.kept.now[name] = value
         with pytest.raises(ValueError, match="damaged"):
