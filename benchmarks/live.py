@@ -41,6 +41,7 @@ from gramophone.offline.render.render import render
 OUTPUT = Path(__file__).parent / "output"
 SETTINGS: dict[str, StylizerSettings] = {
     "default": StylizerSettings(),
+    "hop 64 (3 ms)": StylizerSettings(hop=64),
     "hop 128 (6 ms)": StylizerSettings(hop=128),
     "hop 512 (23 ms)": StylizerSettings(hop=512),
     "full window (46 ms)": StylizerSettings(window="full"),

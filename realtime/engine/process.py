@@ -6,6 +6,7 @@ its device goes away, it ends, and the next one, which is ready already, waits f
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -61,6 +62,9 @@ def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain:
     ready_for = int(link.orders[Order.SAMPLE_RATE])
     if ready_for:
         _get_ready(chain, settings, ready_for)
+    # Now, when nobody waits: a first collection looks at all that the libraries have made.
+    gc.collect()
+    gc.freeze()
     link.enter(EngineState.READY)
     while not link.orders[Order.PLAY]:
         if _unwanted(link):

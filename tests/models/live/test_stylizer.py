@@ -79,6 +79,7 @@ def test_mix_0_is_the_input_too_and_the_mix_is_aligned() -> None:
 @pytest.mark.parametrize(("rate", "most"), [(44_100, 12.0), (48_000, 12.0)])
 def test_the_low_delay_window_is_below_12_ms(rate: int, most: float) -> None:
     assert stylizer(rate=rate).latency_samples / rate * 1000 < most
+    assert stylizer(rate=rate, settings=StylizerSettings(hop=64)).latency_samples == 127
     short = stylizer(rate=rate, settings=StylizerSettings(hop=128))
     assert short.latency_samples / rate * 1000 < 6.0
 
