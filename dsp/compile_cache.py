@@ -1,10 +1,10 @@
 """Where compiled functions are kept between runs. Importing this does not load the compiler.
 
 A compiled function contains those that it calls, of whichever module, and numba only looks whether the module of the
-outer one has changed. So the cache is a folder for one state of the sources: its name is their digest, and an update
-begins another. Numba itself keeps apart what was compiled for different processors, versions of numba and versions of
-Python, and writes each file beside its place before it moves it there: any number of processes may compile at once. A
-file that was cut off all the same, by a loss of power, is found by its size.
+outer one has changed. So there is a folder for each state of the sources, with a digest of them for its name, and an
+update begins another. Numba itself keeps apart what was compiled for different processors, versions of numba and
+versions of Python, and writes each file beside its place before it moves it there: any number of processes may compile
+at once. A file that was cut off all the same, by a loss of power, is found by its size.
 """
 
 from __future__ import annotations
@@ -89,10 +89,8 @@ def _writable(base: Path) -> Path:
 
 
 def _digest() -> str:
-    root = Path(__file__).parents[1]
-    found = hashlib.sha256()
-    for folder in _FOLDERS:
-        for path in sorted((root / folder).glob("*.py")):
-            found.update(path.name.encode())
-            found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+    """Return what numba knows a file by, of all of them: where it is, how long, and when it was written."""
+    root = Path(__file__).resolve().parents[1]
+    files = [path for folder in _FOLDERS for path in sorted((root / folder).glob("*.py"))]
+    known = [(os.fsencode(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
