@@ -200,6 +200,10 @@ def loss_terms(
         rate = settings.sample_rate / settings.hop
         texture = TextureLoss(style, frames=frames, frame_rate=rate, highest=highest)
         terms.append(
-            Weighted("texture", texture.start_from(surrounded(texture.context)), settings.texture_weight)
+            Weighted(
+                "texture",
+                texture.start_from(surrounded(texture.context)),
+                settings.texture_weight * (1.0 + notes),
+            )
         )
     return [one for one in terms if one.weight]

@@ -26,7 +26,7 @@ class Optimisation(NotesSettings):
     )
     notes_weight: float = setting(0.5, "weight of the content's partials, times notes", low=0.0, high=1e3)
     loudness_weight: float = setting(
-        0.3, "weight of the content's loudness from frame to frame, times notes", low=0.0, high=1e3
+        0.4, "weight of the content's loudness from frame to frame, times notes", low=0.0, high=1e3
     )
     texture_weight: float = setting(
         0.25, "weight of how the style's bands move in time: moments, rates, correlations", low=0.0, high=1e3
