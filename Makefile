@@ -77,6 +77,7 @@ gallery: $(READY) portaudio browser
 	@$(RUN) benchmarks.gallery
 
 bench: $(READY) portaudio jack browser
+	@$(RUN) pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.quality --on judged fresh
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.frontier
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.offline

@@ -29,7 +29,7 @@ from gramophone.offline.render.strength import at_strength
 
 COLUMNS = ("distance", "free raw", "free centred", "kept", "notes", "onset", "energy", "mel")
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
-NOTES = (0.0, 0.25, 0.5, 0.75, 1.0)
+NOTES = (0.0, 0.5, 1.0)
 PICTURE = DOCS / "images" / "frontier.svg"
 
 Samples = NDArray[np.float64]
