@@ -23,10 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...dsp.frames import Framing, power
-from ...media.spool import Spool
+from ...dsp.frames import power
 from ...models.bands import wide_bands
-from .closed_form import StyleClip
 
 BANDS = 40
 # How much nearer another place of the clip must be before the carrier jumps, in total variances of its bands.
@@ -42,9 +40,13 @@ _BEFORE = 2
 # The largest gains of the own partials, of the carrier, and of both together.
 _OWN, _CARRIER, _BOTH = 100.0, 1000.0, 4.0
 _FAINTEST = 1e-7
-# How far, in decibels, the level of a frame goes from what the style asks for towards the content's.
+# How far the level of a frame, in decibels, goes from what the style asks for towards the content's; and the largest
+# change, as a factor.
 _TIED = 0.25
 _MOST_TIED = 30.0
+
+#: frames on either side that a frame's masks depend on
+CONTEXT = max(_AROUND_FRAMES, _BEFORE + 1)
 
 
 class Bands:
@@ -141,59 +143,45 @@ class Carrier:
 
 @dataclass(frozen=True)
 class NotesPass:
-    """A track at the reference level, and the pass that gives its frames the levels wanted.
+    """What gives a track's frames the band levels wanted.
 
     Attributes:
-        framing: of the track
         bands: of its spectra
-        clip: the style
-        levels: Tensor [frames, bands], log-magnitudes of the clip's bands
+        clip: Tensor [places, bins], complex, the style's
+        levels: Tensor [places, bands], log-magnitudes of the clip's bands
     """
 
-    framing: Framing
     bands: Bands
-    clip: StyleClip
+    clip: Tensor
     levels: Tensor
 
-    def clip_levels(self) -> NDArray[np.float64]:
-        """`levels` as the carrier takes them."""
-        return self.levels.double().cpu().numpy()
-
-    @property
-    def context(self) -> int:
-        """Frames around a block that its samples depend on."""
-        return self.framing.reach + max(_AROUND_FRAMES, _BEFORE + 1)
-
-    def block(self, sound: Spool, wanted: Tensor, places: Tensor, low: int, high: int) -> Tensor:
-        """What frames `low` to `high` - 1 of a sound become, samples [channels, n] of their span.
+    def spoken(self, spectrum: Tensor, wanted: Tensor, places: Tensor) -> Tensor:
+        """What a content's spectrum [channels, frames, bins] becomes; wrong in `CONTEXT` frames at either end.
 
         Args:
-            sound: the content
+            spectrum: of consecutive frames
             wanted: Tensor [frames, bands], root mean squares
-            places: Tensor [frames], of the style's clip
+            places: Tensor [frames], where in the clip the carrier stands
         """
-        samples = torch.from_numpy(sound.read(*self.framing.span(low, high)))
-        spectrum = self.framing.analyse(samples.to(wanted.device))
         powers = power(spectrum)
         mean = powers.mean(dim=0)
         levels = self.bands.levels(mean)
         louder = (self.bands.powers(levels) + 1e-12) / (self.bands.powers(wanted) + 1e-12)
         wanted = wanted * (louder ** (0.5 * _TIED)).clamp_(1.0 / _MOST_TIED, _MOST_TIED)[:, None]
-        tonal = tonal_mask(mean.sqrt())
+
         attacking = self.bands.spread(attacks(levels))
-        speaking = 1.0 - (1.0 - tonal) * (1.0 - attacking)
-        carrier = self.clip.spectrum[places]
+        speaking = 1.0 - (1.0 - tonal_mask(mean.sqrt())) * (1.0 - attacking)
+        own = self.bands.gains(levels, wanted, _OWN) * speaking.sqrt()
+        carrier = self.clip[places]
         carried = power(carrier)
         gain = self.bands.gains(self.bands.levels(carried), wanted, _CARRIER)
         gain *= (1.0 - speaking).clamp_min_(0.0).sqrt_()
         # The carrier's own tones would be wrong notes: what it brings is what lies between them.
         gain *= 1.0 - tonal_mask(carried.sqrt())
-        own = self.bands.gains(levels, wanted, _OWN) * speaking.sqrt_()
-        # The carrier stands where the content does in the stereo image, band by band.
-        image = [self.bands.spread(self.bands.levels(one) / levels.clamp_min(_FAINTEST)) for one in powers]
-        spectrum = torch.stack(
-            [one * own + carrier * (gain * side) for one, side in zip(spectrum, image, strict=True)]
-        )
-        total = self.bands.levels(power(spectrum).mean(dim=0))
-        spectrum *= self.bands.gains(total, wanted, _BOTH)
-        return self.framing.synthesise(spectrum, low)
+        out = torch.empty_like(spectrum)
+        for one, ours, before in zip(out, spectrum, powers, strict=True):
+            # The carrier stands where the content does in the stereo image, band by band.
+            side = self.bands.spread(self.bands.levels(before) / levels.clamp_min(_FAINTEST))
+            torch.add(ours * own, carrier * (gain * side), out=one)
+        total = self.bands.levels(power(out).mean(dim=0))
+        return out.mul_(self.bands.gains(total, wanted, _BOTH))

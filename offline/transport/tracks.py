@@ -38,7 +38,7 @@ from ..work.block_pool import BLOCK_FRAMES, BlockPool, block_pool, blocks
 from ..work.checkpoint import Checkpoint
 from ..work.mixture import mixture
 from .closed_form import Curves, FrameSums, StyleClip, StyleSide, sounding
-from .notes import Bands, Carrier, NotesPass
+from .notes import CONTEXT, Bands, Carrier, NotesPass
 from .settings import ClosedForm
 from .time_windows import Window, windows
 
@@ -175,10 +175,8 @@ class TransportRounds:
         while True:
             count = min(left, MOST_ITERATIONS)
             left -= count
-            meter = LoudnessMeter(sound.channels, self.settings.sample_rate)
-            done = self._rebuild(
-                sound, wanted, current, iterations, self.folder / f"{name}-{left}.spool", meter
-            )
+            path = self.folder / f"{name}-{left}.spool"
+            done, level = self._rebuild(sound, wanted, current, count, path)
             if current is not sound:
                 current.path.unlink()
             current = done
@@ -186,17 +184,12 @@ class TransportRounds:
                 break
         target = self.folder / f"{name}.spool"
         current.path.replace(target)
-        return Spool.open(target), meter.result()
+        return Spool.open(target), level
 
     def _rebuild(
-        self, sound: Spool, wanted: Spool, phases: Spool, iterations: int, path: Path, meter: LoudnessMeter
-    ) -> Spool:
-        framing, frames = self.framing, self.framing.frames
-        out = Spool.create(path, channels=sound.channels, length=sound.length)
-        around = block_context(framing, iterations)
-
-        def rebuild(first: int, last: int) -> tuple[int, Tensor]:
-            low, high = max(0, first - around), min(frames, last + around)
+        self, sound: Spool, wanted: Spool, phases: Spool, iterations: int, path: Path
+    ) -> tuple[Spool, float]:
+        def rebuild(low: int, high: int) -> Tensor:
             spectrum = self._spectrum(sound, low, high)
             powers = power(spectrum)
             # One gain for all channels keeps the stereo image.
@@ -204,17 +197,53 @@ class TransportRounds:
             magnitude = powers.sqrt_().mul_(gain)
             if phases is not sound:
                 spectrum = self._spectrum(phases, low, high)
-            samples = griffin_lim_block(magnitude, spectrum, framing, low, iterations=iterations)
-            # A block answers for the samples from its first frame's centre to the next block's.
-            start, stop = first * framing.hop, sound.length if last == frames else last * framing.hop
-            offset = framing.span(low, high)[0]
-            return start, samples[:, start - offset : stop - offset].cpu()
+            return griffin_lim_block(magnitude, spectrum, self.framing, low, iterations=iterations)
 
-        for start, core in self._go(rebuild, blocks(frames, self.size)):
+        return self._written(path, sound.channels, block_context(self.framing, iterations), rebuild)
+
+    def with_notes(self, sound: Spool, wanted: Spool, notes: NotesPass, path: Path) -> tuple[Spool, float]:
+        """A sound with the band levels wanted, its own notes kept; and its loudness, LUFS."""
+        carrier = Carrier(notes.levels.double().cpu().numpy())
+        places = torch.cat(
+            [
+                torch.from_numpy(carrier.follow(wanted.read(first, last).T.astype(np.float64)))
+                for first, last in blocks(self.framing.frames)
+            ]
+        ).to(self.device)
+
+        def speak(low: int, high: int) -> Tensor:
+            spectrum = self._spectrum(sound, low, high)
+            spoken = notes.spoken(spectrum, expand(self._get(wanted, low, high)), places[low:high])
+            return self.framing.synthesise(spoken, low)
+
+        return self._written(path, sound.channels, self.framing.reach + CONTEXT, speak)
+
+    def _written(
+        self, path: Path, channels: int, around: int, make: Callable[[int, int], Tensor]
+    ) -> tuple[Spool, float]:
+        """A sound, block by block, and its loudness, LUFS.
+
+        Args:
+            path, channels: of the sound
+            around: frames on either side of a block that it depends on
+            make: gives the samples [channels, n] of the span of frames from the first number to before the second
+        """
+        framing, frames = self.framing, self.framing.frames
+        out = Spool.create(path, channels=channels, length=framing.length)
+        meter = LoudnessMeter(channels, self.settings.sample_rate)
+
+        def block(first: int, last: int) -> tuple[int, Tensor]:
+            low, high = max(0, first - around), min(frames, last + around)
+            # A block answers for the samples from its first frame's centre to the next block's.
+            start, stop = first * framing.hop, framing.length if last == frames else last * framing.hop
+            offset = framing.span(low, high)[0]
+            return start, make(low, high)[:, start - offset : stop - offset].cpu()
+
+        for start, core in self._go(block, blocks(frames, self.size)):
             samples = core.numpy()
             out.write(start, samples)
             meter.feed(samples)
-        return out
+        return out, meter.result()
 
     def _go(self, work: Callable[[int, int], T], ranges: list[tuple[int, int]]) -> Iterator[T]:
         for found in self.block_pool.in_order(work, ranges):
@@ -224,32 +253,6 @@ class TransportRounds:
     def _all(self, work: Callable[[int, int], None], ranges: list[tuple[int, int]]) -> None:
         for _ in self._go(work, ranges):
             pass
-
-    def with_notes(self, sound: Spool, wanted: Spool, notes: NotesPass, name: str) -> tuple[Spool, float]:
-        """A sound with the band levels wanted, its own notes kept; and its loudness, LUFS."""
-        framing, frames = self.framing, self.framing.frames
-        carrier = Carrier(notes.clip_levels())
-        places = torch.cat(
-            [
-                torch.from_numpy(carrier.follow(wanted.read(first, last).T.astype(np.float64)))
-                for first, last in blocks(frames)
-            ]
-        ).to(self.device)
-        out = Spool.create(self.folder / f"{name}.spool", channels=sound.channels, length=sound.length)
-        meter = LoudnessMeter(sound.channels, self.settings.sample_rate)
-
-        def speak(first: int, last: int) -> tuple[int, Tensor]:
-            low, high = max(0, first - notes.context), min(frames, last + notes.context)
-            samples = notes.block(sound, expand(self._get(wanted, low, high)), places[low:high], low, high)
-            start, stop = first * framing.hop, sound.length if last == frames else last * framing.hop
-            offset = framing.span(low, high)[0]
-            return start, samples[:, start - offset : stop - offset].cpu()
-
-        for start, core in self._go(speak, blocks(frames, self.size)):
-            samples = core.numpy()
-            out.write(start, samples)
-            meter.feed(samples)
-        return out, meter.result()
 
     def _frames(self, name: str, rows: int) -> Spool:
         return Spool.create(self.folder / f"{name}.spool", channels=rows, length=self.framing.frames)
@@ -320,6 +323,10 @@ def transport_track(
         done += 1
         on_step(done, sum(costs))
 
+    def skip(passed: int) -> None:
+        nonlocal done
+        done = sum(costs[:passed])
+
     with block_pool(device) as workers:
         track = partial(
             TransportRounds,
@@ -333,7 +340,7 @@ def transport_track(
         found: list[Spool] = []
         if notes > 0.0:
             found.append(_with_notes(track, content, style, settings, work, stretches))
-            done = costs[0]
+            skip(1)
         if notes < 1.0:
             found.append(_in_rounds(track, content, style, settings, work, stretches, turns))
     work.clear("logs", "moved", "wanted")
@@ -365,8 +372,8 @@ def _with_notes(
     rounds = track(settings=inside, style=StyleSide(levels.mT.contiguous(), inside), bands=bands)
     logs = rounds.frames_of(content)
     wanted = rounds.moved(logs, rounds.sounding(logs, "heard"), stretches, coupled=True)
-    notes = NotesPass(rounds.framing, bands, style, levels)
-    found, level = rounds.with_notes(content, wanted, notes, "with-notes")
+    notes = NotesPass(bands, style.spectrum, levels)
+    found, level = rounds.with_notes(content, wanted, notes, work.folder / "with-notes.spool")
     to_reference(found, level)
     return work.keep(stage, found)
 
