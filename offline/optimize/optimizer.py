@@ -203,7 +203,7 @@ def loss_terms(
             Weighted(
                 "texture",
                 texture.start_from(surrounded(texture.context)),
-                settings.texture_weight * (1.0 + notes),
+                settings.texture_weight * (1.0 + 2.0 * notes),
             )
         )
     return [one for one in terms if one.weight]

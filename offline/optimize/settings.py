@@ -24,9 +24,9 @@ class Optimisation(NotesSettings):
     content_weight: float = setting(
         0.4, "weight of the content's band envelopes and onsets against the style", low=0.0, high=1e3
     )
-    notes_weight: float = setting(0.5, "weight of the content's partials, times notes", low=0.0, high=1e3)
+    notes_weight: float = setting(0.8, "weight of the content's partials, times notes", low=0.0, high=1e3)
     loudness_weight: float = setting(
-        0.4, "weight of the content's loudness from frame to frame, times notes", low=0.0, high=1e3
+        0.3, "weight of the content's loudness from frame to frame, times notes", low=0.0, high=1e3
     )
     texture_weight: float = setting(
         0.25, "weight of how the style's bands move in time: moments, rates, correlations", low=0.0, high=1e3
