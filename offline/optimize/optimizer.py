@@ -199,6 +199,7 @@ def loss_terms(
     if settings.texture_weight:
         rate = settings.sample_rate / settings.hop
         texture = TextureLoss(style, frames=frames, frame_rate=rate, highest=highest)
+        # Patterns see less of how bands move than bins do, and more of the content is held still.
         terms.append(
             Weighted(
                 "texture",
