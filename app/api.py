@@ -30,6 +30,7 @@ def stylize(
     *,
     recipe: str = "gramophone",
     strength: float = 1.0,
+    notes: float | None = None,
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -46,6 +47,8 @@ def stylize(
         style: what `load_style` returns, or the name of a sound file or of a `.style` file.
         recipe: a name in `recipes`. "gramophone" is the best, "transport" the fastest.
         strength: 0 to 1, how far to go: 0 gives the content back.
+        notes: 0 to 1, whose notes are heard: 1 keeps the content's, 0 plays the style's. By default 1. For
+            "gramophone" and "transport".
         steps: of the optimiser, instead of the recipe's own number.
         seed: of all randomness. The same seed on the same machine gives the same samples.
         device: "auto", "cpu" or "cuda".
@@ -67,6 +70,9 @@ def stylize(
 
     samples = arguments.sound(content, "content")
     sample_rate = arguments.rate(sample_rate)
+    changes = {} if settings is None else arguments.mapping(settings, "settings")
+    if notes is not None:
+        changes["notes"] = arguments.real(notes, "notes", low=0.0, high=1.0)
     if local is not None:
         local = arguments.real(local, "local", low=SHORTEST_LOCAL, high=LONGEST_LOCAL, unit=" of seconds")
     if progress is not None and not callable(progress):
@@ -80,7 +86,7 @@ def stylize(
         steps=steps,
         seed=arguments.whole(seed, "seed", low=0, high=limits.HIGHEST_SEED),
         device=arguments.text(device, "device"),
-        settings=None if settings is None else arguments.mapping(settings, "settings"),
+        settings=changes,
         local=local,
         progress=progress,
     )

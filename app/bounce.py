@@ -52,6 +52,7 @@ def bounce_file(
     *,
     quality: str = "full",
     recipe: str = "gramophone",
+    notes: float | None = None,
     seed: int = 0,
     device: str = "auto",
     overwrite: bool = False,
@@ -64,6 +65,7 @@ def bounce_file(
         output: the extension says the format; WAV, FLAC and AIFF get 24 bits
         quality: "full" renders offline with the same moves, "live" plays the live chain again
         recipe, seed, device: of full quality; see `gramophone render`
+        notes: of full quality: 1 keeps the take's notes, 0 plays the style's; None is the recipe's own
         overwrite: whether `output` may be replaced
         progress: called now and then
 
@@ -80,7 +82,7 @@ def bounce_file(
 
     if quality not in QUALITIES:
         raise InputError(f"quality {quality!r} is unknown; give one of {', '.join(QUALITIES)}")
-    chosen = get_recipe(recipe, {})
+    chosen = get_recipe(recipe, {} if notes is None else {"notes": notes})
     take = open_take(find_take(folder))
     rate = take.header.sample_rate
     check_encodable(output, take.header.channels, rate)

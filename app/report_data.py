@@ -36,7 +36,7 @@ def write(
     """
     from ..offline.report.report import Report, ReportSound, write_report
 
-    recipe = rendering.recipe
+    recipe, settings = rendering.recipe, rendering.recipe.settings()
     report = Report(
         content=ReportSound(names[0], content, rendering.sample_rate),
         style=ReportSound(style.name, style.samples, style.sample_rate),
@@ -49,6 +49,7 @@ def write(
         seconds=rendering.seconds,
         facts={
             "strength": f"{rendering.strength:g}",
+            **({"notes": f"{settings['notes']:g}"} if "notes" in settings else {}),
             "seed": str(rendering.seed),
             "device": rendering.device,
             "made with": f"gramophone {version('gramophone')}",

@@ -51,6 +51,7 @@ def batch(
     ],
     recipe: options.Recipe = "gramophone",
     strength: options.Strength = 1.0,
+    notes: options.Notes = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     settings: options.Settings = None,
@@ -98,7 +99,7 @@ def batch(
     from ...offline.batch.batch import BatchSettings
     from ...offline.recipes.registry import get_recipe
 
-    changes: dict[str, object] = dict(map(options.key_value, settings or ()))
+    changes = options.changes(settings, notes=notes)
     for caution in get_recipe(recipe, changes).cautions():
         console.warn(caution)
     extension = format.lower().lstrip(".")

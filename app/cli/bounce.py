@@ -30,6 +30,7 @@ def bounce(
     recipe: Annotated[
         str, typer.Option(metavar="NAME", help="For full quality: gramophone (best) or transport (seconds).")
     ] = "gramophone",
+    notes: options.Notes = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -44,8 +45,9 @@ def bounce(
     """Render a recorded performance again, with every move that was made.
 
     The take's folder has the input, the moves and the styles. Full quality renders offline: strength and the mix of
-    styles follow the recorded moves, and so do gain, mix, bypass and mute. Live plays the live chain again; if no
-    deadline was missed, the result is what was heard, sample for sample, and the command says so.
+    styles follow the recorded moves, and so do gain, mix, bypass and mute; --notes holds for the whole take.
+    Live plays the live chain again; if no deadline was missed, the result is what was heard, sample for sample, and
+    the command says so.
 
     $ gramophone live rain.wav --record evening
 
@@ -57,6 +59,8 @@ def bounce(
 
     if quality not in QUALITIES:
         raise InputError(f"--quality {quality} is unknown; give one of {', '.join(QUALITIES)}")
+    if notes is not None and quality != "full":
+        raise InputError(f"--notes is for --quality full; {quality} plays the take again as it was heard")
     from ...media.formats import output_format
 
     output_format(output)
@@ -69,6 +73,7 @@ def bounce(
             output,
             quality=quality,
             recipe=recipe,
+            notes=notes,
             seed=seed,
             device=device,
             overwrite=overwrite,

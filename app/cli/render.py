@@ -25,6 +25,7 @@ def render(
     ],
     recipe: options.Recipe = "gramophone",
     strength: options.Strength = 1.0,
+    notes: options.Notes = None,
     steps: options.Steps = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
@@ -74,10 +75,7 @@ def render(
     from ...media.tags import read_tags
     from ...offline.recipes.registry import get_recipe
 
-    changes: dict[str, object] = dict(map(options.key_value, settings or ()))
-    if steps is not None:
-        changes["steps"] = steps
-    chosen = get_recipe(recipe, changes)
+    chosen = get_recipe(recipe, options.changes(settings, notes=notes, steps=steps))
     if resume and as_local(output_name) is None:
         raise InputError(
             f"{shown_address(output_name)}: --resume needs an output on this machine: unfinished work waits beside it"

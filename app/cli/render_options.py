@@ -27,12 +27,18 @@ def _check_device(name: str) -> str:
     return name
 
 
-def key_value(text: str) -> tuple[str, str]:
+def _key_value(text: str) -> tuple[str, str]:
     """Return key and value of what was given with `--set`."""
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         raise InputError(f"--set {text!r} is not a setting; write --set key=value")
     return key.strip(), value.strip()
+
+
+def changes(settings: list[str] | None, **given: float | None) -> dict[str, object]:
+    """Return the settings to change: those of `--set`, and on top those with an option of their own, where given."""
+    pairs: dict[str, object] = dict(map(_key_value, settings or ()))
+    return pairs | {key: value for key, value in given.items() if value is not None}
 
 
 check_seed = _within("--seed", 0, HIGHEST_SEED, "any whole number")
@@ -49,6 +55,15 @@ Strength = Annotated[
         metavar="0..1",
         help="How far to go: 0 is the content, 1 all the way.",
         callback=_within("--strength", 0.0, 1.0, "from the content to all the way"),
+    ),
+]
+Notes = Annotated[
+    float | None,
+    typer.Option(
+        metavar="0..1",
+        help="1 keeps the content's notes, 0 plays the style's. Default: 1. Not for published recipes.",
+        show_default=False,
+        callback=_within("--notes", 0.0, 1.0, "from the style's notes to the content's"),
     ),
 ]
 Steps = Annotated[

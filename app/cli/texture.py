@@ -52,11 +52,8 @@ def texture(
     from ...offline.recipes.registry import get_recipe
 
     console.check_range("--seconds", seconds, 0.1, _LONGEST, "the length of the texture")
-    changes: dict[str, object] = dict(map(options.key_value, settings or ()))
-    if steps is not None:
-        changes["steps"] = steps
     # What the user sets goes before what texture asks of every recipe.
-    chosen = get_recipe(recipe).without_content().replace(changes)
+    chosen = get_recipe(recipe).without_content().replace(options.changes(settings, steps=steps))
     check_regular(style)
     output_format(output)
     console.check_output(output, overwrite=overwrite, inputs=(style,))

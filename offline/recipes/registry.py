@@ -41,4 +41,11 @@ def get_recipe(name: str, settings: Mapping[str, object] | None = None) -> Recip
     """
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}{nearest(name, RECIPES)}; there are: {', '.join(RECIPES)}")
-    return RECIPES[name].replace(settings or {})
+    recipe = RECIPES[name]
+    for key in settings or {}:
+        knowing = [other.name for other in RECIPES.values() if key in other.settings()]
+        if knowing and name not in knowing:
+            raise InputError(
+                f"recipe {name} has no setting {key!r}; recipes that have it: {', '.join(knowing)}"
+            )
+    return recipe.replace(settings or {})

@@ -163,7 +163,7 @@ def render(
         InputError: Content too short, silent or not finite; a value out of its range; no CUDA.
     """
     changes = {**(settings or {}), **({} if steps is None else {"steps": steps})}
-    recipe = (get_recipe(recipe) if isinstance(recipe, str) else recipe).replace(changes)
+    recipe = get_recipe(recipe, changes) if isinstance(recipe, str) else recipe.replace(changes)
     content = np.atleast_2d(np.asarray(content, dtype=np.float64))
     check_content(content, sample_rate)
     _check(recipe, strength, local)

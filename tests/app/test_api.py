@@ -36,6 +36,18 @@ def test_strength_zero_is_the_content(tune: np.ndarray, style: gramophone.Style)
     np.testing.assert_array_equal(gramophone.stylize(tune, RATE, style, strength=0.0), tune)
 
 
+def test_notes_is_a_setting_and_goes_before_it(tune: np.ndarray, style: gramophone.Style) -> None:
+    def made(**options: Any) -> np.ndarray:
+        return gramophone.stylize(tune, RATE, style, recipe="transport", **options)
+
+    styles = made(notes=0.0)
+    np.testing.assert_array_equal(made(settings={"notes": 0.0}), styles)
+    np.testing.assert_array_equal(made(settings={"notes": 1.0}, notes=0.0), styles)
+    contents = made()
+    np.testing.assert_array_equal(made(notes=1.0), contents)
+    assert np.abs(contents - styles).max() > 1e-2
+
+
 def test_the_content_is_left_alone(tune: np.ndarray, style: gramophone.Style) -> None:
     before = tune.copy()
     gramophone.stylize(tune, RATE, style, recipe="transport", strength=0.5)
@@ -100,6 +112,8 @@ def test_contents_that_cannot_be_used(content: np.ndarray, words: str, style: gr
         ({"recipe": "transports"}, "transport"),
         ({"recipe": "transport", "strength": 1.5}, "strength"),
         ({"recipe": "transport", "settings": {"nothing": 1}}, "nothing"),
+        ({"recipe": "transport", "notes": 1.5}, "notes must be a number from 0 to 1"),
+        ({"recipe": "ulyanov2016", "notes": 1}, "recipes that have it: gramophone, transport$"),
         ({"recipe": "transport", "device": "tpu"}, "tpu"),
     ],
 )

@@ -78,6 +78,7 @@ def good(tune: np.ndarray, water: np.ndarray) -> dict[str, Any]:
                 "recipe": "transport",
                 # Nothing is computed: it is about what comes before.
                 "strength": 0.0,
+                "notes": None,
                 "steps": None,
                 "seed": 0,
                 "device": "cpu",
@@ -113,6 +114,7 @@ CALLS = [
             "style",
             "recipe",
             "strength",
+            "notes",
             "steps",
             "seed",
             "device",

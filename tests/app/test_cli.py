@@ -76,6 +76,39 @@ def test_settings_and_steps_reach_the_recipe(call) -> None:
     assert call("render", "content.wav", "style.wav", "-o", "out.wav", *args).code == 0
 
 
+@pytest.mark.parametrize(
+    "command", [("render", "content.wav", "style.wav"), ("batch", "content.wav", "--styles", "style.wav")]
+)
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--notes", 1.5), "--notes 1.5 is out of range"),
+        (
+            ("--notes", 1, "--recipe", "ulyanov2016"),
+            "has no setting 'notes'; recipes that have it: gramophone, transport",
+        ),
+    ],
+)
+def test_what_notes_cannot_be_is_one_line(command, args, says: str, call, folder: Path, listing) -> None:
+    before = listing(folder)
+    outcome = call(*command, "-o", "out.wav", *args)
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert len(outcome.err.strip().splitlines()) == 1
+    assert listing(folder) == before
+
+
+def test_notes_reach_the_recipe_and_its_report(call) -> None:
+    args = ("content.wav", "style.wav", "--recipe", "transport")
+    assert call("render", *args, "-o", "set.wav", "--set", "notes=0.25").code == 0
+    outcome = call("render", *args, "-o", "out.wav", "--notes", 0.25, "--report", "page.html")
+    assert outcome.code == 0, outcome.err
+    assert Path("out.wav").read_bytes() == Path("set.wav").read_bytes()
+    assert "<dt>notes</dt><dd>0.25</dd>" in Path("page.html").read_text(encoding="utf-8")
+    assert call("render", *args, "-o", "own.wav").code == 0
+    assert Path("own.wav").read_bytes() != Path("out.wav").read_bytes()
+
+
 def test_style_files(call) -> None:
     args = ("--name", "Brook [1]", "--author", "Nobody", "--licence", "CC0-1.0")
     assert call("style", "make", "style.wav", "-o", "brook.style", *args).out == "brook.style\n"

@@ -119,6 +119,15 @@ def test_other_settings_need_force(call, folder: Path) -> None:
     assert call(*args, "--strength", 0, "--seed", 7, "--force").code == 0
 
 
+def test_notes_are_a_setting_like_others(call) -> None:
+    args = ("batch", "content.wav", "--styles", "style.wav", "-o", "out", *QUICK, "--jobs", 1)
+    assert "1 made" in call(*args, "--notes", 0.5).out
+    assert "1 skipped" in call(*args, "--set", "notes=0.5").out
+    other = call(*args)
+    assert other.code == 2
+    assert "--force" in other.err
+
+
 def test_everything_may_be_at_addresses(call, folder: Path, memory) -> None:
     for name in ("content.wav", "content2.wav", "style.wav"):
         memory.pipe_file(f"/in/{name}", (folder / name).read_bytes())

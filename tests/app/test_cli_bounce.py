@@ -57,6 +57,17 @@ def test_full_is_as_long_and_something_else(take: Path, call) -> None:
     assert np.abs(rendered - heard).max() > 1e-3
 
 
+@pytest.mark.usefixtures("take")
+def test_notes_hold_for_the_whole_bounce(call) -> None:
+    sounds = []
+    for number, notes in enumerate(((), ("--notes", 1), ("--notes", 0))):
+        outcome = call("bounce", "evening", "-o", f"{number}.wav", *QUICK, *notes)
+        assert outcome.code == 0, outcome.err
+        sounds.append(soundfile.read(f"{number}.wav")[0])
+    np.testing.assert_array_equal(sounds[0], sounds[1])
+    assert np.abs(sounds[2] - sounds[1]).max() > 1e-3
+
+
 def test_a_move_that_is_missing_is_noticed(take: Path, call) -> None:
     lines = (take / MOVES).read_text().splitlines(keepends=True)
     (take / MOVES).write_text("".join(line for line in lines if '"strength"' not in line))
@@ -87,6 +98,9 @@ def test_a_folder_with_one_take_is_enough(take: Path, tmp_path: Path, call) -> N
         (lambda take: (take / "styles" / "hiss.wav").write_bytes(b"RIFF"), QUICK, "hiss.wav"),
         (lambda _: None, ("--quality", "best"), "--quality best is unknown; give one of full, live"),
         (lambda _: None, ("--recipe", "magic"), "magic"),
+        (lambda _: None, ("--notes", "-1"), "--notes -1"),
+        (lambda _: None, ("--notes", "1", "--quality", "live"), "--notes is for --quality full"),
+        (lambda _: None, ("--notes", "1", "--recipe", "dipani2018"), "recipes that have it: gramophone, transport"),
         (lambda _: None, ("--device", "tpu"), "--device tpu is unknown"),
         (lambda _: None, ("--seed", "-1"), "--seed"),
         (lambda _: Path("out.wav").touch(), (), "out.wav already exists"),
