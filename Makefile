@@ -29,7 +29,7 @@ help:
 	@echo "make check      the same without the slow tests, in under two minutes"
 	@echo "make coverage   the quick tests, and which lines they leave out"
 	@echo "make docs       build the site from docs/"
-	@echo "make gallery    make the sounds and pictures of the README anew"
+	@echo "make gallery    make the README's sounds and pictures anew, and a page to listen to"
 	@echo "make bench      regenerate the figures in the README (takes hours)"
 	@echo "make setup      only create .venv and install everything into it"
 	@echo "make lint       ruff: find mistakes      make format     ruff: lay the code out"
@@ -75,6 +75,8 @@ docs: $(READY)
 
 gallery: $(READY) portaudio browser
 	@$(RUN) benchmarks.gallery
+	@$(RUN) benchmarks.listening
+	@echo "The page is build/gallery/index.html; open it in a browser."
 
 bench: $(READY) portaudio jack browser
 	@$(RUN) pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'

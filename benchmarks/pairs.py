@@ -93,6 +93,17 @@ def load_pair(name: str, *, seconds: float = SECONDS) -> Pair:
     return Pair(name, note, _clip(content, seconds), _clip(style, seconds))
 
 
+def source(name: str) -> str:
+    """Where a clip comes from, and its licence."""
+    if name in LINES:
+        return "our own line, played by fluidsynth with the sound font TimGM6mb (GPL-2)"
+    if name in SPEECH:
+        return "our own words, spoken by espeak-ng; CC0"
+    if name == "brook":
+        return "made by our own code; CC0"
+    return "samples of Sonic Pi, from freesound.org; CC0"
+
+
 def _clip(name: str, seconds: float) -> NDArray[np.float64]:
     if name == "bells":
         return _bells(seconds)

@@ -1,0 +1,113 @@
+"""Makes a page to listen to: the judged pairs with the default recipe, at `notes` 1, 0.5 and 0.
+
+    make gallery
+    python -m benchmarks.listening [PAIR ...] [--output build/gallery/index.html]
+
+One HTML file with all its sounds, which any browser opens from disk. It takes about as long as 24 renders of 10 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from jinja2 import Environment, FileSystemLoader
+from numpy.typing import NDArray
+
+import gramophone
+from benchmarks.pairs import ALL_PAIRS, PAIRS, RATE, load_pair, source
+from gramophone.dsp.level import gain_db, loudness, true_peak
+from gramophone.models.measures.content_kept import content_kept
+from gramophone.models.measures.transposition_free import TranspositionFreeMeter
+
+Samples = NDArray[np.float64]
+
+OUTPUT = Path(__file__).parents[1] / "build" / "gallery" / "index.html"
+NOTES = (1.0, 0.5, 0.0)
+EXCERPT = 6.0
+_FADE = 0.05
+_LUFS, _PEAK_DB = -20.0, -1.0
+
+
+@dataclass(frozen=True)
+class Player:
+    """A sound of the page: its role (content, style or output), texts, and MP3 in base64."""
+
+    role: str
+    heading: str
+    caption: str
+    data: str
+
+
+@dataclass(frozen=True)
+class PairOfPage:
+    """A row of the page."""
+
+    title: str
+    note: str
+    sounds: list[Player]
+
+
+def encoded(samples: Samples) -> str:
+    """The first seconds of [channels, samples], faded and at one loudness, as MP3 in base64."""
+    out = samples[:, : round(EXCERPT * RATE)].copy()
+    ramp = np.linspace(0.0, 1.0, round(_FADE * RATE))
+    out[:, : ramp.size] *= ramp
+    out[:, -ramp.size :] *= ramp[::-1]
+    peak_db = 20.0 * np.log10(max(true_peak(out, RATE), 1e-9))
+    out = gain_db(out, min(_LUFS - loudness(out, RATE), _PEAK_DB - peak_db))
+    file = io.BytesIO()
+    soundfile.write(file, out.T, RATE, format="MP3", subtype="MPEG_LAYER_III")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def players(name: str) -> Iterator[Player]:
+    """The sounds of a pair, one after the other as they are made."""
+    pair = load_pair(name)
+    clips = {"content": (ALL_PAIRS[name][0], pair.content), "style": (ALL_PAIRS[name][1], pair.style)}
+    for role, (clip, samples) in clips.items():
+        yield Player(role, role, f"{clip}: {source(clip)}", encoded(samples))
+    style = gramophone.Style.from_audio(pair.style, RATE, name=name)
+    meter = TranspositionFreeMeter(pair.content, pair.style, RATE, style_rate=RATE)
+    for notes in NOTES:
+        output = gramophone.stylize(pair.content, RATE, style, notes=notes)
+        kept, distance = content_kept(pair.content, output, RATE).notes, meter.distance(output)
+        caption = f"distance {distance.raw:.2f} / {distance.centred:.2f}"
+        # Drums and noise have no notes to keep.
+        caption = caption if kept is None else f"notes kept {kept:.2f}, {caption}"
+        print(f"{name}, notes {notes:g}: {caption}", flush=True)
+        yield Player("output", f"notes {notes:g}", caption, encoded(output))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pairs", nargs="*", metavar="PAIR", help="default: the judged pairs")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    args = parser.parse_args(arguments)
+    if unknown := set(args.pairs) - set(ALL_PAIRS):
+        parser.error(f"unknown pairs: {', '.join(sorted(unknown))}; there are {', '.join(ALL_PAIRS)}")
+    pairs = [
+        PairOfPage(
+            f"{ALL_PAIRS[name][0]} in the style of {ALL_PAIRS[name][1]}",
+            ALL_PAIRS[name][2],
+            list(players(name)),
+        )
+        for name in args.pairs or PAIRS
+    ]
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    page = environment.get_template("listening.html").render(pairs=pairs, seconds=f"{EXCERPT:g}")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(page, encoding="utf-8")
+    print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
