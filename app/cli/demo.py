@@ -18,14 +18,20 @@ from ..live import session as live_session
 if TYPE_CHECKING:
     from ...offline.render.render import Rendering
 
-_RECIPES = ("transport", "gramophone")
+# name: recipe, and whose notes are heard
+_RENDERINGS = {
+    "transport": ("transport", 1.0),
+    "transport-notes-0": ("transport", 0.0),
+    "gramophone": ("gramophone", 1.0),
+}
 _BEST = "gramophone"
 _LIVE = "live"
 _REPORT = "report.html"
-_FILES = ("content.wav", "style.wav", *(f"{name}.wav" for name in (*_RECIPES, _LIVE)), _REPORT)
+_FILES = ("content.wav", "style.wav", *(f"{name}.wav" for name in (*_RENDERINGS, _LIVE)), _REPORT)
 _COLD = (
-    "The row live is judged from a cold start, the first second included, and without its latency; the recipes have "
-    "heard the whole content before they begin."
+    "transport-notes-0 plays the style's notes, the other recipes keep the content's. The row live is judged from a "
+    "cold start, the first second included, and without its latency; the recipes have heard the whole content before "
+    "they begin."
 )
 
 
@@ -37,8 +43,9 @@ def demo(
     """Hear what this is: a plucked tune in the style of bubbling water.
 
     Two clips are made on the spot, rendered with the fastest and with the best recipe, and played live, with files
-    in the place of a sound card. All results are scored beside what anyone can do without this program, and a report
-    is written. It takes about a minute. A second run replaces the files of the first, and nothing else in FOLDER.
+    in the place of a sound card. The tune stays; one rendering plays the water's notes instead, to compare. All
+    results are scored beside what anyone can do without this program, and a report is written. It takes about a
+    minute. A second run replaces the files of the first, and nothing else in FOLDER.
 
     $ gramophone demo --out ~/Music/gramophone-demo
     """
@@ -62,7 +69,8 @@ def demo(
 
         style = Style.from_audio(texture, rate, name="bubbling water", licence="CC0-1.0")
         renderings: dict[str, Rendering] = {
-            name: render(content, rate, style, recipe=name, progress=display) for name in _RECIPES
+            name: render(content, rate, style, recipe=recipe, settings={"notes": notes}, progress=display)
+            for name, (recipe, notes) in _RENDERINGS.items()
         }
         outputs = {name: rendering.samples for name, rendering in renderings.items()}
         for name, samples in {"content": content, "style": texture, **outputs}.items():
