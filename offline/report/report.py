@@ -37,7 +37,9 @@ _NARROWEST = 0.34
 _MOST_TURNED_DOWN_DB = 24.0
 _MISSING = "–"
 _PARTS = ("notes", "onset", "energy", "mel")
+# The transposition-free distance is shown first; to the other, the style is also the notes that it plays.
 _FREE = ("free_raw", "free_centred")
+_OTHER = ("raw", "centred")
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class Row:
     """The measures of one output: style distances (0 .. 1 and above), content kept and its parts (-1 .. 1).
 
     `free_raw` and `free_centred` are the transposition-free distance. None is "not measured" or, for the notes, "there
-    are none". A row without `kept` (the floor) is a limit and
-    not an output. `highlight` marks the output that the report is about.
+    are none". A row without `kept` (the floor) is a limit and not an output. `highlight` marks the output that the
+    report is about.
     """
 
     name: str
@@ -234,7 +236,8 @@ def _letters() -> Iterator[str]:
 
 def _scale(rows: Sequence[Row]) -> float:
     """The distance at the right end of the bars: 1, or what the worst row needs, up to 2."""
-    worst = [value for row in rows for value in (row.raw, row.centred) if math.isfinite(value)]
+    values = [value for row in rows for value in (row.free_raw, row.free_centred)]
+    worst = [value for value in values if value is not None and math.isfinite(value)]
     return min(max([1.0, *worst]), 2.0)
 
 
@@ -244,12 +247,15 @@ def _row(row: Row, letter: str) -> dict[str, object]:
         "name": row.name,
         "highlight": row.highlight,
         "limit": row.kept is None,
-        "raw": _measure(row.raw),
-        "centred": _measure(row.centred),
-        "free": [(part.removeprefix("free_"), _measure(getattr(row, part))) for part in _FREE],
+        "free": [(_words(part), _measure(getattr(row, part))) for part in _FREE],
+        "other": [(part, _measure(getattr(row, part))) for part in _OTHER],
         "kept": _measure(row.kept),
         "parts": [(part, _measure(getattr(row, part))) for part in _PARTS],
     }
+
+
+def _words(measure: str) -> str:
+    return measure.replace("_", ", ")
 
 
 def _measure(value: float | None) -> dict[str, object]:
@@ -267,22 +273,23 @@ def _scatter(rows: Sequence[Row]) -> list[dict[str, object]]:
     least = min(0.0, math.floor(min(kept) * 5) / 5)
     most = _scale(rows) * 1.1
     charts: list[dict[str, object]] = []
-    for measure in ("raw", "centred"):
+    for measure in _FREE:
+        name = _words(measure)
         points, limits = [], []
         for row, letter in zip(rows, _letters(), strict=False):
-            distance = float(getattr(row, measure))
-            if not math.isfinite(distance):
+            distance = getattr(row, measure)
+            if distance is None or not math.isfinite(distance):
                 continue
             y = 100 * min(max(distance, 0.0), most) / most
             if row.kept is None:
                 limits.append({"name": row.name, "y": y})
             elif math.isfinite(row.kept):
                 x = 100 * (row.kept - least) / (1.08 - least)
-                label = f"{row.name}: {measure} {_signed(distance, 2)}, content kept {_signed(row.kept, 2)}"
+                label = f"{row.name}: {name} {_signed(distance, 2)}, content kept {_signed(row.kept, 2)}"
                 points.append({"x": x, "y": y, "letter": letter, "highlight": row.highlight, "label": label})
         charts.append(
             {
-                "measure": measure,
+                "measure": name,
                 "points": points,
                 "limits": limits,
                 "x_ticks": _ticks(least, 1.0, span=1.08 - least, step=0.2 if least == 0 else 0.4),

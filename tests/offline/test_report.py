@@ -40,10 +40,10 @@ def a_report(**changes):
         losses=[("magnitudes", n, 0.1 / (n + 1)) for n in range(50)]
         + [("waveform", n, 3.0) for n in range(9)],
         rows=[
-            Row("content, unchanged", 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
-            Row("matched equaliser", 0.55, 0.73, 0.73, 0.9, 0.8, 0.7, None),
-            Row("output", 0.123, 1.347, -0.04, 0.9, 0.8, 0.7, 0.6, highlight=True),
-            Row("floor", 0.08, 0.22),
+            Row("content, unchanged", 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+            Row("matched equaliser", 0.55, 0.73, 0.73, 0.9, 0.8, 0.7, None, 0.47, 0.61),
+            Row("output", 0.123, 1.347, -0.04, 0.9, 0.8, 0.7, 0.6, 0.26, 1.52, highlight=True),
+            Row("floor", 0.08, 0.22, free_raw=0.07, free_centred=0.19),
         ],
         seconds={"closed form": 0.5, "magnitudes": 3.2, "waveform": 75.0},
         facts={"seed": "17", "strength": "0.8", "version": "9.9.9"},
@@ -118,7 +118,21 @@ def test_everything_told_is_shown(tmp_path):
         assert words in text
     for row in report.rows:
         assert row.name in text
-    for number in ("0.55", "0.73", "0.12", "1.35", "−0.04", "0.08", "0.22"):
+    for number in (
+        "0.55",
+        "0.73",
+        "0.12",
+        "1.35",
+        "−0.04",
+        "0.08",
+        "0.22",
+        "0.47",
+        "0.61",
+        "0.26",
+        "1.52",
+        "0.07",
+        "0.19",
+    ):
         assert number in text
     for stage, time in (("closed form", "0.50 s"), ("magnitudes", "3.20 s"), ("waveform", "1 min 15 s")):
         assert stage in text
@@ -221,11 +235,11 @@ def test_with_everything_missing_it_says_so(tmp_path):
 @pytest.mark.parametrize(
     "rows",
     [
-        [Row("output", math.nan, 0.4, None, highlight=True)],
+        [Row("output", math.nan, 0.4, None, free_raw=math.nan, free_centred=0.4, highlight=True)],
         [Row("output", 0.5, 0.4, math.nan, notes=None, highlight=True)],
-        [Row("output", 9.0, 30.0, -1.0, -1.0, -1.0, -1.0, -1.0, highlight=True)],
+        [Row("output", 9.0, 30.0, -1.0, -1.0, -1.0, -1.0, -1.0, 9.0, 30.0, highlight=True)],
         [Row("floor", 0.1, 0.2)],
-        [Row(f"output {n}", 0.5, 0.4, 0.1) for n in range(40)],
+        [Row(f"output {n}", 0.5, 0.4, 0.1, free_raw=0.5, free_centred=0.4) for n in range(40)],
     ],
 )
 @pytest.mark.parametrize(
