@@ -169,13 +169,15 @@ def loss_terms(
             yield Block.of(around, first=first, last=last, before=first - begin, total=frames)
 
     notes = settings.notes
+    # Bins hold the style's notes so firmly that half of their weight would already take the content's away.
+    by_bins = (1.0 - notes) ** 2
     runs = sampled()
     terms: list[Weighted] = []
     if notes < 1.0:
         bins = StyleLoss(
             runs, style, frames=frames, kernels=settings.kernels, filters=settings.filters, rank=settings.rank
         )
-        terms.append(Weighted("style", bins, 1.0 - notes))
+        terms.append(Weighted("style", bins, by_bins))
     if notes > 0.0:
         k_weights = LoudnessNormalisation(
             settings.n_fft, settings.hop, settings.sample_rate, device=device
@@ -190,7 +192,7 @@ def loss_terms(
             device=device,
         )
         terms += [
-            Weighted("patterns", PatternLoss(runs, style, frames=frames, highest=highest), notes),
+            Weighted("patterns", PatternLoss(runs, style, frames=frames, highest=highest), 1.0 - by_bins),
             Weighted("loudness", loudness, settings.loudness_weight * notes),
             Weighted("notes", partials, settings.notes_weight * notes),
         ]
