@@ -77,14 +77,14 @@ class Track:
     def result(self, recipe: str, settings: Settings) -> Result:
         """Render, time and measure; or what came of it the last time."""
         key = recipe, str(settings)
+        # The published recipes keep no notes, so ours are compared with them without.
+        whole = settings if recipe in RIVALS else {"notes": 0.0, **settings}
         if key not in self._done:
             seconds: list[float] = []
             samples = None
             while not seconds or (len(seconds) < 3 and seconds[0] < 10.0):
                 start = time.perf_counter()
-                samples = render(
-                    self._pair.content, RATE, self._style, recipe=recipe, settings=settings
-                ).samples
+                samples = render(self._pair.content, RATE, self._style, recipe=recipe, settings=whole).samples
                 seconds.append(time.perf_counter() - start)
             assert samples is not None
             distance = self._meter.distance(samples)

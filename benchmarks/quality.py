@@ -1,6 +1,6 @@
 """Style and texture distance and content kept, over real pairs: every recipe, beside the baselines.
 
-    python -m benchmarks.quality                      the judged pairs; hours, most of them the published recipes'
+    python -m benchmarks.quality                      the judged pairs: half an hour
     python -m benchmarks.quality --recipes transport gramophone --pairs guitar-tabla
     python -m benchmarks.quality --on fresh tuning   pairs that no setting was chosen on, and those that they were
     python -m benchmarks.quality --learned            networks of others as judges too, see benchmarks/learned.py
@@ -39,8 +39,8 @@ from gramophone.offline.render.render import render
 from gramophone.offline.render.strength import at_strength
 
 OUTPUT = Path(__file__).parent / "output"
-# The others take many hours on a processor, or keep nothing of the content: name them to see them.
-BY_DEFAULT = ("gramophone", "transport", "ulyanov2016", "dipani2018")
+# The published ones take hours on a processor: name them to see them.
+BY_DEFAULT = ("gramophone", "transport")
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 COLUMNS = (
     "raw",
