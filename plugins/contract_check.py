@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +13,6 @@ from .parameter import ContractError, Parameter
 from .plugin import Plugin
 
 Block = NDArray[np.float32]
-_Result = TypeVar("_Result")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Rate, largest block, channels: a common one, and one that shares no factor with it.
@@ -29,6 +25,8 @@ _SAME = 1e-5
 def check_contract(cls: type[Plugin]) -> None:
     """Make an example of a plugin, run it, and compare what it does with what `Plugin` promises.
 
+    Call it in a test of your plugin; an exception of the plugin's own comes through, with its place.
+
     Raises:
         ContractError: that names the plugin, what is wrong, and what to do
     """
@@ -38,8 +36,6 @@ def check_contract(cls: type[Plugin]) -> None:
             f"plugin class {cls.__qualname__}: name {name!r} cannot be used; "
             "use a letter a-z, then letters, digits and underscores"
         )
-    if missing := sorted(getattr(cls, "__abstractmethods__", ())):
-        raise ContractError(f"plugin {name}: {', '.join(missing)} must be defined")
     _check_parameters(name, cls.parameters)
     if inspect.getattr_static(cls, "example", None) is None:
         raise ContractError(f"plugin {name}: must be a subclass of gramophone.plugins.plugin.Plugin")
@@ -50,19 +46,10 @@ def check_contract(cls: type[Plugin]) -> None:
                 raise ContractError(
                     f"plugin {name}: neutral sets {identity!r} to {value!r}, which it cannot be"
                 )
-    plugin = _or_refuse(name, "making an example of it", cls.example)
+    plugin = cls.example()
     _check_knobs(name, plugin)
     for sample_rate, block, channels in _SETTINGS:
         _check_sound(name, plugin, sample_rate, block, channels)
-
-
-def _or_refuse(name: str, action: str, call: Callable[[], _Result]) -> _Result:
-    try:
-        return call()
-    except ContractError:
-        raise
-    except Exception as error:
-        raise ContractError(f"plugin {name}: {action} failed with {type(error).__name__}: {error}") from error
 
 
 def _check_parameters(name: str, parameters: object) -> None:
@@ -79,15 +66,14 @@ def _check_parameters(name: str, parameters: object) -> None:
 def _check_knobs(name: str, plugin: Plugin) -> None:
     for parameter in plugin.parameters:
         identity = parameter.id
-        at = _or_refuse(name, f"get({identity!r})", partial(plugin.get, identity))
-        if at != parameter.default:
+        if (at := plugin.get(identity)) != parameter.default:
             raise ContractError(f"plugin {name}: {identity} stands at {at:g} at first, not at its default")
         for value, expected in (
             (parameter.high + 1.0, parameter.high),
             (parameter.low - 1.0, parameter.low),
             (parameter.default, parameter.default),
         ):
-            _set(name, plugin, identity, value)
+            plugin.set(identity, value)
             if plugin.get(identity) != expected:
                 raise ContractError(
                     f"plugin {name}: after set({identity!r}, {value:g}) it stands at {plugin.get(identity):g}, "
@@ -95,18 +81,10 @@ def _check_knobs(name: str, plugin: Plugin) -> None:
                 )
 
 
-def _set(name: str, plugin: Plugin, identity: str, value: float) -> None:
-    _or_refuse(name, f"set({identity!r}, {value:g})", partial(plugin.set, identity, value))
-
-
 def _check_sound(name: str, plugin: Plugin, sample_rate: int, block: int, channels: int) -> None:
     where = f"plugin {name} at {sample_rate} Hz, {block} samples, {channels} channels"
-
-    def prepare() -> int:
-        plugin.prepare(sample_rate=sample_rate, block=block, channels=channels)
-        return plugin.latency_samples
-
-    latency = _or_refuse(name, "prepare", prepare)
+    plugin.prepare(sample_rate=sample_rate, block=block, channels=channels)
+    latency = plugin.latency_samples
     if not isinstance(latency, int) or latency < 0:
         raise ContractError(f"{where}: latency_samples is {latency!r}; it must be a whole number, at least 0")
     rng = np.random.default_rng(0)
@@ -130,13 +108,13 @@ def _check_sound(name: str, plugin: Plugin, sample_rate: int, block: int, channe
     square = _single(np.where(rng.random((channels, 8 * block)) < 0.5, -1.0, 1.0))
     for parameter in plugin.parameters:
         for value in (parameter.low, parameter.high, parameter.default):
-            _set(name, plugin, parameter.id, value)
+            plugin.set(parameter.id, value)
             _play(where, plugin, square, [block])
     _play(where, plugin, np.zeros((channels, 2 * block), dtype=np.float32), [block])
     if (later := plugin.latency_samples) != latency:
         raise ContractError(f"{where}: latency_samples has changed from {latency} to {later}")
     _check_latency(where, plugin, noise, latency, block)
-    _check_state(name, where, plugin, noise, block)
+    _check_state(where, plugin, noise, block)
 
 
 def _check_latency(where: str, plugin: Plugin, noise: Block, latency: int, block: int) -> None:
@@ -163,15 +141,15 @@ def _check_latency(where: str, plugin: Plugin, noise: Block, latency: int, block
     plugin.reset()
 
 
-def _check_state(name: str, where: str, plugin: Plugin, noise: Block, block: int) -> None:
+def _check_state(where: str, plugin: Plugin, noise: Block, block: int) -> None:
     """Go back to a state in the middle of a sound, and compare what follows."""
     half = noise.shape[1] // 2
     for parameter in plugin.parameters:
-        _set(name, plugin, parameter.id, 0.5 * (parameter.low + parameter.high))
+        plugin.set(parameter.id, 0.5 * (parameter.low + parameter.high))
     _play(where, plugin, noise[:, :half], [block])
-    state = _or_refuse(name, "state", plugin.state)
+    state = plugin.state()
     first = _play(where, plugin, noise[:, half:], [block])
-    _or_refuse(name, "restore", partial(plugin.restore, state))
+    plugin.restore(state)
     again = _play(where, plugin, noise[:, half:], [block])
     # A plugin that keeps the default has no state but its knobs, and promises no more.
     inherited = type(plugin).state.__qualname__ == "Plugin.state"
@@ -212,12 +190,7 @@ def _play(where: str, plugin: Plugin, sound: Block, lengths: list[int]) -> Block
     while start < sound.shape[1]:
         block = sound[:, start : start + lengths[turn % len(lengths)]].copy()
         given = block.copy()
-        try:
-            answer = plugin.process(block)
-        except Exception as error:
-            raise ContractError(
-                f"{where}: process of {block.shape[1]} samples failed with {type(error).__name__}: {error}"
-            ) from error
+        answer = plugin.process(block)
         if not isinstance(answer, np.ndarray) or answer.shape != given.shape or answer.dtype != np.float32:
             got = (
                 f"{answer.dtype} {list(answer.shape)}"
