@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .app.api import content_kept, recipes, style_distance, stylize
+    from .app.api import content_kept, recipes, style_distance, stylize, transposition_free_distance
     from .media.errors import InputError
     from .models.style import Style, load_style
 
@@ -34,6 +34,7 @@ __all__ = [
     "recipes",
     "style_distance",
     "stylize",
+    "transposition_free_distance",
 ]
 
 _HOMES = {
@@ -44,6 +45,7 @@ _HOMES = {
     "recipes": "gramophone.app.api",
     "style_distance": "gramophone.app.api",
     "stylize": "gramophone.app.api",
+    "transposition_free_distance": "gramophone.app.api",
 }
 
 

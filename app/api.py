@@ -118,13 +118,9 @@ def style_distance(
         InputError: One of the three is silent, empty or not finite.
     """
     from ..models.measures import style_distance as distance
-    from ..models.style import Style
 
     sample_rate = arguments.rate(sample_rate)
-    if isinstance(style, Style):
-        reference, style_rate = style.samples, style.sample_rate
-    else:
-        reference, style_rate = arguments.sound(style, "style"), sample_rate
+    reference, style_rate = _style_samples(style, sample_rate)
     return distance.style_distance(
         arguments.sound(content, "content"),
         reference,
@@ -132,6 +128,39 @@ def style_distance(
         sample_rate,
         style_rate=style_rate,
     )
+
+
+@own_torch_state()
+def transposition_free_distance(
+    content: ArrayLike,
+    style: Style | ArrayLike,
+    output: ArrayLike,
+    sample_rate: int,
+) -> StyleDistance:
+    """Measure how near an output is to a style, whatever notes either of them plays.
+
+    As `style_distance`, on networks that slide along pitch as well as time: a style played in another key is nearly as
+    near as the style itself. To `style_distance`, which knows absolute frequencies only, it is far away.
+
+    Args:
+        content, output: array [samples] or [channels, samples]
+        style: a style, or an array at the same rate as the others
+        sample_rate: Hz.
+
+    Returns:
+        StyleDistance with `raw` and `centred`, as from `style_distance`.
+
+    Raises:
+        InputError: One of the three is silent, empty or not finite.
+    """
+    from ..models.measures.transposition_free import TranspositionFreeMeter
+
+    sample_rate = arguments.rate(sample_rate)
+    reference, style_rate = _style_samples(style, sample_rate)
+    meter = TranspositionFreeMeter(
+        arguments.sound(content, "content"), reference, sample_rate, style_rate=style_rate
+    )
+    return meter.distance(arguments.sound(output, "output"))
 
 
 @own_torch_state()
@@ -162,3 +191,12 @@ def recipes() -> dict[str, Recipe]:
     from ..offline.recipes.registry import RECIPES
 
     return dict(RECIPES)
+
+
+def _style_samples(style: Style | ArrayLike, sample_rate: int) -> tuple[Samples, int]:
+    """Samples [channels, samples] and rate, Hz, of a style or of an array at `sample_rate`."""
+    from ..models.style import Style
+
+    if isinstance(style, Style):
+        return style.samples, style.sample_rate
+    return arguments.sound(style, "style"), sample_rate

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,12 @@ def players(name: str) -> Iterator[Player]:
         yield Player("output", f"notes {notes:g}", caption, encoded(output))
 
 
+def page(pairs: Sequence[PairOfPage]) -> str:
+    """The page as HTML."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    return environment.get_template("listening.html").render(pairs=pairs, seconds=f"{EXCERPT:g}")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -102,10 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
         )
         for name in args.pairs or PAIRS
     ]
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    page = environment.get_template("listening.html").render(pairs=pairs, seconds=f"{EXCERPT:g}")
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(page, encoding="utf-8")
+    args.output.write_text(page(pairs), encoding="utf-8")
     print(f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB")
 
 

@@ -86,6 +86,8 @@ def test_what_is_unchanged_is_at_one(tune: np.ndarray, style: gramophone.Style) 
     unchanged = gramophone.style_distance(tune, style, tune, RATE)
     assert unchanged.raw == pytest.approx(1.0)
     assert unchanged.centred == pytest.approx(1.0)
+    free = gramophone.transposition_free_distance(tune, style, tune, RATE)
+    assert (free.raw, free.centred) == pytest.approx((1.0, 1.0))
     kept = gramophone.content_kept(tune[0], tune[0], RATE)
     assert kept.overall == pytest.approx(1.0)
 

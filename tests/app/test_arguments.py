@@ -91,6 +91,10 @@ def good(tune: np.ndarray, water: np.ndarray) -> dict[str, Any]:
             gramophone.style_distance,
             {"content": content, "style": style, "output": content, "sample_rate": RATE},
         ),
+        "transposition_free_distance": (
+            gramophone.transposition_free_distance,
+            {"content": content, "style": style, "output": content, "sample_rate": RATE},
+        ),
         "content_kept": (
             gramophone.content_kept,
             {"content": content, "output": content, "sample_rate": RATE},
@@ -124,6 +128,10 @@ CALLS = [
         ]
     ),
     *(("style_distance", argument) for argument in ("content", "style", "output", "sample_rate")),
+    *(
+        ("transposition_free_distance", argument)
+        for argument in ("content", "style", "output", "sample_rate")
+    ),
     *(("content_kept", argument) for argument in ("content", "output", "sample_rate")),
     *(("from_audio", argument) for argument in ("samples", "sample_rate", "name", "author", "licence")),
     ("load_style", "path"),

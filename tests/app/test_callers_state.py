@@ -111,8 +111,10 @@ def everything(
         gramophone.stylize(content, RATE, loaded, recipe=recipe, settings=SMALL[recipe]) for recipe in recipes
     ]
     distance = gramophone.style_distance(content, style, outputs[0], RATE)
+    free = gramophone.transposition_free_distance(content, style, outputs[0], RATE)
     kept = gramophone.content_kept(content, outputs[0], RATE)
-    return [style.at(8000), *outputs, distance.raw, distance.centred, kept.overall, kept.notes]
+    figures = [distance.raw, distance.centred, free.raw, free.centred, kept.overall, kept.notes]
+    return [style.at(8000), *outputs, *figures]
 
 
 @pytest.fixture(scope="module")
