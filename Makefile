@@ -88,7 +88,7 @@ bench: $(READY) portaudio jack browser
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.soak
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.bounce
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.desk
-	@$(RUN) gramophone bench live --jack-seconds 600 --latency high
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) benchmarks.dropouts --seconds 600 --latency high
 
 clean:
 	rm -rf $(VENV) build dist demo-output .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis ./*.egg-info

@@ -42,9 +42,9 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page
 
 from benchmarks.browser import find_chromium, grab, open_page
+from benchmarks.dropouts import connect, player, server
 from benchmarks.pairs import PAIRS, RATE, load_pair
 from benchmarks.stalls import watching
-from gramophone.app.bench.jack import connect, player, server
 from gramophone.app.desk.server import DeskSettings
 from gramophone.app.live.controls import ControlOptions, LiveControls
 from gramophone.models.style import Style

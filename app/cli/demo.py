@@ -89,6 +89,7 @@ def demo(
                 ),
             )
         )
+        console.written.append(played)
         live_seconds = time.perf_counter() - began
         # The file is as late as the sound would be live; attacks are compared without this delay.
         late = engine.total_latency

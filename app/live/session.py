@@ -4,7 +4,7 @@ import json
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -107,7 +107,7 @@ def play(
         raise typer.Exit(_EXIT_FAILED)
 
 
-def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, object]]:
+def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, Any]]:
     """Play from file to file, with nothing to turn or to watch; `settings.device` is a `VirtualSettings`.
 
     Returns:
@@ -118,7 +118,6 @@ def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, obj
         typer.Exit: 1 where the engine could not go on.
     """
     from ...realtime.host import EngineError, Host
-    from ...realtime.link.engine_settings import VirtualSettings
 
     host = Host(settings)
     try:
@@ -127,8 +126,6 @@ def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, obj
             last = host.snapshot()
     except EngineError as error:
         raise _failed(error) from error
-    if isinstance(settings.device, VirtualSettings):
-        console.written.append(settings.device.output)
     _check_end(last)
     return last, host.stats()
 

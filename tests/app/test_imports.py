@@ -33,7 +33,6 @@ ROWS = (
     ("app/session",),
     ("app/desk",),
     ("app/live",),
-    ("app/bench",),
     ("app/cli",),
     (".",),
 )

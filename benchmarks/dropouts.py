@@ -1,34 +1,45 @@
-"""Drop-outs and the time from message to sound, between real ports of a JACK server that is started for it."""
+"""Drop-outs and the time from message to sound, between real ports of a JACK server that is started for it.
+
+    python -m benchmarks.dropouts                                a minute at --latency low
+    python -m benchmarks.dropouts --seconds 600 --latency high
+
+The server has the dummy driver (jackd2 must be installed); fluidsynth plays, or plucked strings where it is not
+installed; everything is played in the style of the demo's bubbling water, under a busy thread in the host and beside a
+client that does nothing. Prints Markdown and writes benchmarks/output/dropouts.json.
+"""
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
 import soundfile
 
-from ...media.errors import InputError
-from ...realtime.control.midi import MidiInput
-from ...realtime.control.midi_bindings import CcMap
-from ...realtime.host import Host
-from ...realtime.link.engine_settings import DeviceSettings, EngineSettings
-from ..live.session_settings import parameters
-from .midi import write_tune
+from benchmarks.jack_clients import CONTROLLER_PORT
+from benchmarks.midi_tune import write_tune
+from gramophone.app import demo_sounds
+from gramophone.app.live.session_settings import latency, parameters
+from gramophone.media.errors import InputError
+from gramophone.realtime.control.midi import MidiInput
+from gramophone.realtime.control.midi_bindings import CcMap
+from gramophone.realtime.engine.stats import Snapshot
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings
 
-if TYPE_CHECKING:
-    from ...realtime.engine.stats import Snapshot
-
+OUTPUT = Path(__file__).parent / "output"
 RATE = 48_000
 PERIOD = 128
 _TOOLS = ("jackd", "jack_wait", "jack_connect", "jack_rec")
@@ -112,13 +123,13 @@ def _end(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
 
 
 class _Client:
-    """One of `app.bench.clients`, running; a context manager."""
+    """One of `benchmarks.jack_clients`, running; a context manager."""
 
     def __init__(self, role: str, log: Path) -> None:
         self._role, self._log = role, log
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gramophone.app.bench.clients", role],
+                [sys.executable, "-m", "benchmarks.jack_clients", role],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -199,7 +210,7 @@ def _busy_thread() -> Iterator[None]:
 
 
 def measure(
-    style: Path, folder: Path, seconds: float, latency: float | str, stage: Callable[[str], None]
+    style: Path, folder: Path, seconds: float, ahead: float | str, stage: Callable[[str], None]
 ) -> tuple[Figures, Figures]:
     """Play through JACK, beside a bare client and under a busy thread; then turn the wheel.
 
@@ -207,7 +218,7 @@ def measure(
         style: path of it
         folder: for files that are needed on the way
         seconds: how long to count drop-outs
-        latency: how long the output is kept ahead, as in the engine's settings
+        ahead: how long the output is kept ahead, as in the engine's settings
         stage: is called with the name of each step
 
     Returns:
@@ -224,7 +235,7 @@ def measure(
         name, ports = player(folder, seconds + _REST + _PATIENCE, stack)
         bare = stack.enter_context(_Client("pass", folder / "pass.log"))
         host = stack.enter_context(
-            Host(EngineSettings(device=DeviceSettings(), styles=(style,), latency=latency))
+            Host(EngineSettings(device=DeviceSettings(), styles=(style,), latency=ahead))
         )
         for channel, port in enumerate(ports):
             for sink in ("gramophone", "bare"):
@@ -296,8 +307,6 @@ def _record(folder: Path, *ports: str) -> float:
 
 def _message(host: Host, port: str, folder: Path) -> Figures:
     """Measure the time from a controller's message to the first sample that it changes."""
-    from .clients import CONTROLLER_PORT
-
     knobs = CcMap(["1=strength"], parameters())
 
     def set_knobs(message: list[int]) -> None:
@@ -325,3 +334,34 @@ def _message(host: Host, port: str, folder: Path) -> Figures:
         "hop_ms": seen.milliseconds(seen.hop),
         "buffer_ms": seen.milliseconds(seen.buffer_latency),
     }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--latency", type=latency, default="low")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="gramophone-bench-") as name:
+        style = Path(name) / "style.wav"
+        soundfile.write(style, demo_sounds.bubbling_water().T, demo_sounds.SAMPLE_RATE, subtype="FLOAT")
+        dropouts, message = measure(
+            style,
+            Path(name),
+            args.seconds,
+            args.latency,
+            lambda step: print(step, file=sys.stderr, flush=True),
+        )
+    OUTPUT.mkdir(exist_ok=True)
+    (OUTPUT / "dropouts.json").write_text(
+        json.dumps({"dropouts": dropouts, "message": message}, indent=2) + "\n"
+    )
+    print("| measure | figure |\n|---|---|")
+    for figures in (dropouts, message):
+        for key, value in figures.items():
+            print(f"| {key} | {f'{value:.3g}' if isinstance(value, float) else value} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
-"""JACK clients that `gramophone bench live` starts in processes of their own: a bare pass-through, a player, a probe.
+"""JACK clients that the benchmarks start in processes of their own: a bare pass-through, a player, a probe.
 
-    python -m app.bench.clients pass|play|probe
+    python -m benchmarks.jack_clients pass|play|probe
 
 Each prints `ready` once it runs, then answers every line it is sent with one line of JSON, and ends with its
 standard input. The server is the one that JACK_DEFAULT_SERVER names.
@@ -78,7 +78,7 @@ def pass_through() -> None:
 
 def play() -> None:
     """Play the demo's content over and over: what is heard where there is no synthesiser."""
-    from .. import demo_sounds
+    from gramophone.app import demo_sounds
 
     _, device = _portaudio("source")
     import rtmixer

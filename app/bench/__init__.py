@@ -1,1 +1,0 @@
-"""Measurements on the computer that it runs on."""
