@@ -21,7 +21,7 @@ SYSTEM = debian() { \
   apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
     || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; }
 
-.PHONY: help setup demo test check coverage lint format typecheck docs gallery bench clean portaudio jack browser
+.PHONY: help setup demo test check coverage lint format typecheck docs gallery bench clean portaudio jack browser effects
 
 help:
 	@echo "make demo       make two clips, render and play one in the style of the other, write a report"
@@ -42,7 +42,7 @@ setup: $(READY) portaudio
 demo: $(READY) portaudio
 	@$(RUN) gramophone demo --out demo-output
 
-test: lint typecheck portaudio jack browser
+test: lint typecheck portaudio jack browser effects
 	@$(RUN) pytest -q
 
 # What is worth knowing before a commit, in under two minutes.
@@ -122,6 +122,14 @@ browser:
 	found || { debian chromium && found; } || { \
 	  echo "Tests of the desk in a browser are skipped, since there is no Chromium." >&2; \
 	  echo "  Debian: sudo apt-get install chromium    Fedora: sudo dnf install chromium" >&2; }
+
+# Plugins to play through. Without them the tests that need some are skipped; where CI is set, they fail.
+effects:
+	@$(SYSTEM); \
+	found() { [ -e /usr/lib/vst3/ZaMaximX2.vst3 ] && [ -e /usr/lib/lv2/calf.lv2 ]; }; \
+	found || { debian zam-plugins calf-plugins && found; } || { \
+	  echo "Tests with plugins of others are skipped, since zam-plugins and calf-plugins are missing." >&2; \
+	  echo "  Debian, Ubuntu: sudo apt-get install zam-plugins calf-plugins" >&2; }
 
 # An interpreter is only taken if it runs and is new enough, and rather one that can make virtual environments:
 # Debian and Ubuntu keep that part in a package of its own.

@@ -18,46 +18,79 @@ JOIN_SECONDS = 0.0015
 
 
 class Delay:
-    """A delay of a whole number of samples, bit for bit."""
+    """A delay of a whole number of samples, bit for bit; another delay comes in by a crossfade."""
 
     def __init__(self) -> None:
-        self._samples = 0
+        self._samples = self._from = self._most = 0
+        self._fade = Fade(on=True, seconds=FADE_SECONDS)
         self._line: Block = np.zeros((1, 1), dtype=np.float32)
         self._end = 0
 
-    def prepare(self, *, samples: int, block: int, channels: int) -> None:
-        """Get ready, silent. This allocates all memory."""
-        self._samples = samples
+    def prepare(
+        self, *, samples: int, block: int, channels: int, sample_rate: int = 48_000, most: int | None = None
+    ) -> None:
+        """Get ready, silent. This allocates all memory.
+
+        Args:
+            samples: of delay, now
+            block, channels, sample_rate: as for a plugin
+            most: samples of delay that `move` may ask for; None is `samples`
+        """
+        self._samples = self._from = samples
+        self._most = samples if most is None else most
         # Long enough that the samples are moved to the front rarely, and never onto themselves.
-        self._line = np.zeros((channels, 2 * samples + max(block, 4096)), dtype=np.float32)
+        self._line = np.zeros((channels, 2 * self._most + max(block, 4096)), dtype=np.float32)
+        self._mixed = np.zeros((channels, block if self._most else 1), dtype=np.float32)
+        self._fade.prepare(sample_rate=sample_rate, block=block, on=True)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the input."""
-        self._line[:, : self._samples] = 0.0
-        self._end = self._samples
+        """Forget the input, and end a crossfade at once."""
+        self._line[:, : self._most] = 0.0
+        self._end = self._most
+        self._from = self._samples
+        self._fade.jump(on=True)
+
+    def move(self, samples: int) -> None:
+        """Go over to another delay."""
+        samples = min(samples, self._most)
+        if samples != self._samples:
+            self._from, self._samples = self._samples, samples
+            self._fade.jump(on=False)
+
+    def jump(self, samples: int) -> None:
+        """Have another delay at once."""
+        self._from = self._samples = min(samples, self._most)
 
     def state(self) -> State:
-        """Return the delayed samples, [channels, samples]; see `plugins.state`."""
-        return {"line": self._line[:, self._end - self._samples : self._end].copy()}
+        """Return the delayed samples, [channels, most]; see `plugins.state`."""
+        return {"line": self._line[:, self._end - self._most : self._end].copy()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from there; prepared as then."""
-        put(self._line[:, : self._samples], state, "line")
-        self._end = self._samples
+        put(self._line[:, : self._most], state, "line")
+        self._end = self._most
 
     def process(self, block: Block) -> Block:
         """Return the input of `samples` ago, [channels, n]; valid until the next call."""
-        if self._samples == 0:
+        if self._most == 0:
             return block
         count = block.shape[1]
         if self._end + count > self._line.shape[1]:
-            self._line[:, : self._samples] = self._line[:, self._end - self._samples : self._end]
-            self._end = self._samples
+            self._line[:, : self._most] = self._line[:, self._end - self._most : self._end]
+            self._end = self._most
         self._line[:, self._end : self._end + count] = block
         start = self._end - self._samples
+        earlier = self._end - self._from
         self._end += count
-        return self._line[:, start : start + count]
+        there = self._line[:, start : start + count]
+        share = self._fade.next(count, on=True)
+        if isinstance(share, float):
+            return there
+        out = np.subtract(there, self._line[:, earlier : earlier + count], out=self._mixed[:, :count])
+        out *= share
+        out += self._line[:, earlier : earlier + count]
+        return out
 
 
 class Bypass:
@@ -74,10 +107,14 @@ class Bypass:
         self._join = np.zeros(1, dtype=np.float32)
         self._latency = 0
 
-    def prepare(self, *, latency: int, sample_rate: int, block: int, channels: int) -> None:
-        """Get ready for blocks of up to `block` samples and an effect that takes `latency` samples."""
+    def prepare(
+        self, *, latency: int, sample_rate: int, block: int, channels: int, most: int | None = None
+    ) -> None:
+        """Get ready for blocks of up to `block` samples and an effect that takes `latency`, at `most` so many."""
         self._latency = latency
-        self._delay.prepare(samples=latency, block=block, channels=channels)
+        self._delay.prepare(
+            samples=latency, block=block, channels=channels, sample_rate=sample_rate, most=most
+        )
         self._fade.prepare(sample_rate=sample_rate, block=block, on=not self.bypassed)
         length = max(1, round(JOIN_SECONDS * sample_rate))
         line = np.arange(length, 0, -1) / (length + 1)
@@ -95,6 +132,16 @@ class Bypass:
         self._joined = self._join_length
         self._wait = 0
         self._last[:] = 0.0
+
+    def move(self, latency: int) -> None:
+        """Have the effect take another latency from now on."""
+        self._latency = latency
+        self._delay.move(latency)
+
+    def jump(self, latency: int) -> None:
+        """Have the effect take another latency at once, for a moment in which nothing is heard."""
+        self._latency = latency
+        self._delay.jump(latency)
 
     def state(self) -> State:
         """Return the switch and the delayed samples; see `plugins.state`."""

@@ -13,6 +13,7 @@ from .bypass import Bypass
 from .knob_ids import chain_parameters, slot_names, whole_bypass
 from .parameter import Parameter
 from .plugin import Plugin
+from .slot import EffectSlot, slots_of
 from .state import State, part, within
 
 if TYPE_CHECKING:
@@ -44,16 +45,21 @@ class Chain:
         self.plugins = tuple(plugins)
         self.faults = 0
         self._most = 0
-        self._bypasses = [Bypass() for _ in self.plugins]
+        #: the effects that can come, go and move while it plays
+        self.effects = slots_of(self.plugins)
+        # The slot of an effect is its own bypass.
+        self._bypasses = [None if isinstance(plugin, EffectSlot) else Bypass() for plugin in self.plugins]
         self._whole = Bypass()
+        self._latency = 0
+        self._order = self._sorted = list(range(len(self.plugins)))
         names = slot_names([(plugin.name, plugin.parameters) for plugin in self.plugins], defaults)
         self.parameters: tuple[Parameter, ...] = chain_parameters(names)
         # Each id leads to a plugin's knob or to a switch.
         self._keys = tuple(name.key for name in names)
         self._knobs: dict[str, tuple[Plugin, str]] = {}
-        self._switches = {whole_bypass().id: self._whole}
+        self._switches: dict[str, Bypass | EffectSlot] = {whole_bypass().id: self._whole}
         for plugin, bypass, name in zip(self.plugins, self._bypasses, names, strict=True):
-            self._switches[name.bypass.id] = bypass
+            self._switches[name.bypass.id] = plugin if isinstance(plugin, EffectSlot) else bypass or Bypass()
             for own, parameter in name.parameters.items():
                 self._knobs[parameter.id] = (plugin, own)
         for identity, value in (defaults or {}).items():
@@ -63,12 +69,22 @@ class Chain:
         """Get ready to play, silent, every knob at its target; see `Plugin.prepare`."""
         for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
             plugin.prepare(sample_rate=sample_rate, block=block, channels=channels)
-            bypass.prepare(
-                latency=plugin.latency_samples, sample_rate=sample_rate, block=block, channels=channels
-            )
+            if bypass is not None:
+                bypass.prepare(
+                    latency=plugin.latency_samples, sample_rate=sample_rate, block=block, channels=channels
+                )
+        self._latency = self.latency_samples
         self._whole.prepare(
-            latency=self.latency_samples, sample_rate=sample_rate, block=block, channels=channels
+            latency=self._latency,
+            sample_rate=sample_rate,
+            block=block,
+            channels=channels,
+            most=sum(
+                plugin.most_latency if isinstance(plugin, EffectSlot) else plugin.latency_samples
+                for plugin in self.plugins
+            ),
         )
+        self._order = self._sorted
         self._most = block
         self.faults = 0
 
@@ -85,9 +101,20 @@ class Chain:
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(
                 -_LOUDEST_INPUT, _LOUDEST_INPUT
             )
+        if self._order is not self._sorted and (left := self._reorder()) and left < block.shape[1]:
+            # The new order is in force at the same sample, wherever blocks end.
+            parts = [self._pass(block[:, :left]).copy(), self.process(block[:, left:])]
+            return np.concatenate(parts, axis=1)
+        return self._pass(block)
+
+    def _pass(self, block: Block) -> Block:
         sound = block
-        for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
+        for number in self._order:
+            plugin, bypass = self.plugins[number], self._bypasses[number]
             wet = plugin.process(sound)
+            if bypass is None:
+                sound = wet
+                continue
             # A block that passed unchanged needs no check.
             if wet is sound or np.abs(wet).max() <= _LOUDEST_OUTPUT:
                 sound = bypass.process(sound, wet)
@@ -95,13 +122,49 @@ class Chain:
                 self.faults += 1
                 plugin.reset()
                 sound = bypass.process(sound, None)
+        if self.effects and (latency := self.latency_samples) != self._latency:
+            self._latency = latency
+            self._whole.move(latency)
         return self._whole.process(block, sound)
+
+    def _sort(self) -> list[int]:
+        """Return the order that the places of the effects ask for; those at one place stay as they were given."""
+        places = {
+            number: plugin.get(f"{plugin.name}_place")
+            for number, plugin in enumerate(self.plugins)
+            if isinstance(plugin, EffectSlot)
+        }
+        ordered = sorted(places, key=lambda number: places[number])
+        others = [number for number in range(len(self.plugins)) if number not in places]
+        before = [number for number in ordered if places[number] < 0.0]
+        return [*before, *others[:1], *ordered[len(before) :], *others[1:]]
+
+    def _reorder(self) -> int:
+        """Have the effects whose place changes leave the chain, and then put them where they belong.
+
+        Returns:
+            after how many samples to call this again; 0 if all is done
+        """
+        places = [places for places in zip(self._order, self._sorted, strict=True) if len(set(places)) > 1]
+        moving = slots_of([self.plugins[number] for pair in places for number in pair])
+        left = max(slot.samples_left for slot in moving)
+        for slot in self.effects:
+            slot.held = bool(left) and slot in moving
+        if not left:
+            self._order = self._sorted
+        return left
 
     def reset(self) -> None:
         """Forget all sound; knobs stay."""
+        self._order = self._sorted
+        for slot in self.effects:
+            slot.held = False
         for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
             plugin.reset()
-            bypass.reset()
+            if bypass is not None:
+                bypass.reset()
+        self._latency = self.latency_samples
+        self._whole.jump(self._latency)
         self._whole.reset()
 
     def state(self) -> State:
@@ -109,7 +172,8 @@ class Chain:
         state = within(whole_bypass().id, self._whole.state())
         for key, plugin, bypass in zip(self._keys, self.plugins, self._bypasses, strict=True):
             state |= within(key, plugin.state())
-            state |= within(f"{key}_bypass", bypass.state())
+            if bypass is not None:
+                state |= within(f"{key}_bypass", bypass.state())
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -124,7 +188,11 @@ class Chain:
             self._whole.restore(part(whole_bypass().id, state))
             for key, plugin, bypass in zip(self._keys, self.plugins, self._bypasses, strict=True):
                 plugin.restore(part(key, state))
-                bypass.restore(part(f"{key}_bypass", state))
+                if bypass is not None:
+                    bypass.restore(part(f"{key}_bypass", state))
+            self._sorted = self._order = self._sort()
+            self._latency = self.latency_samples
+            self._whole.jump(self._latency)
         except (KeyError, ValueError, IndexError) as error:
             raise InputError(
                 f"this state is not one of this chain ({error}); use the settings that it was recorded with"
@@ -137,6 +205,9 @@ class Chain:
         else:
             plugin, own = self._knobs[id]
             plugin.set(own, value)
+            if isinstance(plugin, EffectSlot) and own == f"{plugin.name}_place":
+                ordered = self._sort()
+                self._sorted = self._order if ordered == self._order else ordered
 
     def get(self, id: str) -> float:
         """Return a knob's target; KeyError if there is no such knob."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 from ..media.errors import InputError
 
 CURVES = ("linear", "log", "toggle", "integer")
 
-_ID = re.compile(r"[a-z][a-z0-9_]*")
+# The part behind a dot is a parameter's own, of a plugin that is hosted.
+_ID = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)?")
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z%]*)", re.IGNORECASE)
 _WORDS = {"on": 1.0, "yes": 1.0, "true": 1.0, "off": 0.0, "no": 0.0, "false": 0.0}
 
@@ -28,6 +31,8 @@ _SUFFIXES: dict[str, dict[str, float]] = {
     "Hz": {"hz": 1.0, "khz": 1e3},
 }
 UNITS = tuple(_SUFFIXES)
+# So many texts are listed where something else was written.
+_MOST_CHOICES = 8
 
 
 def whole_number(text: str) -> int | None:
@@ -39,18 +44,41 @@ class ContractError(ValueError):
     """A plugin or parameter is not what it must be; the message names it, says what is wrong and what to do."""
 
 
+@lru_cache(maxsize=1024)
+def _numbers(texts: tuple[str, ...]) -> tuple[float, ...]:
+    """Return the numbers that texts begin with, all with one unit behind them; empty where they are no numbers."""
+    found = [_NUMBER.fullmatch(text) for text in texts]
+    numbers = [(float(match[1]), match[2]) for match in found if match]
+    if len(numbers) < len(texts) or len({unit for _, unit in numbers}) > 1:
+        return ()
+    return tuple(number for number, _ in numbers)
+
+
+def _between(texts: tuple[str, ...], place: float) -> str:
+    """Return the text at a place between texts; between two numbers there are others, unless there are few."""
+    left = min(int(place), len(texts) - 2)
+    numbers = _numbers(texts)
+    if not numbers or len(texts) <= _MOST_CHOICES:
+        return texts[round(place)]
+    number = numbers[left] + (numbers[left + 1] - numbers[left]) * (place - left)
+    unit = texts[left].partition(" ")[2]
+    return f"{round(number, 3) + 0.0:.4g} {unit}".rstrip()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """One knob.
 
     Args:
-        id: How it is called in files, MIDI maps and on the command line, `[a-z][a-z0-9_]*`; never changes.
+        id: How it is called in files, MIDI maps and on the command line, `[a-z][a-z0-9_]*`; never changes. Those of
+            hosted plugins have the plugin's name in front, and a dot.
         name: How it is called on a display.
         unit: One of `UNITS`. With "%" the value is a fraction, and only shown and read as percent.
         low, high, default: The range and where it stands at first, in `unit`.
         curve: How a controller's travel maps to the range: "linear"; "log" (equal steps are equal factors; low > 0);
             "toggle" (0 or 1, the upper half is on); "integer" (linear, rounded).
         description: One line that tells a performer what it does to the sound.
+        texts: What a hosted plugin writes at equal steps from low to high; then values are shown and read so.
 
     Raises:
         ContractError: if any of this does not hold
@@ -64,6 +92,7 @@ class Parameter:
     default: float
     curve: str = "linear"
     description: str = ""
+    texts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -132,6 +161,8 @@ class Parameter:
         written = text.strip().replace("\N{MINUS SIGN}", "-")
         if self.curve == "toggle" and written.lower() in _WORDS:
             return _WORDS[written.lower()]
+        if self.texts:
+            return self._position(written)
         match = _NUMBER.fullmatch(written)
         factor = None
         if match:
@@ -147,6 +178,8 @@ class Parameter:
 
     def show(self, value: float) -> str:
         """Return the value as it is written on a display; `parse` reads it."""
+        if self.texts:
+            return _between(self.texts, self.to_unit(value) * (len(self.texts) - 1))
         if self.curve == "toggle":
             return "on" if self.clamp(value) else "off"
         if self.curve == "integer":
@@ -159,6 +192,24 @@ class Parameter:
         else:
             number = f"{value:.3g}" if abs(value) < 1000.0 else f"{value:.0f}"
         return f"{number} {self.unit}".rstrip()
+
+    def _position(self, written: str) -> float:
+        """Read what `texts` say; between two numbers there lie others."""
+        words = [text.lower() for text in self.texts]
+        last = len(words) - 1
+        if written.lower() in words:
+            place: float = words.index(written.lower())
+            return self.clamp(self.low + (self.high - self.low) * place / last)
+        given, numbers = _NUMBER.match(written), _numbers(self.texts)
+        if given and numbers:
+            for left, right in pairwise(range(last + 1)):
+                low, high, value = numbers[left], numbers[right], float(given[1])
+                if min(low, high) <= value <= max(low, high):
+                    place = left + ((value - low) / (high - low) if high != low else 0.0)
+                    return self.clamp(self.low + (self.high - self.low) * place / last)
+        few = list(dict.fromkeys(self.texts))
+        choice = ", ".join(few) if len(few) <= _MOST_CHOICES else f"{few[0]} to {few[-1]}"
+        raise InputError(f"{self.id} cannot be {written!r}; give {choice}")
 
     def _range(self) -> str:
         if self.curve == "toggle":

@@ -43,6 +43,11 @@ class Ramp:
         self._start = self._target = value
         self._place = self._length
 
+    @property
+    def moving(self) -> bool:
+        """Whether it is on the way to its target."""
+        return self._place < self._length
+
     def state(self) -> State:
         """Return where it stands and where it goes; see `plugins.state`."""
         return {"ramp": numbers(self._start, self._target, self._place)}

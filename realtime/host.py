@@ -17,7 +17,7 @@ from ..media.errors import InputError
 from ..media.files import replacing
 from ..media.output_lock import claimed
 from ..models.live.first_run import compile_first
-from ..plugins.live_chain import LIVE_PARAMETERS
+from ..plugins.live_chain import live_parameters
 from ..plugins.parameter import Parameter
 from ..takes.wavfile import seal
 from .engine.stats import Snapshot, figures, take_snapshot
@@ -49,7 +49,7 @@ class Host:
         settings: of the engine
         build_chain: makes the chain in the engine process; a function of a module, since it is sent there by name.
             None is `plugins.live_chain.live_chain` with the styles of the settings.
-        parameters: those of the chain
+        parameters: those of the chain; None is those of the live chain with the effects of the settings
 
     Raises:
         InputError: an initial value is for no parameter
@@ -60,11 +60,12 @@ class Host:
         settings: EngineSettings,
         *,
         build_chain: BuildChain | None = None,
-        parameters: Sequence[Parameter] = LIVE_PARAMETERS,
+        parameters: Sequence[Parameter] | None = None,
     ) -> None:
         self._settings = settings
         self._build_chain = build_chain
-        self.parameters: tuple[Parameter, ...] = (*parameters, MUTE)
+        known = live_parameters(settings.effects) if parameters is None else parameters
+        self.parameters: tuple[Parameter, ...] = (*known, MUTE)
         self._places = {parameter.id: place for place, parameter in enumerate(self.parameters)}
         context = multiprocessing.get_context("spawn")
         self._cells = context.RawArray(ctypes.c_double, len(self.parameters))

@@ -16,8 +16,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+import msgspec
+
 from ..media.errors import InputError
 from ..media.files import check_writable, shown
+from ..plugins.effects import PlainEffect, to_plain
 from ..plugins.live_chain import CHAIN_VERSION
 from ..takes.header import HEADER, Header
 from ..takes.style_copies import Clip
@@ -119,6 +122,7 @@ class Recorder:
                 device=now.device_latency,
                 slot_bytes=host.board.slots.bytes(0).size,
                 stylizer=dict(settings.stylizer),
+                effects=tuple(msgspec.convert(to_plain(one), PlainEffect) for one in settings.effects),
                 chain=CHAIN_VERSION,
                 values={
                     parameter.id: parameter.clamp(host.get(parameter.id)) for parameter in host.parameters

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,9 @@ from ..media.errors import InputError
 from ..media.files import replacing, shown
 from ..media.inputs import fitted, parse_json
 from ..media.limits import RATES
+from ..plugins.effects import MAX_EFFECTS, Effect, PlainEffect
 from ..plugins.knobs import MAX_STYLES
+from ..plugins.live_chain import LIVE_PARAMETERS, live_parameters
 from ..plugins.parameter import Parameter
 from .automation import check_value
 
@@ -61,6 +64,7 @@ class Header:
         skipped: frames before which input was left out, since the chain was much too late
         frames, wet_frames: lengths; None while it is being recorded, or where that was cut short
         wet_sha256: of the wet sound, 32-bit floats, interleaved, little-endian; "" as long as that is not known
+        effects: around the stylizer; see `plugins.effects`
         chain: version of the chain that played, see plugins.live_chain
         started: date and time, ISO 8601
         note: why it ended, if that was not as it was meant
@@ -84,6 +88,7 @@ class Header:
     frames: Frame | None = None
     wet_frames: Frame | None = None
     wet_sha256: str = ""
+    effects: Annotated[tuple[PlainEffect, ...], Meta(max_length=MAX_EFFECTS)] = ()
     chain: Samples = 1
     started: str = ""
     note: str = ""
@@ -92,7 +97,12 @@ class Header:
 def write_header(folder: Path, header: Header) -> None:
     """Write `take.json`, in place of the one that is there; InputError if that is not possible."""
     version = 1 if header.channels <= _MOST_IN_VERSION_1 else VERSION
-    text = json.dumps({"format": FORMAT, "version": version, **asdict(header)}, indent=1, allow_nan=False)
+    fields = {one.name: getattr(header, one.name) for one in dataclass_fields(Header)}
+    fields["effects"] = [msgspec.to_builtins(one) for one in header.effects]
+    if not header.effects:
+        # As earlier versions wrote it, and read it.
+        del fields["effects"]
+    text = json.dumps({"format": FORMAT, "version": version, **fields}, indent=1, allow_nan=False)
     with replacing(folder / HEADER, overwrite=True) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -117,10 +127,24 @@ def read_header(path: Path, data: bytes, parameters: Sequence[Parameter]) -> Hea
     header = fitted(found, Header, name=f"{shown(path)} is damaged", advice="restore it")
     fitted(header.stylizer, _Stylizer, name=f"{shown(path)} is damaged: stylizer", advice="restore it")
     try:
-        _check(header, {parameter.id: parameter for parameter in parameters})
+        known = (*parameters, *extra_parameters(header)) if header.effects else parameters
+        _check(header, {parameter.id: parameter for parameter in known})
     except ValueError as error:
         raise InputError(f"{shown(path)} is damaged: {error}; restore it") from None
     return header
+
+
+def effects_of(header: Header) -> tuple[Effect, ...]:
+    """Return the effects that were around the stylizer; ValueError, in words for the user, if one is none."""
+    return tuple(one.effect() for one in header.effects)
+
+
+def extra_parameters(header: Header) -> tuple[Parameter, ...]:
+    """Return the parameters that the take's effects have beside those of the live chain; ValueError as `effects_of`."""
+    try:
+        return live_parameters(effects_of(header))[len(LIVE_PARAMETERS) :]
+    except InputError as error:
+        raise ValueError(str(error)) from None
 
 
 def fit_spans(spans: Sequence[Span], count: int, frames: int) -> tuple[Span, ...]:

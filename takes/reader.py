@@ -33,7 +33,7 @@ from ..plugins.knobs import MUTE
 from ..plugins.live_chain import LIVE_PARAMETERS
 from ..plugins.parameter import Parameter
 from .automation import Event, Restart, StyleChange, read_lines
-from .header import HEADER, Header, Span, fit_spans, is_style_name, read_header
+from .header import HEADER, Header, Span, extra_parameters, fit_spans, is_style_name, read_header
 from .sound import EXACT, damaged, sound_blocks, sound_files, sound_length
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class Take:
     frames: int
     wet_frames: int
     rounded_from: int | None = None
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Everything that its moves may move."""
+        return (*PARAMETERS, *extra_parameters(self.header))
 
     @property
     def cut_short(self) -> bool:
@@ -161,7 +166,8 @@ def open_take(folder: Path, *, parameters: Sequence[Parameter] = PARAMETERS) -> 
         raise InputError(f"{shown(folder)} has no {HEADER}: it is not a take; give the folder of one")
     header = read_header(folder / HEADER, _read(folder / HEADER), parameters)
     path = folder / MOVES
-    events = read_lines(_read(path), parameters, name=shown(path))
+    known = (*parameters, *extra_parameters(header))
+    events = read_lines(_read(path), known, name=shown(path))
     for event in events:
         if isinstance(event, StyleChange) and event.style and not is_style_name(event.style):
             raise InputError(f"{shown(path)}: {event.style!r} is not a style in the take's folder")

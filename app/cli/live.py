@@ -8,7 +8,7 @@ import typer
 
 from ...media.errors import InputError
 from .. import console
-from . import live_options
+from . import effect_options, live_options
 
 _STEREO = 2
 _DEVICES, _STYLIZER, _CONTROL = "Devices", "Stylizer", "Control"
@@ -194,6 +194,8 @@ def live(
     capture_channels: live_options.CaptureChannels = None,
     takes: live_options.Takes = None,
     safe: live_options.Safe = False,
+    before: effect_options.Before = None,
+    after: effect_options.After = None,
     virtual_input: Annotated[
         Path | None,
         typer.Option(
@@ -258,6 +260,8 @@ def live(
 
     $ gramophone live rain.wav choir.style -i scarlett -o scarlett --cc 1=strength --set mix=80%
 
+    $ gramophone live rain.wav --before ZamCompX2 --after ZamVerb --set zamverb.room=30%
+
     $ gramophone live rain.wav --virtual-input song.wav --virtual-output played.wav
 
     `gramophone devices` lists what follows -i and -o, `gramophone ports` what follows --midi.
@@ -270,9 +274,10 @@ def live(
     from ..live import session as live_session
     from ..live import session_settings as live_settings
 
-    played = live_controls.remembered(safe=safe, files=virtual_input is not None)
+    effects = effect_options.found(before, after, sample_rate=samplerate, channels=channels)
+    played = live_controls.remembered(safe=safe, files=virtual_input is not None, effects=effects)
     styles = live_controls.styles_or_remembered(styles or (), played)
-    values = {**played.values, **live_settings.initial_values(settings or ())}
+    values = {**played.values, **live_settings.initial_values(settings or (), effects)}
     silent = values.pop(MUTE.id, 0.0) > 0.0 or safe if muted is None else muted
     inputs = live_settings.input_channels(input_channels)
     if channels is None and inputs is not None and len(inputs) > 1:
@@ -305,6 +310,7 @@ def live(
     engine = EngineSettings(
         device=files or DeviceSettings(),
         styles=tuple(styles),
+        effects=effects,
         stylizer=live_settings.stylizer_settings(window, hop, iterations, phase),
         channels=_STEREO if channels is None else channels,
         sample_rate=samplerate,

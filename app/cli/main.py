@@ -30,6 +30,7 @@ from .demo import demo
 from .devices import devices, ports
 from .learn import learn
 from .live import live
+from .plugins import plugins
 from .recipes import recipes
 from .render import render
 from .score import score
@@ -56,6 +57,7 @@ class CommandGroup(TyperGroup):
             "learn",
             "bounce",
             "devices",
+            "plugins",
             "ports",
             "style",
             "score",
@@ -194,7 +196,7 @@ def _options(
 
 app.add_typer(style_app, name="style")
 app.add_typer(bench_app, name="bench")
-for command in (render, texture, live, learn, bounce, devices, ports, score, recipes, demo):
+for command in (render, texture, live, learn, bounce, devices, ports, plugins, score, recipes, demo):
     app.command(help=console.prose(command.__doc__))(command)
 app.command(help=console.prose(batch.__doc__), cls=BatchCommand)(batch)
 

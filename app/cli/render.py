@@ -9,6 +9,7 @@ import typer
 from ...media.errors import InputError
 from ...media.files import shown
 from .. import console, remote_files, report_data, scores
+from . import effect_options
 from . import render_options as options
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def render(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     settings: options.Settings = None,
+    before: effect_options.Before = None,
+    after: effect_options.After = None,
 ) -> None:
     """Play CONTENT in the style of STYLE.
 
@@ -69,12 +72,16 @@ def render(
     $ gramophone render song.wav choir.style -o quick.flac --recipe transport --strength 0.7 --report
     quick.html
 
+    $ gramophone render song.wav rain.wav -o wet.wav --after ZamVerb --set zamverb.room=30%
+
     `gramophone recipes` lists the recipes, `gramophone recipes NAME` the settings for --set.
     """
     from ...media.addresses import as_local, shown_address
     from ...media.tags import read_tags
     from ...offline.recipes.registry import get_recipe
 
+    effects = effect_options.found(before, after)
+    values, settings = effect_options.split(settings, effects)
     chosen = get_recipe(recipe, options.changes(settings, notes=notes, steps=steps))
     if resume and as_local(output_name) is None:
         raise InputError(
@@ -111,6 +118,8 @@ def render(
                 format=format,
                 tags=tags,
                 overwrite=overwrite,
+                effects=effects,
+                values=values,
             )
             with rendered_file(
                 job, resume=resume, progress=display, stage=display.stage, note=console.say

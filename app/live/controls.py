@@ -20,6 +20,7 @@ from ..session.take_shelf import TakeShelf
 from . import session_settings as live_settings
 
 if TYPE_CHECKING:
+    from ...plugins.effects import Effect
     from ...realtime.control.midi import MidiInput
     from ...realtime.control.osc import OscControl
     from ...realtime.host import Host
@@ -58,13 +59,13 @@ class ControlOptions:
     remember: bool = False
 
 
-def remembered(*, safe: bool, files: bool) -> "SessionState":
+def remembered(*, safe: bool, files: bool, effects: "Sequence[Effect]" = ()) -> "SessionState":
     """Return the last session's state; an empty one with --safe, and for files, whose result must not depend on it."""
     from ..session.session_state import SessionState, load_state
 
     if safe or files:
         return SessionState()
-    state, line = load_state(state_file(), live_settings.parameters())
+    state, line = load_state(state_file(), live_settings.parameters(effects))
     if line is not None:
         console.warn(line)
     return state

@@ -6,16 +6,17 @@ from pathlib import Path
 from ...media.errors import InputError
 from ...media.files import shown
 from ...media.inputs import check_regular
+from ...plugins.effects import Effect
 from ...plugins.knobs import MAX_STYLES
-from ...plugins.live_chain import LIVE_PARAMETERS
+from ...plugins.live_chain import live_parameters
 from ...plugins.parameter import Parameter, whole_number
 from ...realtime.link.engine_settings import LONGEST_LATENCY, MUTE, VirtualSettings
 from .. import console
 
 
-def parameters() -> tuple[Parameter, ...]:
-    """Return every parameter that can be turned while playing: the chain's, and the engine's own."""
-    return (*LIVE_PARAMETERS, MUTE)
+def parameters(effects: Sequence[Effect] = ()) -> tuple[Parameter, ...]:
+    """Return every parameter that can be turned while playing: the chain's, its effects', and the engine's own."""
+    return (*live_parameters(effects), MUTE)
 
 
 def check_styles(styles: Sequence[Path]) -> tuple[Path, ...]:
@@ -67,9 +68,9 @@ def input_channels(written: str | None, option: str = "--input-channels") -> tup
     return channels
 
 
-def initial_values(written: Sequence[str]) -> dict[str, float]:
+def initial_values(written: Sequence[str], effects: Sequence[Effect] = ()) -> dict[str, float]:
     """Return the values given as `--set param=value`."""
-    known = {parameter.id: parameter for parameter in parameters()}
+    known = {parameter.id: parameter for parameter in parameters(effects)}
     values = {}
     for text in written:
         key, sign, value = (part.strip() for part in text.partition("="))

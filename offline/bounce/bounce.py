@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,20 +26,24 @@ from numpy.typing import NDArray
 from ...dsp.mastering import measure
 from ...media.files import shown
 from ...media.spool import Spool
+from ...plugins.chain import Chain
+from ...plugins.effects import Effect
 from ...plugins.knobs import MUTE
 from ...plugins.live_chain import chain_around
+from ...plugins.plugin import Plugin
 from ...plugins.prerendered import Prerendered
 from ...takes.automation import Automation, StyleChange
-from ...takes.reader import PARAMETERS, Take
+from ...takes.reader import Take
 from ..recipes.recipe import Recipe
 from ..render.render import check_content, render_track, work_key
 from ..work.checkpoint import Checkpoint
 from ..work.mixture import HOP, mixture
 from ..work.progress import Progress
 from .live import Bounced, Listener, played
-from .replay import BLOCK, ReplayChain
+from .replay import BLOCK, ReplayChain, play_again, trusted_effects
 
 Shares = NDArray[np.float64]
+Sound = NDArray[np.float32]
 
 # Below, nothing is heard of a style.
 _LEAST = 1e-6
@@ -66,16 +71,20 @@ def bounce_full(
     Raises:
         InputError: The take is damaged, silent or too short, or the disk full.
     """
-    header = take.header
+    header, effects = take.header, trusted_effects(take)
     content = Spool.create(folder / "dry.spool", channels=header.channels, length=take.frames)
     digest, position = hashlib.sha256(), 0
     for block in take.dry():
         content.write(position, block)
         digest.update(block.tobytes())
         position += block.shape[1]
+    late = 0
+    if any(effect.before for effect in effects):
+        late = _through_effects(take, effects, content)
+        digest.update(repr((header.effects, header.values, take.events)).encode())
     check_content(content, header.sample_rate, name=shown(take.folder))
     automation = Automation(
-        PARAMETERS, values=header.values, events=take.events, sample_rate=header.sample_rate
+        take.parameters, values=header.values, events=take.events, sample_rate=header.sample_rate
     )
     frames = np.arange(take.frames // HOP + 1) * HOP
     ways = 1.0 - (1.0 - automation.values("strength", frames)) ** 2
@@ -104,13 +113,54 @@ def bounce_full(
         gain = _equally_loud(level, measure(rendering.sound, header.sample_rate).loudness)
         renderings.append(_Part(rendering.sound, share, gain))
     mixed = _mixed(content, renderings, folder) if renderings else content
-    chain = chain_around(Prerendered(mixed.read))
-    for identity, value in header.values.items():
-        if identity != MUTE.id:
-            chain.set(identity, value)
-    chain.prepare(sample_rate=header.sample_rate, block=BLOCK, channels=header.channels)
+    chain = _chain(take, Prerendered(lambda start, stop: _read(mixed, start - late, stop - late)), effects)
     last = _part(progress, len(heard), len(heard) + 1, "mix")
     return Bounced(played(take, ReplayChain(chain, None), folder, take.wet_frames, last, None), None)
+
+
+def _chain(take: Take, stylizer: Plugin, effects: Sequence[Effect]) -> Chain:
+    """Return the live chain with another plugin in the stylizer's place, prepared, with the take's first values."""
+    chain = chain_around(stylizer, effects)
+    for identity, value in take.header.values.items():
+        if identity != MUTE.id:
+            chain.set(identity, value)
+    chain.prepare(sample_rate=take.header.sample_rate, block=BLOCK, channels=take.header.channels)
+    return chain
+
+
+class _Tap(Prerendered):
+    """Writes down what comes to the stylizer."""
+
+    def __init__(self, content: Spool) -> None:
+        super().__init__(content.read)
+        self.content = content
+        self.late = 0
+
+    def process(self, block: Sound) -> Sound:
+        """Take the next block; see `Plugin.process`."""
+        start = self._position - self.late
+        self._position += block.shape[1]
+        part = block[:, max(0, -start) :][:, : max(0, self.content.length - max(0, start))]
+        if part.shape[1]:
+            self.content.write(max(0, start), part)
+        return block
+
+
+def _through_effects(take: Take, effects: Sequence[Effect], content: Spool) -> int:
+    """Have the effects before the stylizer work on the content, with their moves; return by how much they are late."""
+    tap = _Tap(content)
+    chain = _chain(take, tap, effects)
+    tap.late = sum(slot.latency_samples for slot in chain.effects if slot.get(f"{slot.name}_place") < 0.0)
+    for _ in play_again(take, ReplayChain(chain, None), frames=take.frames):
+        pass
+    return tap.late
+
+
+def _read(sound: Spool, start: int, stop: int) -> Sound:
+    """Read a sound, with silence before its beginning and after its end."""
+    first, last = min(max(start, 0), sound.length), min(max(stop, 0), sound.length)
+    read = sound.read(first, last)
+    return np.pad(read, ((0, 0), (first - start, stop - last))) if last - first < stop - start else read
 
 
 def style_shares(take: Take, automation: Automation, frames: NDArray[np.int64]) -> dict[str, Shares]:

@@ -19,12 +19,14 @@ from ...media.files import shown
 from ...models.live.stylizer_settings import StylizerSettings
 from ...plugins import mute
 from ...plugins.chain import Chain
+from ...plugins.effects import BUILT_IN, Effect
+from ...plugins.found import is_installed, look_at
 from ...plugins.knobs import MUTE
 from ...plugins.live_chain import live_chain
 from ...plugins.mute import Gate
 from ...takes.automation import Event, Move, Restart, StyleChange, between
-from ...takes.header import Span
-from ...takes.reader import PARAMETERS, Take
+from ...takes.header import Span, effects_of
+from ...takes.reader import Take
 from ...takes.sound import interleaved, to_steps
 from .slot_replay import SlotReplay, StyleCache
 
@@ -58,7 +60,7 @@ def live_again(take: Take) -> ReplayChain:
     if not take.style_files():
         raise InputError(f"{shown(take.folder)} has no style; there is nothing to play")
     slots = _slots(take)
-    chain = live_chain([take.style(name) for name in slots], settings)
+    chain = live_chain([take.style(name) for name in slots], settings, effects=trusted_effects(take))
     chain.prepare(sample_rate=header.sample_rate, block=BLOCK, channels=header.channels)
     _set_all(chain, header.values)
     own = chain.style_slots
@@ -75,6 +77,28 @@ def live_again(take: Take) -> ReplayChain:
     if (state := take.state()) is not None:
         chain.restore(state)
     return ReplayChain(chain, slot_replay)
+
+
+def trusted_effects(take: Take) -> tuple[Effect, ...]:
+    """Return a take's effects, of which only those are loaded that are installed here.
+
+    A take may come from anywhere, and loading a plugin runs it.
+
+    Raises:
+        InputError: one lies elsewhere than where plugins are installed, or cannot be loaded
+    """
+    effects = effects_of(take.header)
+    for effect in effects:
+        if effect.reference in BUILT_IN:
+            continue
+        if not is_installed(effect.reference):
+            raise InputError(
+                f"{shown(take.folder)} was played with {effect.title}, from {shown(effect.reference)}, where no "
+                "plugins are installed; if you trust it, name its folder in VST3_PATH (or LV2_PATH)"
+            )
+        # Once in a process of its own, which it may crash.
+        look_at(effect.reference, sample_rate=take.header.sample_rate, channels=take.header.channels)
+    return effects
 
 
 def _slots(take: Take) -> list[str]:
@@ -150,6 +174,7 @@ class _Player:
     def __init__(self, take: Take, replay: ReplayChain) -> None:
         self._chain = replay.chain
         self._slot_replay = replay.slot_replay
+        self._parameters = len(take.parameters)
         self._length = round(mute.SECONDS * take.header.sample_rate)
         muted = take.header.values.get(MUTE.id, MUTE.default)
         self._gate = Gate(self._length, opened=not muted)
@@ -177,7 +202,7 @@ class _Player:
             # All parameters, and before or after them the styles that another engine found in its slots.
             moves = 0
             for later in following:
-                if isinstance(later, Restart) or (isinstance(later, Move) and moves == len(PARAMETERS)):
+                if isinstance(later, Restart) or (isinstance(later, Move) and moves == self._parameters):
                     break
                 moves += isinstance(later, Move)
                 count += 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...media.audiofile import Track, check_encodable, read_audio, read_track, sound_hash, write_audio
@@ -16,9 +16,11 @@ from ...media.formats import output_format, output_subtype
 from ...media.output_lock import claimed
 from ...media.tags import Tags
 from ...models.style import Style
+from ...plugins.effects import Effect, to_plain
 from ..recipes.recipe import Recipe
 from ..work.checkpoint import Checkpoint
 from ..work.progress import Progress
+from .effects import through_effects
 from .render import TrackRendering, check_content, render_track, work_key
 
 # Bytes: a name may have 255, and some are for the suffix.
@@ -34,6 +36,7 @@ class FileJob:
         style: the style
         subtype, format, tags: as for `media.audiofile.write_audio`; without a subtype, that of
             `media.formats.output_subtype`
+        effects, values: before and after the stylizer, and where their parameters do not stand at their defaults
     """
 
     content: Path
@@ -49,6 +52,8 @@ class FileJob:
     format: str | None = None
     tags: Tags | None = None
     overwrite: bool = False
+    effects: tuple[Effect, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 def work_folder(output: Path) -> Path:
@@ -103,6 +108,10 @@ def _rendered(
     key = work_key(
         sound_hash(job.content), job.style, job.recipe, seed=job.seed, device=job.device, local=job.local
     )
+    before = [effect for effect in job.effects if effect.before]
+    after = [effect for effect in job.effects if not effect.before]
+    if before:
+        key = {**key, "before": repr(([to_plain(effect) for effect in before], sorted(job.values.items())))}
     folder = work_folder(job.output)
     work = Checkpoint(folder, key, resume=resume)
     finished = False
@@ -113,6 +122,12 @@ def _rendered(
             note("there is no unfinished work to go on with: it is begun from the start")
         track = read_track(job.content, folder / "source.spool")
         check_content(track.sound, track.sample_rate, name=shown(job.content))
+        if before:
+            stage(f"before: {', '.join(effect.title for effect in before)}")
+            place = folder / "before.spool"
+            heard = through_effects(track.sound, track.sample_rate, before, place, values=job.values)
+            check_content(heard, track.sample_rate, name=f"what {before[-1].title} gave")
+            track = replace(track, sound=heard)
         kind, _ = output_format(job.output, format=job.format)
         subtype = output_subtype(kind, track.subtype, strength=job.strength, wanted=job.subtype)
         check_encodable(
@@ -131,8 +146,15 @@ def _rendered(
             loudness=job.loudness,
             progress=progress,
         )
+        if after:
+            stage(f"after: {', '.join(effect.title for effect in after)}")
+            place = folder / "after.spool"
+            heard = through_effects(
+                rendering.sound, rendering.sample_rate, after, place, values=job.values, held=True
+            )
+            rendering = replace(rendering, sound=heard)
         stage(f"writing {job.output.name}")
-        unchanged = job.strength == 0.0 and job.loudness is None
+        unchanged = job.strength == 0.0 and job.loudness is None and not job.effects
         write_audio(
             job.output,
             # A spool has 24 bits to a sample; the content may have more, and shall come back as it was.

@@ -93,6 +93,8 @@ class OutputScheduler:
         self._dry_from = start - self._fade.size
         # The dry signal is in the ring up to this frame; behind it, it fades out.
         self._known = self.frontier
+        # Behind it, up to this frame, there may be dry sound of another delay.
+        self._stale = 0
         self._gate = Gate(round(mute.SECONDS * sample_rate), opened=not muted)
 
     def open_gate(self, *, opened: bool) -> None:
@@ -166,6 +168,12 @@ class OutputScheduler:
         self._place = 0
         self.frontier += count
 
+    def move(self, delay: int) -> None:
+        """Have another delay of the dry signal, A + B samples, from now on: the wet sound is late by so much."""
+        self._stale = max(self._stale, self._known + self._fade.size)
+        self._known += delay - self._delay
+        self._delay = delay
+
     def settle(self, count: int) -> None:
         """Use the dry signal for the next `count` samples of the chain."""
         self._settled = self.frontier + count
@@ -191,7 +199,7 @@ class OutputScheduler:
     def _block(self, heard: Frames, start: int) -> Frames:
         """Return `heard`, which begins at frame `start`, and the dry signal behind it, as the gate leaves them."""
         split = start + heard.shape[1]
-        end = max(split, self._known + self._fade.size)
+        end = max(split, self._known + self._fade.size, self._stale)
         block = np.concatenate([heard, self._fallback(split, end)], axis=1)
         # Frame after frame in memory, as in the ring, so that they are copied there in no time.
         return np.asfortranarray(self._gate.apply(start, block))

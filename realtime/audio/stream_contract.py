@@ -23,7 +23,7 @@ class ChainLike(Protocol):
 
     @property
     def latency_samples(self) -> int:
-        """Constant after `prepare`."""
+        """After `prepare`; it changes only where effects come and go."""
         ...
 
     @property

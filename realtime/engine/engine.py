@@ -21,6 +21,7 @@ from ..audio.stream_contract import POLL, ChainLike, DeviceLostError, Stream
 from ..link.changes import LAYOUT, ChangeKind
 from ..link.engine_settings import MUTE, EngineSettings
 from ..link.shared_memory import Cell, Link, Order
+from .effect_watch import EffectWatch
 from .engine_trace import EngineTrace
 from .meters import Meters
 
@@ -45,10 +46,17 @@ class Engine:
         link: to the host
         ids: of the cells in `link.parameters`
         settings: of the engine
+        watch: of the chain's effects, if there are any
     """
 
     def __init__(
-        self, chain: ChainLike, stream: Stream, link: Link, ids: Sequence[str], settings: EngineSettings
+        self,
+        chain: ChainLike,
+        stream: Stream,
+        link: Link,
+        ids: Sequence[str],
+        settings: EngineSettings,
+        watch: EffectWatch | None = None,
     ) -> None:
         self._chain = chain
         self._stream = stream
@@ -82,6 +90,10 @@ class Engine:
         self._begun = 0
         self._housekeeping_at = self._connections_at = 0.0
         self._stop_at: int | None = None
+        self._watch = watch
+        if watch is not None:
+            watch.sample_rate = rate
+            watch.listen(self._note)
         self._trace = EngineTrace(link.board, chain, stream, fast=settings.fast)
 
     def run(self, running: Callable[[], None]) -> None:
@@ -207,12 +219,20 @@ class Engine:
         wet = self._process(block)
         self._meters.chain(time.perf_counter() - began, count)
         self._fed += count
+        if self._watch is not None and (latency := self._chain.latency_samples) != self._algorithmic:
+            self._follow_latency(latency)
         heard = self._ahead.place(wet, count)
         self._trace.missed(self._fed - count, self._ahead.deadlines_missed)
         self._meters.sound(block, heard)
         if getattr(self._chain, "limiter_active", False):
             self._meters.limiter(count)
         return count
+
+    def _follow_latency(self, latency: int) -> None:
+        """An effect has come or gone with its latency: the dry signal follows, and the display."""
+        self._algorithmic = latency
+        self._ahead.move(latency + self._buffer)
+        self._link.status[Cell.ALGORITHMIC] = latency
 
     def _process(self, block: Frames) -> Frames | None:
         """Return the chain's output; None if it failed, whatever the reason."""
@@ -315,6 +335,8 @@ class Engine:
         status[Cell.RING_EMPTY] = self._empty_before + self._ahead.ring_empty
         status[Cell.FAULTS] = self._faults + getattr(self._chain, "faults", 0)
         status[Cell.XRUNS] = stream.xruns
+        if self._watch is not None:
+            self._watch.publish()
 
     def _note(self, text: str) -> None:
         notes = self._link.last_report().get("notes", [])

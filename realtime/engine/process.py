@@ -23,6 +23,7 @@ from ..link.shared_memory import Cell, EngineState, Link, Order
 
 if TYPE_CHECKING:
     from ..audio.stream_contract import ChainLike, Stream
+    from .effect_watch import EffectWatch
 
     BuildChain = Callable[[EngineSettings], ChainLike]
 
@@ -58,6 +59,11 @@ def run_engine(
 def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain: BuildChain) -> None:
     with noted() as notes:
         chain = build_chain(settings)
+    watch = None
+    if link.effects is not None and (effects := getattr(chain, "effects", ())):
+        from .effect_watch import EffectWatch
+
+        watch = EffectWatch(link.effects, effects)
     _set_parameters(chain, link, ids)
     ready_for = int(link.orders[Order.SAMPLE_RATE])
     if ready_for:
@@ -75,7 +81,8 @@ def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain:
         stream = _open(settings, link, stack)
         if stream is not None:
             notes += stream.notes
-            _play(chain, stream, link, ids, settings, notes, ready=stream.sample_rate == ready_for)
+            ready = stream.sample_rate == ready_for
+            _play(chain, stream, link, ids, settings, notes, ready=ready, watch=watch)
     link.enter(EngineState.FINISHED)
 
 
@@ -88,6 +95,7 @@ def _play(
     notes: list[str],
     *,
     ready: bool,
+    watch: EffectWatch | None = None,
 ) -> None:
     from ..audio.stream_contract import DeviceLostError
     from ..link.priority import hold_memory, raise_priority
@@ -108,7 +116,7 @@ def _play(
         if refused is not None:
             notes.append(refused)
     link.report({"notes": notes, "input": stream.input_name, "output": stream.output_name})
-    engine = Engine(chain, stream, link, ids, settings)
+    engine = Engine(chain, stream, link, ids, settings, watch)
     try:
         engine.run(lambda: _running(link))
     except DeviceLostError:
@@ -167,7 +175,8 @@ def _live_chain(settings: EngineSettings) -> ChainLike:
     if not settings.fast:
         map_thread().submit(raise_behind)
     styles = [load_style(path) for path in settings.styles]
-    return live_chain(styles, StylizerSettings(**dict(settings.stylizer)))  # type: ignore[arg-type]
+    stylizer = StylizerSettings(**dict(settings.stylizer))  # type: ignore[arg-type]
+    return live_chain(styles, stylizer, effects=settings.effects)
 
 
 def _set_parameters(chain: ChainLike, link: Link, ids: Sequence[str]) -> None:

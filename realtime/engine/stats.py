@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..link.engine_settings import MUTE, EngineSettings
 from ..link.histogram import BINS, percentile
-from ..link.shared_memory import HISTOGRAM, INPUT_PEAKS, OUTPUT_PEAKS, Cell, EngineState
+from ..link.shared_memory import HISTOGRAM, INPUT_PEAKS, OUTPUT_PEAKS, Cell, EngineState, Link
 
 if TYPE_CHECKING:
     from .supervisor import Supervisor
@@ -52,6 +52,7 @@ class Snapshot:
         realtime_priority: whether the system granted it
         parameters: targets by id
         input_name, output_name: of the devices or files
+        effects: load of each effect around the stylizer, a share of one core, by its key
         notes: one line each: what the user should know, such as what the system did not grant
     """
 
@@ -79,6 +80,7 @@ class Snapshot:
     parameters: Mapping[str, float]
     input_name: str
     output_name: str
+    effects: Mapping[str, float]
     notes: tuple[str, ...]
 
     @property
@@ -169,8 +171,28 @@ def take_snapshot(
         parameters=dict(parameters),
         input_name=str(told.get("input", "")),
         output_name=str(told.get("output", "")),
+        effects={} if known is None else _effects(known, settings),
         notes=() if supervisor is None else tuple(_notes(supervisor)),
     )
+
+
+def _effects(link: Link, settings: EngineSettings) -> dict[str, float]:
+    """Return the load of each effect of late, by its key."""
+    board = link.effects
+    return {} if board is None else {one.key: board.load[n] for n, one in enumerate(settings.effects)}
+
+
+def _effect_figures(supervisor: Supervisor, known: Link, seconds: float) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = {}
+    for place, effect in enumerate(supervisor.settings.effects):
+        boards = [link.effects for link in supervisor.links if link.effects is not None]
+        work = sum(board.seconds[place] for board in boards)
+        found[effect.key] = {
+            "load": work / seconds if seconds else 0.0,
+            "latency_samples": 0 if known.effects is None else int(known.effects.latency[place]),
+            "taken_out": any(board.out[place] for board in boards),
+        }
+    return found
 
 
 def figures(supervisor: Supervisor) -> dict[str, object]:
@@ -208,6 +230,7 @@ def figures(supervisor: Supervisor) -> dict[str, object]:
         "faults": total(Cell.FAULTS),
         "xruns": total(Cell.XRUNS),
         "ring_empty": total(Cell.RING_EMPTY),
+        "effects": _effect_figures(supervisor, known, seconds),
         "limiter_active": share(Cell.LIMITED),
         "engine_restarts": supervisor.engine_restarts,
         "device_losses": supervisor.device_losses,

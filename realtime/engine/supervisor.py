@@ -12,9 +12,11 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 from ..link.descriptors import is_shortage, reason, reserve
+from ..link.effect_board import EffectBoard
 from ..link.engine_settings import EngineSettings, VirtualSettings
 from ..link.shared_memory import Cell, EngineState, Link, Order
 from ..link.spawning import start_process
+from .effect_watch import TAKEN_OUT, failed_line
 from .process import DEVICE_LOST, run_engine
 
 if TYPE_CHECKING:
@@ -66,11 +68,12 @@ class Supervisor:
         board: TraceBoard,
     ) -> None:
         self._context = context
-        self._settings = settings
+        self.settings = self._settings = settings
         self._parameters = parameters
         self._ids = tuple(ids)
         self._build_chain = build_chain
         self._board = board
+        self._out = EffectBoard.none_out(context)
         #: the memory of every engine process that has played, the present one last
         self.links: list[Link] = []
         self.engine_restarts = 0
@@ -116,7 +119,8 @@ class Supervisor:
 
     def _spawn(self, *, sample_rate: int) -> Worker:
         with reserve.released():
-            link = Link.new(self._context, self._parameters, self._board)
+            effects = EffectBoard.new(self._context, self._out)
+            link = Link.new(self._context, self._parameters, self._board, effects)
             link.orders[Order.SAMPLE_RATE] = sample_rate
             process = self._context.Process(
                 target=run_engine,
@@ -146,6 +150,16 @@ class Supervisor:
     def _note(self, line: str) -> None:
         if line not in self.notes:
             self.notes.append(line)
+
+    def _blame(self, worker: Worker) -> None:
+        """Take out the effect that worked when a process ended, or had to be ended."""
+        culprit = None if worker.link.effects is None else worker.link.effects.culprit
+        if culprit is None:
+            return
+        self._out[culprit] = 1.0
+        known = self._settings.effects
+        title = known[culprit].title if culprit < len(known) else f"effect {culprit + 1}"
+        self._note(failed_line(title, "it ended the engine process, or did not answer any more"))
 
     def _play(self, worker: Worker) -> None:
         """Have a worker take the device."""
@@ -242,6 +256,11 @@ class Supervisor:
         else:
             worker.process.join()
             reason = f"exit code {worker.process.exitcode}"
+        if worker.process.exitcode != DEVICE_LOST:
+            self._blame(worker)
+        for line in worker.link.last_report().get("notes", ()):
+            if TAKEN_OUT in line:
+                self._note(line)
         self._failures += 1
         # What is the user's to mend, another process would only run into as well.
         mendable = self.failure is not None and self.failure[1]
@@ -267,6 +286,7 @@ class Supervisor:
 
     def _keep_standby(self, state: EngineState) -> None:
         if self._standby is not None and not self._standby.process.is_alive():
+            self._blame(self._standby)
             self._standby = None
         # Where nothing waits for the sound, nothing needs to be ready.
         wanted = self._standby is None and state == EngineState.RUNNING and not self._settings.fast

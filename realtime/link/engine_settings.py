@@ -9,6 +9,7 @@ from pathlib import Path
 from ...media.errors import InputError
 from ...media.limits import MAX_CHANNELS as MAX_CHANNELS
 from ...media.limits import RATES as RATES
+from ...plugins.effects import Effect
 from ...plugins.knobs import MUTE as MUTE
 
 # Shortest time that the sound waits in the output ring, seconds, so that the engine has time to compute it.
@@ -61,6 +62,7 @@ class EngineSettings:
 
     Attributes:
         styles: paths of `.style` files or sound files
+        effects: around the stylizer, in the order in which sound passes them
         stylizer: fields of `models.live.stylizer.StylizerSettings` that differ from their defaults
         channels: of the engine, 1 to 16; one input channel feeds all of them
         sample_rate: Hz; None is the device's own, or that of the input file
@@ -78,6 +80,7 @@ class EngineSettings:
     device: DeviceSettings | VirtualSettings
     styles: tuple[Path, ...] = ()
     stylizer: Mapping[str, object] = field(default_factory=dict)
+    effects: tuple[Effect, ...] = ()
     channels: int = 2
     sample_rate: int | None = None
     blocksize: int = 0

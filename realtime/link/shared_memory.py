@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .effect_board import EffectBoard
     from .memory_types import Characters, Doubles
     from .trace_board import TraceBoard
 
@@ -107,6 +108,7 @@ class Link:
         status: indexed by `Cell`; then the peaks and the histogram
         text: JSON, UTF-8, ends with a zero byte
         board: for the engine's trace, shared by all engines of one host; None for no trace
+        effects: for the effects of the chain; None where nobody asks
     """
 
     parameters: Doubles
@@ -114,9 +116,16 @@ class Link:
     status: Doubles
     text: Characters
     board: TraceBoard | None = None
+    effects: EffectBoard | None = None
 
     @classmethod
-    def new(cls, context: SpawnContext, parameters: Doubles, board: TraceBoard | None = None) -> Link:
+    def new(
+        cls,
+        context: SpawnContext,
+        parameters: Doubles,
+        board: TraceBoard | None = None,
+        effects: EffectBoard | None = None,
+    ) -> Link:
         """Return zeroed memory for one more engine process."""
         return cls(
             parameters,
@@ -124,6 +133,7 @@ class Link:
             context.RawArray(ctypes.c_double, HISTOGRAM + BINS),
             context.RawArray(ctypes.c_char, _TEXT_BYTES),
             board,
+            effects,
         )
 
     def cells(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

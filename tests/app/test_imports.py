@@ -48,6 +48,7 @@ COMMANDS: tuple[list[str], ...] = (
     ["learn"],
     ["devices"],
     ["ports"],
+    ["plugins"],
     ["style"],
     ["style", "make"],
     ["style", "info"],

@@ -1,0 +1,106 @@
+"""Plugins of others for the tests, and plugins of ours that go wrong. Sent to the engine process by name."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gramophone.plugins.effects import Effect
+from gramophone.plugins.parameter import Parameter
+from gramophone.plugins.plugin import Plugin
+
+ZAM = "/usr/lib/vst3/{}.vst3"
+CALF_REVERB = "http://calf.sourceforge.net/plugins/Reverb"
+
+
+def need_plugins() -> None:
+    """Skip a test where the plugins that it plays through are not installed; fail it where the variable CI is set."""
+    if Path(ZAM.format("ZaMaximX2")).exists() and Path("/usr/lib/lv2/calf.lv2").exists():
+        return
+    message = "zam-plugins and calf-plugins are missing (on Debian: apt-get install zam-plugins calf-plugins)"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def crashing_vst3(folder: Path) -> Path:
+    """Make a VST3 that ends the process that loads it; skip where there is no compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler (on Debian: apt-get install gcc)")
+    binary = folder / "Crash.vst3" / "Contents" / f"{os.uname().machine}-linux" / "Crash.so"
+    binary.parent.mkdir(parents=True)
+    source = folder / "crash.c"
+    source.write_text("#include <stdlib.h>\nint ModuleEntry(void *handle) { abort(); }\n")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", binary, source], check=True)
+    return folder / "Crash.vst3"
+
+
+def bad(kind: str) -> Effect:
+    """An effect of ours that does something bad as soon as its knob `<kind>.go` is on."""
+    return Effect(
+        key=kind,
+        reference=f"python:tests.effects:{kind.capitalize()}",
+        title=kind.capitalize(),
+        before=False,
+        parameters=(go(kind),),
+    )
+
+
+def go(kind: str) -> Parameter:
+    return Parameter(id=f"{kind}.go", name="Go", low=0.0, high=1.0, default=0.0, curve="toggle")
+
+
+class Bad(Plugin):
+    """Passes sound on until it is told to go wrong."""
+
+    def __init__(self) -> None:
+        self.name = type(self).__name__.lower()  # type: ignore[misc]
+        self.parameters = (go(self.name),)  # type: ignore[misc]
+        super().__init__()
+
+    def prepare(self, *, sample_rate, block, channels):
+        pass
+
+    def reset(self):
+        pass
+
+    def process(self, block):
+        return self.fail(block) if self.get(f"{self.name}.go") else block
+
+    def fail(self, block):
+        raise NotImplementedError
+
+
+class Raises(Bad):
+    def fail(self, block):
+        del block
+        raise ValueError("it does not like this sound")
+
+
+class Nans(Bad):
+    def fail(self, block):
+        return np.full_like(block, np.nan)
+
+
+class Sleeps(Bad):
+    def fail(self, block):
+        time.sleep(1.0)
+        return block
+
+
+class Kills(Bad):
+    def fail(self, block):
+        os.kill(os.getpid(), 9)
+        return block
+
+
+class Hangs(Bad):
+    def fail(self, block):
+        del block
+        while True:
+            time.sleep(1.0)

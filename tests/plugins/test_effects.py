@@ -1,0 +1,159 @@
+"""Effects around the stylizer: they come, go, move and fail while sound passes, without a click."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gramophone.plugins.chain import Chain
+from gramophone.plugins.gain import Gain
+from gramophone.plugins.parameter import Parameter
+from gramophone.plugins.plugin import Plugin
+from gramophone.plugins.slot import EffectSlot
+
+RATE = 48_000
+LATE = 480
+
+
+class Late(Plugin):
+    """A plugin that is 480 samples late, and halves its input where its knob says so."""
+
+    parameters = (Parameter(id="late.half", name="Half", low=0.0, high=1.0, default=0.0, curve="toggle"),)
+
+    def __init__(self, name="late", latency=LATE):
+        self.name = name  # type: ignore[misc]
+        self.latency = latency
+        super().__init__()
+
+    def prepare(self, *, sample_rate, block, channels):
+        del sample_rate, block
+        self.reset_to = np.zeros((channels, self.latency), dtype=np.float32)
+        self.reset()
+
+    def reset(self):
+        self.past = self.reset_to
+
+    def process(self, block):
+        both = np.concatenate([self.past, block], axis=1)
+        self.past = both[:, block.shape[1] :]
+        return both[:, : block.shape[1]] * np.float32(0.5 if self.get("late.half") else 1.0)
+
+    @property
+    def latency_samples(self):
+        return self.latency
+
+    def state(self):
+        return super().state() | {"past": self.past.copy()}
+
+    def restore(self, state):
+        super().restore(state)
+        self.past = state["past"]
+
+
+def slot(name="late", *, before=False, latency=LATE):
+    return EffectSlot(Late(name, latency), key=name, title=name.capitalize(), before=before)
+
+
+def ready(*plugins, channels=2):
+    chain = Chain([*plugins, Gain()])
+    chain.prepare(sample_rate=RATE, block=1024, channels=channels)
+    return chain
+
+
+def sine(samples, hertz=220.0, channels=2):
+    time = np.arange(samples) / RATE
+    return (
+        np.stack([np.sin(2 * np.pi * hertz * time + side) for side in range(channels)]).astype(np.float32)
+        * 0.5
+    )
+
+
+def play(chain, sound, moves=(), sizes=(256,)):
+    """Play a sound in blocks of these sizes, with moves (frame, id, value) at their very frames."""
+    out, start = [], 0
+    due = sorted(moves, key=lambda move: move[0])
+    lengths = itertools.cycle(sizes)
+    while start < sound.shape[1]:
+        while due and due[0][0] <= start:
+            chain.set(*due.pop(0)[1:])
+        stop = min(start + next(lengths), sound.shape[1], *(frame for frame, *_ in due[:1]))
+        out.append(chain.process(sound[:, start:stop]).copy())
+        start = stop
+    return np.concatenate(out, axis=1)
+
+
+def delay_of(heard, sound):
+    """By how many samples the end of what is heard is late."""
+    part = heard[0, -4096:].astype(float)
+    errors = [
+        np.abs(part - sound[0, sound.shape[1] - 4096 - lag : sound.shape[1] - lag]).max()
+        for lag in range(1200)
+    ]
+    return int(np.argmin(errors)), min(errors)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_latency_that_is_reported_is_the_one_that_is_heard_while_an_effect_comes_and_goes(before):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 24_000)).astype(np.float32)
+    chain = ready(slot(before=before))
+    for wanted in (1.0, 0.0, 1.0):
+        heard = play(chain, noise, [(3000, "late_on", wanted)])
+        lag, error = delay_of(heard, noise)
+        assert error == 0.0
+        assert lag == chain.latency_samples == (LATE if wanted else 0)
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        pytest.param([(5000, "late_on", 0.0), (12_000, "late_on", 1.0)], id="out and in"),
+        pytest.param([(5000, "late_bypass", 1.0), (12_000, "late_bypass", 0.0)], id="bypass"),
+        pytest.param([(5000, "late_place", 3.0), (12_000, "other_place", 5.0)], id="order"),
+        pytest.param([(5000, "late_place", -1.0)], id="to before the stylizer"),
+        pytest.param([(5000, "late_dry", 1.0), (12_000, "late_level", -60.0)], id="a branch"),
+        pytest.param(
+            [(5000, "bypass", 1.0), (9000, "late_on", 0.0), (14_000, "bypass", 0.0)], id="under bypass"
+        ),
+    ],
+)
+@pytest.mark.parametrize("hertz", [97.0, 440.0])
+def test_a_change_of_the_chain_makes_no_click(moves, hertz):
+    sound = sine(24_000, hertz)
+    heard = play(ready(slot(), slot("other", latency=96)), sound, moves)
+    steps = np.abs(np.diff(heard[:, 2000:], axis=1)).max()
+    own = np.abs(np.diff(sound, axis=1)).max()
+    # A branch adds up with the sound itself; a fade of 10 ms adds its own slope to that of the sound.
+    loudest = np.abs(heard).max() / np.abs(sound).max()
+    assert steps <= own * max(1.0, loudest) + 1.0 / (0.010 * RATE)
+
+
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_what_is_heard_does_not_depend_on_the_blocks(data):
+    ids = ["late_on", "other_on", "late_place", "other_place", "late_bypass", "other_dry", "late_level"]
+    moves = []
+    for frame in data.draw(st.lists(st.integers(0, 8000), max_size=8)):
+        id = data.draw(st.sampled_from(ids))
+        low, high = (-3.0, 3.0) if id.endswith("place") else (0.0, 1.0)
+        moves.append((frame, id, float(data.draw(st.sampled_from([low, high])))))
+    moves.sort(key=lambda move: move[0])
+    sound = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 10_000)).astype(np.float32)
+    once, again = (
+        play(ready(slot(), Gain(), slot("other", latency=96)), sound, moves, sizes)
+        for sizes in ((1024,), (1, 300, 64, 17))
+    )
+    assert np.array_equal(once, again)
+
+
+def test_a_state_is_enough_to_go_on_from_amid_a_change():
+    sound = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 8000)).astype(np.float32)
+    for at in (100, 300, 600, 4000):
+        first, second = (ready(slot(), Gain(), slot("other", latency=96)) for _ in range(2))
+        play(first, sound[:, :3000])
+        first.set("late_on", 0.0)
+        play(first, sound[:, 3000 : 3000 + at])
+        second.restore(first.state())
+        rest = sound[:, 3000 + at :]
+        assert np.array_equal(play(first, rest), play(second, rest))
