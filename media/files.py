@@ -41,6 +41,15 @@ def native(path: str | os.PathLike[str]) -> str | bytes:
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
+def free_path(wanted: Path) -> Path:
+    """Return a name that nothing has yet: `wanted`, or with a number behind its stem."""
+    path, number = wanted, 1
+    while path.exists():
+        number += 1
+        path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+    return path
+
+
 def write_error(path: Path, error: OSError) -> InputError:
     """Return the error for a file that could not be written."""
     reason = error.strerror or str(error) or type(error).__name__

@@ -1,34 +1,28 @@
-"""The recorder: starts and stops the process that writes takes.
+"""The recorder: starts and stops the thread that writes takes.
 
-This process reads the engine's trace board, off the audio path. A full disk ends the recording, a slow one leaves gaps
-in it, and neither touches the sound. For the folder of a take see `takes.reader`.
+It reads the engine's trace board, in the host's process, off the audio path. A full disk ends the recording, a slow one
+leaves gaps in it, and neither touches the sound. For the folder of a take see `takes.reader`.
 """
 
 from __future__ import annotations
 
 import atexit
-import multiprocessing
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import msgspec
 
 from ..media.errors import InputError
-from ..media.files import check_writable, shown
+from ..media.files import check_writable, free_path, shown
 from ..plugins.effects import PlainEffect, to_plain
 from ..plugins.live_chain import CHAIN_VERSION
 from ..takes.header import HEADER, Header
 from ..takes.style_copies import Clip
 from .host import Host
-from .link.descriptors import reason, reserve
-from .link.spawning import start_process
-from .recording.recorder_link import RecorderCell, RecorderJob, RecorderLink, RecorderState, make_folder
-from .recording.recorder_process import run_recorder
+from .recording import Recording
 
 _ANSWER_SECONDS = 2.0
 # A slow disk may need a while to write the rest of the taps.
@@ -87,9 +81,8 @@ class Recorder:
         self._next = take
         self._whole = whole
         self._lock = threading.Lock()
-        self._context = multiprocessing.get_context("spawn")
-        self._process: SpawnProcess | None = None
-        self._link = RecorderLink.new(self._context)
+        self._recording: Recording | None = None
+        self._thread: threading.Thread | None = None
         self._take: Path | None = None
         host.board.pace[0] = float(whole)
 
@@ -97,11 +90,10 @@ class Recorder:
         """Begin a take; return its folder, which is filled later. Harmless while one is being recorded.
 
         Raises:
-            InputError: the engine does not answer, since it does not play now; the folder cannot be made; or the
-                system has no room for another process
+            InputError: the engine does not answer, since it does not play now; or the folder cannot be made
         """
         with self._lock:
-            if self._recording and self._take is not None:
+            if self._status().recording:
                 return self._status().takes[-1]
             self._end()
             whole, self._whole = self._whole, False
@@ -129,53 +121,27 @@ class Recorder:
                 },
                 started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             )
-            job = RecorderJob(
-                folder=take,
-                header=header,
-                sources=settings.styles,
+            recording = Recording(
+                take,
+                header,
+                host.board,
                 ids=tuple(parameter.id for parameter in host.parameters),
-                start=None if state is None else state.frame,
-                state=None if state is None else state.arrays,
+                sources=settings.styles,
+                find=self._source,
+                start=state,
             )
-            # Else a program that forgets to stop it would wait at its end for a process that waits for it.
+            # Else a program that forgets to stop it would leave a take that is not closed.
             atexit.register(self.stop)
-            try:
-                with reserve.released():
-                    questions = self._begin(job)
-            except (OSError, MemoryError) as error:
-                host.board.pace[0] = 0.0
-                with suppress(OSError):
-                    take.rmdir()
-                raise InputError(f"no recording can begin: {reason(error)}") from None
-            threading.Thread(
-                target=_answer, args=(questions, host), name="recorder's questions", daemon=True
-            ).start()
-            self._take, self._next = take, None
+            self._thread = threading.Thread(target=recording.run, name="recorder", daemon=True)
+            self._recording, self._take, self._next = recording, take, None
+            self._thread.start()
             return take
 
-    def _begin(self, job: RecorderJob) -> Connection:
-        """Start the process; return where it asks for styles."""
-        link = RecorderLink.new(self._context)
-        ours, theirs = self._context.Pipe()
-        # Its end in this process would keep the other one from noticing that the recorder is gone.
-        with theirs:
-            process = self._context.Process(
-                target=run_recorder,
-                args=(job, self._host.board, link, theirs),
-                name="gramophone recorder",
-                # Not ended with the host, but by it or after it: it still has to close its files.
-                daemon=False,
-            )
-            try:
-                start_process(process)
-            except Exception:
-                ours.close()
-                raise
-            finally:
-                # Where only an interruption was raised, it runs.
-                if process.pid is not None:
-                    self._link, self._process = link, process
-        return ours
+    def _source(self, serial: int) -> Path | Clip | None:
+        source = self._host.styles.source(serial)
+        if source is None or isinstance(source, Path):
+            return source
+        return Clip(source.name, source.samples, source.sample_rate)
 
     def stop(self) -> RecorderStatus:
         """End the take, if there is one; return the status after its files are closed."""
@@ -189,17 +155,13 @@ class Recorder:
         return self._status()
 
     def _end(self) -> None:
-        if self._process is None:
+        if self._thread is None or self._recording is None:
             return
-        self._link.cells[RecorderCell.STOP] = 1.0
-        self._process.join(_CLOSE_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        if self._process.exitcode and not self._link.text.value:
-            self._link.text.value = f"the recorder ended (exit code {self._process.exitcode})".encode()
-        self._process.close()
-        self._process = None
+        self._recording.stop()
+        self._thread.join(_CLOSE_SECONDS)
+        if self._thread.is_alive():
+            self._recording.failure = "the disk does not take the rest of the recording"
+        self._thread = None
         if self._take is not None:
             # Where nothing was recorded, it is empty.
             with suppress(OSError):
@@ -207,36 +169,26 @@ class Recorder:
         atexit.unregister(self.stop)
         self._host.board.pace[0] = 0.0
 
-    @property
-    def _recording(self) -> bool:
-        process = self._process
-        return (
-            process is not None
-            and process.is_alive()
-            and self._link.cells[RecorderCell.STATE] < RecorderState.DONE
-        )
-
     def _status(self) -> RecorderStatus:
-        cells = self._link.cells
-        text = bytes(self._link.text.value).decode(errors="replace")
-        process = self._process
-        if process is not None and not process.is_alive() and process.exitcode and not text:
-            text = f"the recorder ended (exit code {process.exitcode})"
-            self._host.board.pace[0] = 0.0
+        thread, recording = self._thread, self._recording
         return RecorderStatus(
-            recording=self._recording,
-            takes=self._link.takes or (() if self._take is None else (self._take,)),
-            seconds=cells[RecorderCell.SECONDS],
-            lost_seconds=cells[RecorderCell.LOST],
-            error=text,
+            recording=thread is not None and thread.is_alive(),
+            takes=(recording and recording.takes) or (() if self._take is None else (self._take,)),
+            seconds=0.0 if recording is None else recording.seconds,
+            lost_seconds=0.0 if recording is None else recording.lost,
+            error="" if recording is None else recording.failure,
         )
 
     def _made(self) -> Path:
         """Make the folder of a take, which is nobody else's from then on, and return it."""
         path = self._next or self._folder / time.strftime("take-%Y%m%d-%H%M%S")
         try:
-            if self._next is None:
-                return make_folder(path)
+            while self._next is None:
+                # Two callers get two folders.
+                with suppress(FileExistsError):
+                    made = free_path(path)
+                    made.mkdir(parents=True)
+                    return made
             path.mkdir(parents=True)
             return path
         except FileExistsError:
@@ -247,17 +199,6 @@ class Recorder:
             raise InputError(
                 f"cannot record to {shown(path)}: {error.strerror or error}; choose another folder"
             ) from None
-
-
-def _answer(questions: Connection, host: Host) -> None:
-    """Tell a recorder's process where styles came from, until it ends."""
-    with questions, suppress(EOFError, OSError):
-        while True:
-            source = host.styles.source(questions.recv())
-            if source is None or isinstance(source, Path):
-                questions.send(source)
-            else:
-                questions.send(Clip(source.name, source.samples, source.sample_rate))
 
 
 def take_folder(given: Path) -> tuple[Path, Path | None]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..media.decoding import open_sound
 from ..media.errors import InputError
 from ..media.escaping import shortened
-from ..media.files import native, replacing, shown
+from ..media.files import free_path, native, replacing, shown
 from .reader import STYLES
 from .sound import STEPS
 
@@ -141,8 +141,4 @@ def _free(folder: Path, stem: str, suffix: str) -> str:
     """Return a name in the take that is not taken."""
     plain = "".join(letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in stem)
     plain = shortened(plain.strip(" ."), _LONGEST_NAME) or "style"
-    number, name = 1, f"{STYLES}/{plain}{suffix}"
-    while (folder / name).exists():
-        number += 1
-        name = f"{STYLES}/{plain}-{number}{suffix}"
-    return name
+    return f"{STYLES}/{free_path(folder / STYLES / f'{plain}{suffix}').name}"

@@ -152,11 +152,16 @@ class TakeWriter:
     def checkpoint(self) -> None:
         """Update the headers, so that the take is readable if this process is killed."""
         with self._failures_noted():
-            self._dry.checkpoint()
-            self._wet.checkpoint()
-            if self._exact is not None:
-                self._exact.checkpoint()
-            self._describe()
+            try:
+                self._dry.checkpoint()
+                self._wet.checkpoint()
+                if self._exact is not None:
+                    self._exact.checkpoint()
+                self._describe()
+            except OSError as error:
+                # While others have all files open, nothing is lost: the next one makes up for it.
+                if error.errno not in (errno.EMFILE, errno.ENFILE):
+                    raise
 
     def _describe(self) -> None:
         header = replace(self.header, exact=tuple(self._spans))

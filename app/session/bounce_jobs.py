@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...media.errors import InputError
-from ...media.files import shown
+from ...media.files import free_path, shown
 from ...realtime.link.descriptors import reason, reserve
 
 _GONE = 5.0
@@ -44,7 +44,7 @@ class Bouncer:
         with self._lock:
             if self._take is not None:
                 raise InputError(f"{shown(self._take.name)} is still being rendered; wait for it")
-            out = _free(take.with_name(f"{take.name}-{quality}.flac"))
+            out = free_path(take.with_name(f"{take.name}-{quality}.flac"))
             command = [
                 sys.executable,
                 "-m",
@@ -103,11 +103,3 @@ class Bouncer:
             self._tell(f"error: not bounced: {' '.join(lines).removeprefix('gramophone: error: ')}")
         with self._lock:
             self._process = self._take = None
-
-
-def _free(path: Path) -> Path:
-    found, number = path, 1
-    while found.exists():
-        number += 1
-        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return found

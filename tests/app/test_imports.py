@@ -26,7 +26,7 @@ ROWS = (
     ("offline/work", "realtime/link"),
     ("offline/report", "offline/optimize", "realtime/control", "realtime/audio"),
     ("offline/transport", "offline/published", "realtime/engine"),
-    ("offline/recipes", "realtime/recording"),
+    ("offline/recipes",),
     ("offline/render", "realtime/styles"),
     ("offline/batch", "offline/bounce", "offline", "realtime"),
     ("app",),

@@ -19,8 +19,7 @@ from gramophone.realtime.link.changes import LAYOUT, ChangeKind
 from gramophone.realtime.link.engine_settings import MUTE, EngineSettings, VirtualSettings
 from gramophone.realtime.link.trace_board import TraceBoard
 from gramophone.realtime.recorder import Recorder, take_folder
-from gramophone.realtime.recording.recorder_link import RecorderCell, RecorderJob, RecorderLink
-from gramophone.realtime.recording.recorder_process import Recording
+from gramophone.realtime.recording import Recording
 from gramophone.takes.automation import Move
 from gramophone.takes.header import Header
 from gramophone.takes.reader import Take, open_take
@@ -106,15 +105,16 @@ def test_a_full_disk_ends_the_recording_and_not_the_sound(tmp_path: Path) -> Non
     recorder = Recorder(host, tmp_path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with host:
+        # Of this process alone: the engine has begun, with a limit of its own.
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
         try:
             folder = recorder.start()
+            end = time.monotonic() + 60.0
+            while not recorder.status.error:
+                assert time.monotonic() < end
+                time.sleep(0.05)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        end = time.monotonic() + 60.0
-        while not recorder.status.error:
-            assert time.monotonic() < end
-            time.sleep(0.05)
         played = host.snapshot().seconds
         time.sleep(0.2)
         assert host.snapshot().state == "running"
@@ -125,28 +125,40 @@ def test_a_full_disk_ends_the_recording_and_not_the_sound(tmp_path: Path) -> Non
     assert trial_take(folder).frames > 0
 
 
+def recorded(folder: Path, board: TraceBoard) -> Recording:
+    """Record what is on the board."""
+    recording = Recording(
+        folder,
+        Header(sample_rate=RATE, channels=2, values={"strength": 0.5}),
+        board,
+        ids=[parameter.id for parameter in (*LIVE_PARAMETERS, MUTE)],
+        sources=(),
+        find=lambda _: None,
+        start=None,
+    )
+    recording.stop()
+    recording.run()
+    assert recording.failure == ""
+    return recording
+
+
 def test_what_was_overwritten_before_it_was_read_is_silence_and_told(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     board = TraceBoard.new(context, EngineSettings(device=VirtualSettings(input=tmp_path, output=tmp_path)))
     sound = np.tile(noisy_tune(5.0), (1, 10))
     board.taps.input.begin(0, RATE)
     board.taps.output.begin(0, RATE)
-    ids = tuple(parameter.id for parameter in (*LIVE_PARAMETERS, MUTE))
     board.changes.add(0, -1, 0.0)
     for place, parameter in enumerate((*LIVE_PARAMETERS, MUTE)):
         board.changes.add(0, place, parameter.default)
     for start in range(0, sound.shape[1], 1000):
         for tap in (board.taps.input, board.taps.output):
             tap.publish(tap.write(start, sound[:, start : start + 1000]), 0.0)
-    link = RecorderLink.new(context)
-    link.cells[RecorderCell.STOP] = 1.0
-    header = Header(sample_rate=RATE, channels=2, values={"strength": 0.5})
-    job = RecorderJob(folder=tmp_path / "take", header=header, sources=(), ids=ids, start=None, state=None)
-    assert Recording(job, board, link, lambda _: None).run() == ""
+    recording = recorded(tmp_path / "take", board)
     take = open_take(tmp_path / "take")
     ((start, stop),) = take.header.gaps
     assert start == 0
-    assert link.cells[RecorderCell.LOST] == stop / RATE
+    assert recording.lost == stop / RATE
     assert 9 * RATE < stop < 14 * RATE
     dry = joined(take.dry())
     assert dry.shape == sound.shape
@@ -199,15 +211,10 @@ def test_a_device_that_comes_back_as_another_one_begins_another_take(
             if wanted and wanted[-1][0] == layout:
                 sound = np.concatenate([wanted.pop()[1], sound], axis=1)
             wanted.append((layout, sound))
-        link = RecorderLink.new(CONTEXT)
-        link.cells[RecorderCell.STOP] = 1.0
-        ids = tuple(parameter.id for parameter in (*LIVE_PARAMETERS, MUTE))
-        header = Header(sample_rate=RATE, channels=2, values={"strength": 0.5})
-        job = RecorderJob(folder=folder / "take", header=header, sources=(), ids=ids, start=None, state=None)
-        assert Recording(job, board, link, lambda _: None).run() == ""
-        assert len(link.takes) == len(wanted)
+        recording = recorded(folder / "take", board)
+        assert len(recording.takes) == len(wanted)
         for number, (path, ((rate, algorithmic, buffer, _), sound)) in enumerate(
-            zip(link.takes, wanted, strict=True), start=1
+            zip(recording.takes, wanted, strict=True), start=1
         ):
             take = open_take(path)
             said = take.header

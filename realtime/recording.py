@@ -1,35 +1,33 @@
-"""The recorder's process: writes takes from the engine's trace board to the disk.
+"""A take while it is being recorded: follows the engine's trace board, and writes to the disk.
 
-It may be slow, since the engine does not wait for it. The taps hold forty seconds; sound that is overwritten before it
-was read is missing in the take, and the take's header says so.
+The disk may be slow, since the engine does not wait for it. The taps hold forty seconds; sound that is overwritten
+before it was read is missing in the take, and the take's header says so.
 """
 
 from __future__ import annotations
 
-import os
-import signal
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...media.errors import InputError
-from ...plugins.knobs import MAX_STYLES
-from ...takes.automation import Event, Move, Restart, StyleChange
-from ..link.changes import LAYOUT, Change, ChangeReader
-from ..link.trace_board import TraceBoard
-from .recorder_link import RecorderCell, RecorderJob, RecorderLink, RecorderState, free_folder
+from ..media.errors import InputError
+from ..media.files import free_path
+from ..plugins.knobs import MAX_STYLES
+from ..takes.automation import Event, Move, Restart, StyleChange
+from .link.changes import LAYOUT, Change, ChangeReader
 
 if TYPE_CHECKING:
-    from ...takes.header import Header
-    from ...takes.style_copies import Clip, StyleKeeper
-    from ...takes.writer import TakeWriter
-    from ..link.taps import Tap
+    from ..takes.header import Header
+    from ..takes.style_copies import Clip, StyleKeeper
+    from ..takes.writer import TakeWriter
+    from .link.chain_state import ChainState
+    from .link.taps import Tap
+    from .link.trace_board import TraceBoard
 
 _POLL_SECONDS = 0.05
 _CHECKPOINT = 2.0
@@ -38,53 +36,50 @@ _PIECE = 1 << 15
 _HEADWAY = 1.0
 # Seconds that what has been played last is waited for at the end; it takes some milliseconds.
 _PATIENCE = 1.0
-_NICE = 5
 # What entries of the log about styles begin with; and those about what the device granted.
 _SLOT = "slot_"
 _LAYOUT = frozenset(event.name.lower() for event in LAYOUT)
 
 
-def run_recorder(job: RecorderJob, board: TraceBoard, link: RecorderLink, questions: Connection) -> None:
-    """Run a recorder's process; errors are written to `link`.
+class Recording:
+    """A take, and further takes after a change of the device's rate or latency. `run` it in a thread of its own.
 
     Args:
-        job, board, link: see their classes
-        questions: sends serial numbers of styles, gets the sources of these styles
+        folder: of the take: empty, or to be made
+        header: with the present `values`; its `styles` are not yet those of the take
+        board: what the engine plays
+        ids: of the parameters, in the order of the host's list
+        sources: files of the engine's first styles, by slot
+        find: the source of a style, by its serial number in the log of changes; None if it is unknown
+        start: the chain's state before the first sample; None begins with the first sample of the first engine
     """
-    # Ctrl-C goes to every process of a terminal; the host handles it.
-    with suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(_NICE)
-    failure = ""
-    try:
-        failure = Recording(job, board, link, lambda serial: _ask(questions, serial)).run()
-    except InputError as error:
-        failure = str(error)
-    except Exception as error:
-        failure = f"recording ended: {type(error).__name__}: {error}"
-    finally:
-        board.pace[0] = 0.0
-    link.end(failure)
-
-
-class Recording:
-    """A take while it is being recorded, and further takes after a change of the device's rate or latency."""
 
     def __init__(
         self,
-        job: RecorderJob,
+        folder: Path,
+        header: Header,
         board: TraceBoard,
-        link: RecorderLink,
+        *,
+        ids: Sequence[str],
+        sources: tuple[Path, ...],
         find: Callable[[int], Path | Clip | None],
+        start: ChainState | None,
     ) -> None:
-        self._job = job
-        self._wanted = job.folder
-        self._find = find
+        #: folders of all takes that have been begun, the present one last
+        self.takes: tuple[Path, ...] = ()
+        #: seconds of the present take that have been written, and that were lost
+        self.seconds = self.lost = 0.0
+        #: why it ended, in one line; "" if all is well
+        self.failure = ""
+        self._wanted = self._folder = folder
+        self._header = header
         self._board = board
-        self._link = link
-        self._log = ChangeReader(board.changes, job.ids, start=0)
-        self._values = dict(job.header.values)
+        self._sources = sources
+        self._find = find
+        self._start = start
+        self._stop = threading.Event()
+        self._log = ChangeReader(board.changes, ids, start=0)
+        self._values = dict(header.values)
         # What the engine that plays was granted, as far as the log says.
         self._layout: dict[str, int] = {}
         # By slot: the file that it began with, or the serial number of what came later; 0 where it is empty.
@@ -97,14 +92,29 @@ class Recording:
         self._in = self._out = 0
         self._checkpoint_at = 0.0
 
-    def _first_slots(self) -> list[Path | int]:
-        sources = self._job.sources
-        return [*sources, *[0] * (MAX_STYLES - len(sources))]
+    def stop(self) -> None:
+        """Let `run` end the take."""
+        self._stop.set()
 
-    def run(self) -> str:
+    def run(self) -> None:
+        """Record until told to stop, or until nothing more can be written; see `failure`."""
+        try:
+            failure = self._record()
+        except InputError as error:
+            failure = str(error)
+        except Exception as error:
+            failure = f"recording ended: {type(error).__name__}: {error}"
+        finally:
+            self._board.pace[0] = 0.0
+        self.failure = " ".join(failure.split())
+
+    def _first_slots(self) -> list[Path | int]:
+        return [*self._sources, *[0] * (MAX_STYLES - len(self._sources))]
+
+    def _record(self) -> str:
         """Record until told to stop; return the error that ended the recording, or ""."""
         while True:
-            stopping = bool(self._link.cells[RecorderCell.STOP]) or _orphan()
+            stopping = self._stop.is_set()
             if stopping:
                 self._await_the_last()
             # Before the log is read: so what another stream plays is not taken for what this one did.
@@ -122,7 +132,7 @@ class Recording:
                 if writer.failure or stopping:
                     break
             if self._in - before < _PIECE:
-                time.sleep(_POLL_SECONDS)
+                self._stop.wait(_POLL_SECONDS)
         return self._close(writer)
 
     def _close(self, writer: TakeWriter) -> str:
@@ -132,13 +142,13 @@ class Recording:
             self._log.lost = 0
         writer.close(note=writer.failure or "; ".join(self._notes))
         self._notes.clear()
-        self._link.cells[RecorderCell.SECONDS] = writer.frames / writer.header.sample_rate
+        self.seconds = writer.frames / writer.header.sample_rate
         return writer.failure
 
     def _await_the_last(self) -> None:
         """Wait until the present input has been played, if the engine goes on."""
         taps = self._board.taps
-        last = taps.input.position + self._job.header.buffer
+        last = taps.input.position + self._header.buffer
         end = time.monotonic() + _PATIENCE
         position, moved = taps.output.position, time.monotonic()
         while position < last and time.monotonic() < min(end, moved + 0.2):
@@ -177,21 +187,17 @@ class Recording:
 
     def _end(self, writer: TakeWriter, frame: int, reason: str) -> str:
         """End a take before a frame, and prepare the next one; return an error, or ""."""
-        job = self._job
-        folder = free_folder(self._wanted)
+        folder = free_path(self._wanted)
         self._sound(writer, frame, min(self._board.taps.output.position, frame))
         self._notes.append(f"{reason}; the recording goes on in {folder.name}")
         failure = self._close(writer)
-        started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        self._job = replace(
-            job, folder=folder, header=replace(job.header, started=started), start=None, state=None
-        )
-        self._writer = None
+        self._folder, self._start, self._writer = folder, None, None
+        self._header = replace(self._header, started=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
         return failure
 
     def _begin(self, changes: list[Change]) -> list[Change]:
         """Begin the take when it is due; return the changes that belong to it."""
-        start = self._job.start
+        start = None if self._start is None else self._start.frame
         for place, change in enumerate(changes):
             if start is not None and change.frame >= start:
                 self._open(start)
@@ -222,20 +228,19 @@ class Recording:
             self._slots[_slot(change.id)] = int(change.value)
 
     def _open(self, first: int) -> None:
-        from ...takes.reader import write_state
-        from ...takes.style_copies import StyleKeeper
-        from ...takes.writer import TakeWriter
+        from ..takes.reader import write_state
+        from ..takes.style_copies import StyleKeeper
+        from ..takes.writer import TakeWriter
 
-        header = replace(
-            self._job.header,
+        self._header = header = replace(
+            self._header,
             **self._layout,  # type: ignore[arg-type]
             values=dict(self._values),
-            resumed=self._job.state is not None,
+            resumed=self._start is not None,
         )
-        self._job = replace(self._job, header=header)
-        writer = TakeWriter(self._job.folder, header)
-        if self._job.state is not None:
-            write_state(writer.folder, self._job.state)
+        writer = TakeWriter(self._folder, header)
+        if self._start is not None:
+            write_state(writer.folder, self._start.arrays)
         self._keeper = StyleKeeper(writer.folder, self._find)
         styles = [self._style(has) for has in self._slots]
         while styles and not styles[-1]:
@@ -246,9 +251,8 @@ class Recording:
         self._first = self._in = first
         # In time with what comes in: later by all that the sound takes from the one tap to the other.
         self._out = first + header.algorithmic + header.buffer
-        self._link.cells[RecorderCell.SECONDS] = self._link.cells[RecorderCell.LOST] = 0.0
-        self._link.add_take(writer.folder)
-        self._link.cells[RecorderCell.STATE] = RecorderState.RECORDING
+        self.seconds = self.lost = 0.0
+        self.takes += (writer.folder,)
 
     def _note(self, writer: TakeWriter, change: Change) -> None:
         frame = max(0, change.frame - self._first)
@@ -285,13 +289,13 @@ class Recording:
         """Write what there is, to frame `end` of the input, of which everything before `played` has been heard."""
         taps = self._board.taps
         # What was played of what came in before that frame.
-        heard = min(played, end + self._job.header.buffer)
+        heard = min(played, end + self._header.buffer)
         with suppress(InputError):
             while self._in < end or self._out < heard:
                 self._in = self._copy(taps.input, self._in, end, writer.dry, lose=writer.lose)
                 self._out = self._copy(taps.output, self._out, heard, writer.wet)
                 self._board.pace[1] = self._in
-                self._link.cells[RecorderCell.SECONDS] = writer.frames / writer.header.sample_rate
+                self.seconds = writer.frames / writer.header.sample_rate
             if not stopping and time.monotonic() >= self._checkpoint_at:
                 self._checkpoint_at = time.monotonic() + _CHECKPOINT
                 writer.checkpoint()
@@ -300,7 +304,7 @@ class Recording:
         """Write the next piece of a tap; return where it ends."""
         import numpy as np
 
-        from ..link.taps import OverwrittenError
+        from .link.taps import OverwrittenError
 
         stop = min(end, start + _PIECE)
         channels = self._board.taps.channels
@@ -312,7 +316,7 @@ class Recording:
             count = min(end, error.oldest + round(_HEADWAY * tap.sample_rate)) - start
             if lose is not None:
                 lose(count)
-                self._link.cells[RecorderCell.LOST] += count / tap.sample_rate
+                self.lost += count / tap.sample_rate
             stop = start + count
             # Silence replaces lost sound, so that the rest stays in time.
             for place in range(start, stop, _PIECE):
@@ -325,18 +329,3 @@ class Recording:
 def _slot(id: str) -> int:
     """Return the slot, from 0, that an entry of the log is about."""
     return int(id.removeprefix(_SLOT)) - 1
-
-
-def _ask(questions: Connection, serial: int) -> Path | Clip | None:
-    """Ask the host for the source of a style; None if it is unknown, or the host is gone."""
-    with suppress(OSError, EOFError):
-        questions.send(serial)
-        if questions.poll(_PATIENCE):
-            found: Path | Clip | None = questions.recv()
-            return found
-    return None
-
-
-def _orphan() -> bool:
-    parent = parent_process()
-    return parent is not None and not parent.is_alive()
