@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...plugins.parameter import Parameter
-from .midi_bindings import FIRST_RESERVED, Assignment
+from .midi_bindings import CONTROL_CHANGE, FINE, FIRST_RESERVED, NOTE_ON, Assignment
 from .midi_map import Pad
 
-_NOTE_ON, _CONTROL_CHANGE = 0x90, 0xB0
-_FINE = 32
 # Messages of one control with shorter pauses are one movement; once it is learnt, the rest of it is ignored.
 _MOVEMENT = 0.5
 # The finer half of a controller of 14 bits follows the coarser one at once.
@@ -120,9 +118,9 @@ class Learner:
             return None
         kind, number, data = message[0] & 0xF0, message[1], message[2]
         channel = message[0] & 0x0F if self._by_channel else None
-        if kind == _CONTROL_CHANGE and number < FIRST_RESERVED:
+        if kind == CONTROL_CHANGE and number < FIRST_RESERVED:
             return Control(controller=number, channel=channel)
-        if kind == _NOTE_ON and data > 0:
+        if kind == NOTE_ON and data > 0:
             return Control(note=number, channel=channel)
         return None
 
@@ -163,8 +161,8 @@ def _halves(coarse: Control, other: Control) -> bool:
     return (
         coarse.controller is not None
         and coarse.fine is None
-        and coarse.controller < _FINE
-        and other.controller == coarse.controller + _FINE
+        and coarse.controller < FINE
+        and other.controller == coarse.controller + FINE
         and coarse.channel == other.channel
     )
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from ...media.errors import InputError
 from ...plugins.parameter import Parameter, whole_number
 
-_CONTROL_CHANGE = 0xB0
+NOTE_OFF, NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
 # MIDI 1.0: 120 to 127 are channel mode messages (all sound off, reset, all notes off, ...), no controllers.
 FIRST_RESERVED = 120
 # MIDI 1.0: controllers 0 to 31 may have their finer seven bits in 32 to 63, in the same order.
-_FINE = 32
+FINE = 32
 
 # How a controller's way, 0 to 1, is bent, and the way back.
 BENDS: Mapping[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
@@ -132,7 +132,7 @@ def _controllers(written: str, text: str) -> tuple[int, int | None]:
         raise InputError(f"--cc {text!r}: controller {number} {reserved}; give 0 to 119")
     if not plus:
         return number, None
-    if number >= _FINE or second != number + _FINE:
+    if number >= FINE or second != number + FINE:
         raise InputError(
             f"--cc {text!r}: a controller of 14 bits is N+M with N from 0 to 31 and M = N + 32, such as 1+33=strength"
         )
@@ -193,7 +193,7 @@ class CcMap:
             present: where a parameter stands, by id. With it there is soft takeover: whoever moved the parameter
                 since, it stays where it is until the controller comes by. Without it every message counts.
         """
-        if len(message) != 3 or message[0] & 0xF0 != _CONTROL_CHANGE:
+        if len(message) != 3 or message[0] & 0xF0 != CONTROL_CHANGE:
             return []
         channel, controller, data = message[0] & 0x0F, message[1], message[2]
         if controller >= FIRST_RESERVED or data > 127:

@@ -27,15 +27,23 @@ from ...media.files import shown
 from ...media.inputs import fitted
 from ...plugins.parameter import Parameter
 from ...plugins.preset import read_json, write_json
-from .midi_bindings import BENDS, FIRST_RESERVED, Assignment, CcMap
+from .midi_bindings import (
+    BENDS,
+    CONTROL_CHANGE,
+    FINE,
+    FIRST_RESERVED,
+    NOTE_OFF,
+    NOTE_ON,
+    PROGRAM_CHANGE,
+    Assignment,
+    CcMap,
+)
 
 FORMAT = "gramophone MIDI map"
 
-_NOTE_OFF, _NOTE_ON, _CONTROL_CHANGE, _PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
 # A controller used as a pad is down from the middle on.
 _DOWN = 64
 _MOST = 4096
-_FINE = 32
 _MEND = "mend it or learn it again"
 
 
@@ -130,14 +138,14 @@ class MidiMap:
         data = message[1:]
         if any(not 0 <= byte <= 127 for byte in data):
             return
-        if kind == _PROGRAM_CHANGE and len(data) == 1:
+        if kind == PROGRAM_CHANGE and len(data) == 1:
             hand.program(data[0])
         elif len(data) != 2:
             return
-        elif kind in (_NOTE_ON, _NOTE_OFF):
+        elif kind in (NOTE_ON, NOTE_OFF):
             # A note-on of velocity 0 is a note-off (MIDI 1.0).
-            self._press(hand, channel, note=data[0], down=kind == _NOTE_ON and data[1] > 0)
-        elif kind == _CONTROL_CHANGE:
+            self._press(hand, channel, note=data[0], down=kind == NOTE_ON and data[1] > 0)
+        elif kind == CONTROL_CHANGE:
             self._controller(hand, channel, data[0], data[1])
             for identity, value in self.knobs.receive(message, hand.get):
                 hand.set(identity, value)
@@ -268,8 +276,8 @@ def parse_knob(entry: object, parameters: dict[str, Parameter], *, where: str) -
         InputError: something in it is not as it must be; the message begins with `where`
     """
     knob = fitted(entry, _Knob, name=where, advice=_MEND)
-    if knob.fine is not None and (knob.cc >= _FINE or knob.fine != knob.cc + _FINE):
-        raise InputError(f'{where}: "fine" must be "cc" + {_FINE}, with "cc" from 0 to {_FINE - 1}')
+    if knob.fine is not None and (knob.cc >= FINE or knob.fine != knob.cc + FINE):
+        raise InputError(f'{where}: "fine" must be "cc" + {FINE}, with "cc" from 0 to {FINE - 1}')
     parameter = parameters.get(knob.parameter)
     if parameter is None:
         return None
