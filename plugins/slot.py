@@ -177,7 +177,7 @@ class EffectSlot(Plugin):
                 if not self._wanted:
                     break
                 # As if it had just been loaded; until it is heard, it hears the present sound.
-                self._guarded(self.effect.reset)
+                self._guarded(getattr(self.effect, "rewind", self.effect.reset))
                 self._take_latency()
                 self._wait, self._meanwhile = self._latency + 1, _OUT
             elif self._in and not self._out and (not self._wanted or self._moved):

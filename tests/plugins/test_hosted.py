@@ -111,3 +111,15 @@ def test_a_scan_survives_a_plugin_that_crashes_and_remembers_it(tmp_path, monkey
 def test_what_cannot_be_found_is_said(name, message):
     with pytest.raises(InputError, match=message):
         find_effects(after=[name])
+
+
+def test_after_a_reset_nothing_is_left_of_a_reverb_s_tail():
+    [effect] = find_effects(after=[CALF_REVERB])
+    slot = make_slot(effect)
+    slot.prepare(sample_rate=RATE, block=1024, channels=2)
+    slot.set("reverb.wet_amount", 0.5)
+    sound = np.split(noise(samples=10_240), 10, axis=1)
+    slot.reset()
+    first = [slot.process(part).copy() for part in sound]
+    slot.reset()
+    assert all(np.array_equal(slot.process(part), was) for part, was in zip(sound, first, strict=True))
