@@ -64,7 +64,7 @@ def values(surface: ControlSurface) -> dict[str, tuple[float, str]]:
 def status(snapshot: Snapshot) -> Message:
     """Return the engine's status."""
     parts = (
-        ("stylizer", snapshot.algorithmic_latency),
+        ("effects and stylizer" if snapshot.effects else "stylizer", snapshot.algorithmic_latency),
         ("buffer", snapshot.buffer_latency),
         ("device", snapshot.device_latency),
     )
@@ -76,6 +76,7 @@ def status(snapshot: Snapshot) -> Message:
         "out": [round(decibels(peak), 1) for peak in snapshot.output_peak],
         "limiter": snapshot.limiter_active,
         "load": round(snapshot.load, 3),
+        "effects": {key: round(load, 3) for key, load in snapshot.effects.items()},
         "rate": snapshot.sample_rate,
         "block": snapshot.blocksize,
         "hop": snapshot.hop,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..link.engine_settings import MUTE, EngineSettings
@@ -80,8 +80,8 @@ class Snapshot:
     parameters: Mapping[str, float]
     input_name: str
     output_name: str
-    effects: Mapping[str, float]
     notes: tuple[str, ...]
+    effects: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def total_latency(self) -> int:

@@ -105,6 +105,9 @@ const handlers = {
     $("state").className = `state ${running ? "running" : "trouble"}`;
     $("state").lastChild.textContent = running ? now.clock : now.state;
     $("load").textContent = `${Math.round(100 * now.load)} %`;
+    const loads = Object.entries(now.effects).map(([name, load]) => part(name, `${(100 * load).toFixed(1)} %`));
+    $("load-pop").hidden = !loads.length;
+    $("load-pop").replaceChildren(...loads);
     $("total").textContent = `${now.total.toFixed(1)} ms`;
     const drops = Object.entries(now.drops), sum = drops.reduce((all, [, count]) => all + count, 0);
     $("drops").textContent = sum;
