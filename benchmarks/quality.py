@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from benchmarks.learned import LearnedJudge
 from benchmarks.pairs import ALL_PAIRS, RATE, SETS, Pair, load_pair
 from benchmarks.tables import MEAN, Row, mean, save, table
+from benchmarks.texture_distance import TextureMeter
 from gramophone.models.measures.content_kept import content_kept
 from gramophone.models.measures.style_distance import StyleMeter
-from gramophone.models.measures.texture_distance import TextureMeter
 from gramophone.models.measures.transposition_free import TranspositionFreeMeter
 from gramophone.models.style import Style
 from gramophone.offline.recipes.registry import RECIPES, get_recipe

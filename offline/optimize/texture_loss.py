@@ -33,7 +33,7 @@ _FLOOR = 1e-10
 # Bands in which the style is this far below its loudest one are inaudible, and do not count.
 _AUDIBLE_DB = -60.0
 # Root mean square differences between unrelated sounds: variation, skewness, kurtosis, correlation, modulation power
-# and correlation by octaves; see models/measures/texture_distance.py. Where content and style differ by less than this
+# and correlation by octaves; see benchmarks/texture_distance.py. Where content and style differ by less than this
 # share of them, they are alike, and no finer scale is taken.
 _SCALES = (0.29, 1.05, 0.89, 0.45, 0.14, 0.39)
 _ALIKE = 0.3

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.texture_distance import TextureMeter
 from gramophone.media.audiofile import resample
 from gramophone.media.errors import InputError
-from gramophone.models.measures.texture_distance import TextureMeter
 from gramophone.models.networks.texture_model import (
     PUBLISHED,
     TextureStatistics,

@@ -28,10 +28,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...dsp.level import at_reference, loudness
-from ...media.audiofile import resample
-from ...media.errors import InputError
-from ..networks.texture_model import COMPRESSION, TextureLayout, TextureStatistics, texture_statistics
+from gramophone.dsp.level import at_reference, loudness
+from gramophone.media.audiofile import resample
+from gramophone.media.errors import InputError
+from gramophone.models.networks.texture_model import (
+    COMPRESSION,
+    TextureLayout,
+    TextureStatistics,
+    texture_statistics,
+)
 
 RATE = 44100
 LAYOUT = TextureLayout(
