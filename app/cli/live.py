@@ -1,6 +1,7 @@
 """`gramophone live`: play, and hear it in the style at once."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,12 @@ from .. import console
 from . import effect_options, live_options
 
 _STEREO = 2
-_DEVICES, _STYLIZER, _CONTROL = "Devices", "Stylizer", "Control"
-_FILES, _RUN = "Files in place of devices", "Run"
+
+# A panel of the help each. Where no default is shown, the help says what happens.
+_device, _stylizer, _control, _files, _run = (
+    partial(typer.Option, show_default=False, rich_help_panel=panel)
+    for panel in ("Devices", "Stylizer", "Control", "Files in place of devices", "Run")
+)
 _HOWL = (
     "this machine's microphone may hear its own loudspeakers and howl, so this starts muted; put headphones on and "
     "press m, or start with --unmuted"
@@ -37,150 +42,57 @@ def live(
         ),
     ] = None,
     source: Annotated[
-        str | None,
-        typer.Option(
-            "-i",
-            "--input",
-            metavar="DEV",
-            help="Input: number or part of the name.",
-            show_default=False,
-            rich_help_panel=_DEVICES,
-        ),
+        str | None, _device("-i", "--input", metavar="DEV", help="Input: number or part of the name.")
     ] = None,
-    sink: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DEV",
-            help="Output: the same.",
-            show_default=False,
-            rich_help_panel=_DEVICES,
-        ),
-    ] = None,
+    sink: Annotated[str | None, _device("-o", "--output", metavar="DEV", help="Output: the same.")] = None,
     list_devices: Annotated[  # noqa: ARG001 - its callback does it
         bool,
-        typer.Option(
-            "-l",
-            "--list-devices",
-            callback=_list_devices,
-            is_eager=True,
-            help="List devices and exit.",
-            rich_help_panel=_DEVICES,
-        ),
+        _device("-l", "--list-devices", callback=_list_devices, is_eager=True, help="List devices and exit."),
     ] = False,
-    samplerate: Annotated[
-        int | None,
-        typer.Option(
-            metavar="HZ", help="Default: the device's own.", show_default=False, rich_help_panel=_DEVICES
-        ),
-    ] = None,
+    samplerate: Annotated[int | None, _device(metavar="HZ", help="Default: the device's own.")] = None,
     blocksize: Annotated[
-        int,
-        typer.Option(
-            metavar="N", help="Samples per block; 0 leaves it to the device.", rich_help_panel=_DEVICES
-        ),
+        int, _device(metavar="N", help="Samples per block; 0 leaves it to the device.", show_default=True)
     ] = 0,
     latency: Annotated[
         str,
-        typer.Option(
+        _device(
             metavar="low|high|SECONDS",
             help="How much finished sound waits ahead of the device.",
-            rich_help_panel=_DEVICES,
+            show_default=True,
         ),
     ] = "low",
-    channels: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Default: 2, or those of the file.",
-            show_default=False,
-            rich_help_panel=_DEVICES,
-        ),
-    ] = None,
+    channels: Annotated[int | None, _device(metavar="N", help="Default: 2, or those of the file.")] = None,
     input_channels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="1,2",
-            help="Which inputs to use; one feeds all channels.",
-            show_default=False,
-            rich_help_panel=_DEVICES,
-        ),
+        str | None, _device(metavar="1,2", help="Which inputs to use; one feeds all channels.")
     ] = None,
     window: Annotated[
-        str | None,
-        typer.Option(
-            metavar="low-delay|full",
-            help="Short delay (default), or best quality.",
-            show_default=False,
-            rich_help_panel=_STYLIZER,
-        ),
+        str | None, _stylizer(metavar="low-delay|full", help="Short delay (default), or best quality.")
     ] = None,
-    hop: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Samples from frame to frame.", show_default=False, rich_help_panel=_STYLIZER
-        ),
-    ] = None,
-    iterations: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|auto", help="Descent steps per frame.", show_default=False, rich_help_panel=_STYLIZER
-        ),
-    ] = None,
-    phase: Annotated[
-        str | None,
-        typer.Option(
-            metavar="input|style|noise",
-            help="Source of the phase.",
-            show_default=False,
-            rich_help_panel=_STYLIZER,
-        ),
-    ] = None,
+    hop: Annotated[int | None, _stylizer(metavar="N", help="Samples from frame to frame.")] = None,
+    iterations: Annotated[str | None, _stylizer(metavar="N|auto", help="Descent steps per frame.")] = None,
+    phase: Annotated[str | None, _stylizer(metavar="input|style|noise", help="Source of the phase.")] = None,
     midi: Annotated[
         str | None,
-        typer.Option(
+        _control(
             metavar="PORT|virtual|none",
             help="Controller: number or part of the name. Default: the only one there is.",
-            show_default=False,
-            rich_help_panel=_CONTROL,
         ),
     ] = None,
     midi_api: Annotated[
-        str | None,
-        typer.Option(
-            metavar="alsa|jack|coremidi|winmm",
-            help="Default: the first that runs.",
-            show_default=False,
-            rich_help_panel=_CONTROL,
-        ),
+        str | None, _control(metavar="alsa|jack|coremidi|winmm", help="Default: the first that runs.")
     ] = None,
     cc: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="N=PARAM[:MIN:MAX]",
-            help="Put a controller on a parameter; repeatable.",
-            show_default=False,
-            rich_help_panel=_CONTROL,
-        ),
+        _control(metavar="N=PARAM[:MIN:MAX]", help="Put a controller on a parameter; repeatable."),
     ] = None,
     settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="PARAM=VALUE",
-            help="Start with this value; repeatable.",
-            show_default=False,
-            rich_help_panel=_CONTROL,
-        ),
+        list[str] | None, _control("--set", metavar="PARAM=VALUE", help="Start with this value; repeatable.")
     ] = None,
     muted: Annotated[
         bool | None,
-        typer.Option(
+        _device(
             "--muted/--unmuted",
             help="Start silent, or not. Default: silent if microphone and loudspeakers would howl.",
-            show_default=False,
-            rich_help_panel=_DEVICES,
         ),
     ] = None,
     desk: live_options.Desk = False,
@@ -197,57 +109,27 @@ def live(
     before: effect_options.Before = None,
     after: effect_options.After = None,
     virtual_input: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="IN",
-            help="A sound file in place of an input.",
-            show_default=False,
-            rich_help_panel=_FILES,
-        ),
+        Path | None, _files(metavar="IN", help="A sound file in place of an input.")
     ] = None,
     virtual_output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT.wav",
-            help="A file in place of an output.",
-            show_default=False,
-            rich_help_panel=_FILES,
-        ),
+        Path | None, _files(metavar="OUT.wav", help="A file in place of an output.")
     ] = None,
     as_fast_as_possible: Annotated[
-        bool,
-        typer.Option(
-            "--as-fast-as-possible", help="With files: do not keep to real time.", rich_help_panel=_FILES
-        ),
+        bool, _files("--as-fast-as-possible", help="With files: do not keep to real time.")
     ] = False,
-    duration: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", help="Stop after this time.", show_default=False, rich_help_panel=_RUN
-        ),
-    ] = None,
+    duration: Annotated[float | None, _run(metavar="SECONDS", help="Stop after this time.")] = None,
     record: Annotated[
         Path | None,
-        typer.Option(
+        _run(
             metavar="FOLDER",
             help="Record input, output and every move, for `gramophone bounce`. An existing folder "
             "gets a new take in it.",
-            show_default=False,
-            rich_help_panel=_RUN,
         ),
     ] = None,
     stats: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.json",
-            help="Write the figures of the run at its end.",
-            show_default=False,
-            rich_help_panel=_RUN,
-        ),
+        Path | None, _run(metavar="FILE.json", help="Write the figures of the run at its end.")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=_RUN)
-    ] = False,
+    overwrite: Annotated[bool, _run("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Play live in the style of one sound, or of up to four at once.
 

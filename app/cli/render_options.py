@@ -1,6 +1,7 @@
 """Options of the commands that render: each is declared, and checked, once."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from ...media.errors import InputError
 from ...media.limits import HIGHEST_SEED
 from .. import console
 
+_option = partial(typer.Option, show_default=False)
 _DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -59,17 +61,13 @@ Strength = Annotated[
 ]
 Notes = Annotated[
     float | None,
-    typer.Option(
+    _option(
         metavar="0..1",
         help="1 keeps the content's notes, 0 plays the style's. Default: 1. Not for published recipes.",
-        show_default=False,
         callback=_within("--notes", 0.0, 1.0, "from the style's notes to the content's"),
     ),
 ]
-Steps = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Optimiser steps. Default: the recipe's.", show_default=False),
-]
+Steps = Annotated[int | None, _option(metavar="N", help="Optimiser steps. Default: the recipe's.")]
 Seed = Annotated[
     int, typer.Option(metavar="N", help="Same seed, same machine, same file.", callback=check_seed)
 ]
@@ -83,34 +81,26 @@ Device = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.", show_default=False
-    ),
+    _option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable."),
 ]
 Subtype = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME",
-        help="How samples are stored, such as PCM_16 or FLOAT. Default: the format's.",
-        show_default=False,
-    ),
+    _option(metavar="NAME", help="How samples are stored, such as PCM_16 or FLOAT. Default: the format's."),
 ]
 Local = Annotated[
     float | None,
-    typer.Option(
+    _option(
         metavar="SECONDS",
         help="Take the content's statistics over windows of this length, so that each part of it, quiet or "
         "loud, takes the style's full range. Default: over the whole track, so that a quiet verse stays quiet.",
-        show_default=False,
         callback=_within("--local", 0.5, 3600.0, "seconds over which statistics are taken"),
     ),
 ]
 Loudness = Annotated[
     float | None,
-    typer.Option(
+    _option(
         metavar="LUFS",
         help="Loudness of the result, such as -14; peaks stay below -1 dBFS. Default: the content's.",
-        show_default=False,
         callback=_within("--loudness", -70.0, 0.0, "LUFS; streaming services play at -14"),
     ),
 ]
