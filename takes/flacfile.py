@@ -9,16 +9,20 @@ each frame begins with fourteen bits of synchronisation (RFC 9639, sections 8.2 
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ..media.callbacks import Stream, callbacks
 from .sound import to_steps
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _TOTAL = 21
 _BLOCK_SIZE = slice(8, 10)
@@ -28,40 +32,25 @@ _SYNC = (b"\xff\xf8", b"\xff\xf9")
 _SHIFT = 8
 
 
-class _Sink:
-    """The file under libsndfile: keeps the error that its callbacks must not raise, and counts whole frames."""
+class _BlockFile(FileIO):
+    """A new file that counts the frames of the format that are whole in it."""
 
-    def __init__(self, file: FileIO) -> None:
-        self.file = file
-        self.error: OSError | None = None
-        #: frames of the format, not samples, that are whole in the file; and where the last one ends
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "x+")
+        #: frames of the format, not samples; and where the last one ends
         self.blocks = 0
         self.end = 0
 
-    def write(self, data: bytes) -> int:
-        if self.error is not None:
-            return 0
-        try:
-            at = self.file.tell()
-            view = memoryview(data)
-            while view:
-                view = view[self.file.write(view) or 0 :]
-        except OSError as error:
-            self.error = error
-            return 0
+    def write(self, data: ReadableBuffer) -> int:
+        """Write all of it."""
+        at, view = self.tell(), memoryview(data)
+        count = len(view)
+        while view:
+            view = view[super().write(view) or 0 :]
         if at >= self.end:
-            self.end = at + len(data)
-            self.blocks += data[:2] in _SYNC
-        return len(data)
-
-    def readinto(self, buffer: memoryview) -> int:
-        return self.file.readinto(buffer) or 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self.file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self.file.tell()
+            self.end = at + count
+            self.blocks += bytes(memoryview(data)[:2]) in _SYNC
+        return count
 
 
 class FlacWriter:
@@ -78,35 +67,28 @@ class FlacWriter:
 
     def __init__(self, path: Path, *, sample_rate: int, channels: int) -> None:
         self._path = path
-        self._sink = _Sink(FileIO(path, "x+"))
+        self._file = _BlockFile(path)
+        self._stream = Stream(self._file)
         self._sound = soundfile.SoundFile(
-            self._sink, "w", samplerate=sample_rate, channels=channels, format="FLAC", subtype="PCM_24"
+            self._stream, "w", samplerate=sample_rate, channels=channels, format="FLAC", subtype="PCM_24"
         )
         self._written = 0
 
     def write(self, sound: NDArray[np.float32]) -> None:
         """Write [channels, n], rounded to 24 bits."""
         steps = to_steps(sound).astype(np.int32)
-        try:
+        with callbacks(self._stream):
             self._sound.write(np.ascontiguousarray(steps.T << _SHIFT))
-        except Exception:
-            self._raise_error()
-            raise
-        self._raise_error()
         self._written += sound.shape[1]
-
-    def _raise_error(self) -> None:
-        if self._sink.error is not None:
-            raise self._sink.error
 
     @property
     def whole(self) -> int:
         """The number of samples of each channel that are safely in the file."""
-        if not self._sink.blocks:
+        if not self._file.blocks:
             return 0
         with self._path.open("rb") as file:
             size = int.from_bytes(file.read(_BLOCK_SIZE.stop)[_BLOCK_SIZE], "big")
-        return min(self._written, self._sink.blocks * size)
+        return min(self._written, self._file.blocks * size)
 
     def checkpoint(self) -> None:
         """Write the present length into the header."""
@@ -117,17 +99,17 @@ class FlacWriter:
         # After an error, the encoder writes nothing more.
         with suppress(Exception):
             self._sound.close()
-        self._sink.file.close()
-        if self._sink.error is None:
+        self._file.close()
+        if self._stream.error is None:
             return self._written
         whole = self.whole
         with self._path.open("r+b") as file:
-            file.truncate(self._sink.end)
+            file.truncate(self._file.end)
         self._note(whole)
         return whole
 
     def _note(self, samples: int) -> None:
-        if not self._sink.blocks:
+        if not self._file.blocks:
             return
         with self._path.open("r+b", buffering=0) as file:
             file.seek(_TOTAL)
