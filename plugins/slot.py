@@ -35,8 +35,8 @@ _DRY = (0.0, 1.0, 0.0)
 class Watch(Protocol):
     """What is told of the effects while they work, so that whoever finds the process dead knows which one did it."""
 
-    def enter(self, place: int) -> None:
-        """An effect begins to work."""
+    def enter(self, place: int, *, loading: bool = False) -> None:
+        """An effect begins to work, or to be loaded, which may take a while."""
 
     def leave(self, place: int, seconds: float, samples: int) -> None:
         """It has ended."""
@@ -88,7 +88,8 @@ class EffectSlot(Plugin):
         self._failed = self._out
         if not self._failed:
             self._guarded(
-                lambda: self.effect.prepare(sample_rate=sample_rate, block=block, channels=channels)
+                lambda: self.effect.prepare(sample_rate=sample_rate, block=block, channels=channels),
+                loading=True,
             )
         self._latency = 0 if self._failed else self.effect.latency_samples
         # Room for a latency that grows.
@@ -288,12 +289,12 @@ class EffectSlot(Plugin):
         out += wet * (shares[2] * level)
         return out
 
-    def _guarded(self, action: Any) -> None:
+    def _guarded(self, action: Any, *, loading: bool = False) -> None:
         """Do something with the effect; where it is watched, a failure takes it out."""
         if self._watch is None:
             action()
             return
-        self._watch.enter(self._place)
+        self._watch.enter(self._place, loading=loading)
         begun = time.perf_counter()
         try:
             action()

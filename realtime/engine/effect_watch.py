@@ -39,9 +39,12 @@ class EffectWatch:
             say(line)
         self._said.clear()
 
-    def enter(self, place: int) -> None:
+    def enter(self, place: int, *, loading: bool = False) -> None:
         """An effect begins to work."""
-        self._board.working[0] = place + 1.0
+        working = self._board.working
+        working[1] += 1.0
+        working[2] = float(loading)
+        working[0] = place + 1.0
 
     def leave(self, place: int, seconds: float, samples: int) -> None:
         """It has ended."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _WATCH_SECONDS = 0.01
 # An engine that has not looked round for so long hangs. It does so every quarter of a millisecond, or after a block.
 _HUNG_SECONDS = 2.0
+# Some effects read gigabytes of sound when they are loaded.
+_LOADING_SECONDS = 60.0
 # Engines that fail one after the other without having played for a while: there is no use in another one.
 _MOST_FAILURES = 4
 _LONG_ENOUGH = 2.0
@@ -73,6 +75,8 @@ class Supervisor:
         self._ids = tuple(ids)
         self._build_chain = build_chain
         self._board = board
+        # Of each process, which work of an effect was under way, and since when.
+        self._works: dict[int, tuple[float, float]] = {}
         self._out = EffectBoard.none_out(context)
         #: the memory of every engine process that has played, the present one last
         self.links: list[Link] = []
@@ -151,8 +155,21 @@ class Supervisor:
         if line not in self.notes:
             self.notes.append(line)
 
+    def _stuck(self, worker: Worker) -> bool:
+        """Whether an effect hangs in a process that gets ready, where nothing beats."""
+        board, process = worker.link.effects, worker.process.pid or 0
+        now = time.monotonic()
+        if board is None or board.culprit is None:
+            return False
+        begun, since = self._works.get(process, (0.0, now))
+        if board.working[1] != begun:
+            self._works[process] = (board.working[1], now)
+            return False
+        return now - since > (_LOADING_SECONDS if board.working[2] else _HUNG_SECONDS)
+
     def _blame(self, worker: Worker) -> None:
         """Take out the effect that worked when a process ended, or had to be ended."""
+        self._works.pop(worker.process.pid or 0, None)
         culprit = None if worker.link.effects is None else worker.link.effects.culprit
         if culprit is None:
             return
@@ -215,6 +232,8 @@ class Supervisor:
             if self._hangs(worker):
                 self.notes.append("the engine did not answer any more and was ended")
                 worker.process.kill()
+        elif state in (EngineState.LOADING, EngineState.READY) and self._stuck(worker):
+            worker.process.kill()
         elif state == EngineState.LOST and self._unexplained:
             self._unexplained = False
             self.device_losses += 1
@@ -285,6 +304,9 @@ class Supervisor:
         return True
 
     def _keep_standby(self, state: EngineState) -> None:
+        if self._standby is not None and self._stuck(self._standby):
+            self._standby.process.kill()
+            self._standby.process.join()
         if self._standby is not None and not self._standby.process.is_alive():
             self._blame(self._standby)
             self._standby = None

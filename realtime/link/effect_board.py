@@ -20,7 +20,8 @@ class EffectBoard:
     Attributes:
         out: for each effect, 1 if it is not to be used any more; shared by all engine processes of one host. Whoever
             finds that it fails sets it, and nobody clears it.
-        working: the effect that works just now, counted from 1; 0 for none
+        working: the effect that works just now, counted from 1, 0 for none; how often one has begun; and whether it
+            is being loaded, which may take a while
         seconds: of work, for each effect
         load: of one core, for each effect, over about the last second
         latency: samples, for each effect
@@ -35,7 +36,7 @@ class EffectBoard:
     @classmethod
     def new(cls, context: SpawnContext, out: Doubles) -> EffectBoard:
         """Return the memory of one more engine process."""
-        made = [context.RawArray(ctypes.c_double, size) for size in (1, *(MAX_EFFECTS,) * 3)]
+        made = [context.RawArray(ctypes.c_double, size) for size in (3, *(MAX_EFFECTS,) * 3)]
         return cls(out, *made)
 
     @classmethod
