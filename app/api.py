@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dsp.torch_state import own_torch_state
 from ..media import arguments, limits
+from ..media.errors import InputError
+from ..plugins.effects import knobs_of
 
 if TYPE_CHECKING:
     from ..models.measures.content_kept import ContentKept
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from ..models.style import Style
     from ..offline.recipes.recipe import Recipe
     from ..offline.render.render import Progress
+    from ..plugins.effects import Effect
 
 Samples = NDArray[np.float64]
 
@@ -36,6 +41,9 @@ def stylize(
     device: str = "auto",
     settings: Mapping[str, object] | None = None,
     local: float | None = None,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Samples:
     """Play a sound in a style.
@@ -56,6 +64,9 @@ def stylize(
         local: length of the windows for the content's statistics, 0.5 to 3600 s, so that they follow the music. By
             default they are taken of the whole sound, and its quiet parts stay quiet. For "gramophone" and
             "transport".
+        before, after: VST3 or LV2 effects before and after it, by name, path or URI; "gain" and "limiter" are built in.
+            Needs the extra `host`, and loads the plugins in this process.
+        values: of the effects' parameters, 0 to 1, by id: "zamverb.room". `gramophone plugins NAME` lists them.
         progress: called now and then with a `Progress`: stage, step, steps, loss, fraction of the
             whole job (0 to 1).
 
@@ -77,6 +88,9 @@ def stylize(
         local = arguments.real(local, "local", low=SHORTEST_LOCAL, high=LONGEST_LOCAL, unit=" of seconds")
     if progress is not None and not callable(progress):
         raise arguments.refused("progress", "a function of one argument", progress)
+    effects = _effects(before, after, sample_rate, samples.shape[0])
+    wanted = {} if values is None else arguments.mapping(values, "values")
+    samples = _through(samples, sample_rate, [one for one in effects if one.before], wanted, effects)
     rendering = render(
         samples,
         sample_rate,
@@ -90,7 +104,57 @@ def stylize(
         local=local,
         progress=progress,
     )
-    return rendering.samples if np.ndim(content) == 2 else rendering.samples[0]
+    played = _through(
+        rendering.samples, sample_rate, [one for one in effects if not one.before], wanted, effects
+    )
+    return played if np.ndim(content) == 2 else played[0]
+
+
+def _effects(
+    before: Sequence[str], after: Sequence[str], sample_rate: int, channels: int
+) -> tuple[Effect, ...]:
+    if not before and not after:
+        return ()
+    from ..plugins.found import find_effects
+
+    for name, given in (("before", before), ("after", after)):
+        if isinstance(given, str) or not all(isinstance(one, str) for one in given):
+            raise arguments.refused(name, "a list of names", given)
+    return find_effects(before, after, sample_rate=sample_rate, channels=channels)
+
+
+def _through(
+    samples: Samples,
+    sample_rate: int,
+    effects: Sequence[Effect],
+    values: Mapping[str, object],
+    all_effects: Sequence[Effect],
+) -> Samples:
+    """Return what effects make of samples; those of the end are held below -1 dBFS."""
+    known = {one.id for effect in all_effects for one in knobs_of(effect)} if values else set()
+    if unknown := sorted(set(map(str, values)) - known):
+        raise InputError(
+            f"no effect has the parameter {unknown[0]!r}; there are {', '.join(sorted(known)) or 'none'}"
+        )
+    if not effects:
+        return samples
+    from ..media.spool import Held
+    from ..offline.render.effects import through_effects
+
+    turned = {
+        str(id): arguments.real(value, f"values[{id!r}]", low=-100.0, high=100.0)
+        for id, value in values.items()
+    }
+    with tempfile.TemporaryDirectory(prefix="gramophone-") as folder:
+        out = through_effects(
+            Held(samples),
+            sample_rate,
+            effects,
+            Path(folder) / "effects.spool",
+            values=turned,
+            held=not effects[0].before,
+        )
+        return out.read(0, out.length).astype(np.float64)
 
 
 @own_torch_state()

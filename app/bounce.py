@@ -16,6 +16,7 @@ from ..takes.header import HEADER
 if TYPE_CHECKING:
     from ..offline.bounce.replay import Comparison
     from ..offline.work.progress import Progress
+    from ..plugins.effects import Effect
     from ..takes.reader import Take
 
 QUALITIES = ("full", "live")
@@ -56,6 +57,7 @@ def bounce_file(
     seed: int = 0,
     device: str = "auto",
     overwrite: bool = False,
+    effects: tuple[Effect, ...] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Bounce a take to a sound file.
@@ -67,6 +69,7 @@ def bounce_file(
         recipe, seed, device: of full quality; see `gramophone render`
         notes: of full quality: 1 keeps the take's notes, 0 plays the style's; None is the recipe's own
         overwrite: whether `output` may be replaced
+        effects: around the stylizer; None is those that were played through
         progress: called now and then
 
     Raises:
@@ -78,12 +81,14 @@ def bounce_file(
     from ..models.live.first_run import compile_first
     from ..offline.bounce.live import bounce_live
     from ..offline.recipes.registry import get_recipe
-    from ..takes.reader import open_take
+    from ..takes.reader import open_take, with_effects
 
     if quality not in QUALITIES:
         raise InputError(f"quality {quality!r} is unknown; give one of {', '.join(QUALITIES)}")
     chosen = get_recipe(recipe, {} if notes is None else {"notes": notes})
     take = open_take(find_take(folder))
+    if effects is not None:
+        take = with_effects(take, effects)
     rate = take.header.sample_rate
     check_encodable(output, take.header.channels, rate)
     # Beside the output, which needs the same room: temporary files are as large as it.
@@ -94,11 +99,13 @@ def bounce_file(
         work = Path(name)
         if quality == "live":
             compile_first()
-            bounced = bounce_live(take, work, progress=progress)
+            bounced = bounce_live(take, work, effects=effects, progress=progress)
         else:
             from ..offline.bounce.bounce import bounce_full
 
-            bounced = bounce_full(take, work, recipe=chosen, seed=seed, device=device, progress=progress)
+            bounced = bounce_full(
+                take, work, recipe=chosen, seed=seed, device=device, effects=effects, progress=progress
+            )
         write_audio(output, bounced.sound, rate, overwrite=overwrite)
         lines = [] if bounced.comparison is None else _compared(take, bounced.comparison)
         return Result(bounced.sound.length / rate, (*_missing(take), *lines))

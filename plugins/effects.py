@@ -115,6 +115,11 @@ def slot_parameters(key: str, title: str, *, before: bool, own: Sequence[Paramet
     )
 
 
+def knobs_of(effect: Effect) -> tuple[Parameter, ...]:
+    """Return everything that can be turned of an effect in a chain."""
+    return slot_parameters(effect.key, effect.title, before=effect.before, own=effect.parameters)
+
+
 def to_plain(effect: Effect) -> dict[str, object]:
     """Return an effect as JSON can hold it, without the texts of its values."""
     knobs = [

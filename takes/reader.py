@@ -23,16 +23,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ..media.errors import InputError
 from ..media.files import replacing, shown
 from ..media.inputs import read_bytes
+from ..plugins.effects import Effect, PlainEffect, to_plain
 from ..plugins.knobs import MUTE
-from ..plugins.live_chain import LIVE_PARAMETERS
+from ..plugins.live_chain import LIVE_PARAMETERS, live_parameters
 from ..plugins.parameter import Parameter
-from .automation import Event, Restart, StyleChange, read_lines
+from .automation import Event, Move, Restart, StyleChange, read_lines
 from .header import HEADER, Header, Span, extra_parameters, fit_spans, is_style_name, read_header
 from .sound import EXACT, damaged, sound_blocks, sound_files, sound_length
 
@@ -139,6 +141,22 @@ class Take:
             return load(data)
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             raise damaged(path, error) from None
+
+
+def with_effects(take: Take, effects: Sequence[Effect]) -> Take:
+    """Return a take as if it had been played through other effects; moves of those that are gone are left out."""
+    plain = tuple(msgspec.convert(to_plain(one), PlainEffect) for one in effects)
+    known = {one.id for one in (*live_parameters(effects), MUTE)}
+    header = replace(
+        take.header,
+        effects=plain,
+        values={id: value for id, value in take.header.values.items() if id in known},
+        # What they remember is that of others.
+        resumed=take.header.resumed and not plain and not take.header.effects,
+        wet_sha256="",
+    )
+    events = tuple(event for event in take.events if not isinstance(event, Move) or event.id in known)
+    return replace(take, header=header, events=events)
 
 
 def write_state(folder: Path, state: State) -> None:

@@ -9,6 +9,7 @@ import typer
 from ...media.errors import InputError
 from ...media.files import shown
 from .. import console
+from . import effect_options
 from . import render_options as options
 
 
@@ -41,13 +42,15 @@ def bounce(
     ] = 0,
     device: options.Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    before: effect_options.Before = None,
+    after: effect_options.After = None,
 ) -> None:
     """Render a recorded performance again, with every move that was made.
 
     The take's folder has the input, the moves and the styles. Full quality renders offline: strength and the mix of
     styles follow the recorded moves, and so do gain, mix, bypass and mute; --notes holds for the whole take.
     Live plays the live chain again; if no deadline was missed, the result is what was heard, sample for sample, and
-    the command says so.
+    the command says so. Effects that were played through are used again; --before and --after name others.
 
     $ gramophone live rain.wav --record evening
 
@@ -65,6 +68,7 @@ def bounce(
 
     output_format(output)
     console.check_output(output, overwrite=overwrite)
+    effects = effect_options.found(before, after)
     start = time.perf_counter()
     with console.Display() as display:
         display.stage("loading")
@@ -77,6 +81,7 @@ def bounce(
             seed=seed,
             device=device,
             overwrite=overwrite,
+            effects=effects or None,
             progress=display,
         )
     console.written.append(output)

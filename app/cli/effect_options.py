@@ -58,13 +58,9 @@ def split(
     """Return the values of the effects' parameters that `--set` gives, and what else it says."""
     if not settings or not effects:
         return {}, settings
-    from ...plugins.effects import slot_parameters
+    from ...plugins.effects import knobs_of
 
-    known = {
-        one.id: one
-        for effect in effects
-        for one in slot_parameters(effect.key, effect.title, before=effect.before, own=effect.parameters)
-    }
+    known = {one.id: one for effect in effects for one in knobs_of(effect)}
     values, rest = {}, []
     for text in settings:
         key, _, value = (part.strip() for part in text.partition("="))

@@ -57,6 +57,7 @@ def bounce_full(
     recipe: Recipe,
     seed: int = 0,
     device: str = "auto",
+    effects: Sequence[Effect] | None = None,
     progress: Listener | None = None,
 ) -> Bounced:
     """Render a take at full quality, under the same automation; see the module's text.
@@ -66,12 +67,14 @@ def bounce_full(
         folder: for the sound and temporary files
         recipe: the offline recipe
         seed, device: as for `offline.render.render.render`
+        effects: around the stylizer; None is those of the take
         progress: called now and then
 
     Raises:
         InputError: The take is damaged, silent or too short, or the disk full.
     """
-    header, effects = take.header, trusted_effects(take)
+    header = take.header
+    effects = trusted_effects(take) if effects is None else effects
     content = Spool.create(folder / "dry.spool", channels=header.channels, length=take.frames)
     digest, position = hashlib.sha256(), 0
     for block in take.dry():

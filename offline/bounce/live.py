@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...media.errors import InputError
 from ...media.files import shown
 from ...media.spool import Spool
+from ...plugins.effects import Effect
 from ...takes.reader import Take
 from ..work.progress import Progress
 from .replay import Comparison, ReplayChain, live_again, play_again
@@ -29,19 +30,22 @@ class Bounced:
     comparison: Comparison | None
 
 
-def bounce_live(take: Take, folder: Path, *, progress: Listener | None = None) -> Bounced:
+def bounce_live(
+    take: Take, folder: Path, *, effects: Sequence[Effect] | None = None, progress: Listener | None = None
+) -> Bounced:
     """Play a take again through the chain that played it.
 
     Args:
         take: what was recorded
         folder: for the sound
+        effects: around the stylizer; None is those of the take
         progress: called now and then
 
     Raises:
         InputError: The take is damaged, or the disk full.
     """
     comparison = Comparison(take)
-    sound = played(take, live_again(take), folder, take.wet_frames, progress, comparison)
+    sound = played(take, live_again(take, effects), folder, take.wet_frames, progress, comparison)
     return Bounced(sound, comparison)
 
 

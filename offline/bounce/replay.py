@@ -7,7 +7,7 @@ the same chain, from the same state, gives the samples that were played, whereve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -46,8 +46,12 @@ class ReplayChain:
     slot_replay: SlotReplay | None
 
 
-def live_again(take: Take) -> ReplayChain:
+def live_again(take: Take, effects: Sequence[Effect] | None = None) -> ReplayChain:
     """Return the live chain with its state at a take's first frame, prepared.
+
+    Args:
+        take: that is played again
+        effects: those of its header, where the user has named them; None loads what it names, if that is installed
 
     Raises:
         InputError: a style or the state is damaged, or does not fit the settings
@@ -60,7 +64,11 @@ def live_again(take: Take) -> ReplayChain:
     if not take.style_files():
         raise InputError(f"{shown(take.folder)} has no style; there is nothing to play")
     slots = _slots(take)
-    chain = live_chain([take.style(name) for name in slots], settings, effects=trusted_effects(take))
+    chain = live_chain(
+        [take.style(name) for name in slots],
+        settings,
+        effects=trusted_effects(take) if effects is None else effects,
+    )
     chain.prepare(sample_rate=header.sample_rate, block=BLOCK, channels=header.channels)
     _set_all(chain, header.values)
     own = chain.style_slots

@@ -1,17 +1,24 @@
 """VST3 and LV2 plugins of others as plugins of ours."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+import soundfile
 
 from gramophone.media.errors import InputError
 from gramophone.media.spool import Held
+from gramophone.offline.bounce.replay import live_again
 from gramophone.offline.render.effects import through_effects
-from gramophone.plugins.found import find, find_effects, look_at
+from gramophone.plugins.effects import PlainEffect, to_plain
+from gramophone.plugins.found import find, find_effects, is_installed, look_at
 from gramophone.plugins.hosted import make_slot
 from gramophone.plugins.live_chain import live_parameters
 from tests.effects import CALF_REVERB, ZAM, crashing_vst3, need_plugins
+from tests.take_maker import make_take, noisy_tune, style_file
 
 pytestmark = pytest.mark.slow
 
@@ -123,3 +130,39 @@ def test_after_a_reset_nothing_is_left_of_a_reverb_s_tail():
     first = [slot.process(part).copy() for part in sound]
     slot.reset()
     assert all(np.array_equal(slot.process(part), was) for part, was in zip(sound, first, strict=True))
+
+
+def test_the_example_plays_through_a_plugin(tmp_path):
+    for name, seed in (("content", 1), ("style", 2)):
+        rng = np.random.default_rng(seed)
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * rng.standard_normal((RATE, 2)), RATE)
+    script = Path(__file__).parents[2] / "examples" / "host_a_reverb.py"
+    outputs = []
+    for effect in ("gain", CALF_REVERB):
+        out = tmp_path / "out.wav"
+        files = (tmp_path / "content.wav", tmp_path / "style.wav", out)
+        subprocess.run([sys.executable, script, *files, effect], check=True, timeout=300)
+        outputs.append(soundfile.read(out)[0])
+    assert outputs[0].shape == outputs[1].shape == (RATE, 2)
+    assert np.abs(outputs[0] - outputs[1]).max() > 0.01
+
+
+def test_a_take_loads_only_what_is_installed(tmp_path):
+    [effect] = find_effects(after=["ZamComp"])
+    assert is_installed(effect.reference)
+    assert is_installed(CALF_REVERB)
+    for reference in (
+        str(tmp_path / "Bad.vst3"),
+        "python:tests.effects:Kills",
+        "../usr/lib/vst3",
+        "urn:none",
+    ):
+        assert not is_installed(reference)
+        take = make_take(
+            tmp_path / f"take-{abs(hash(reference))}",
+            noisy_tune(0.3),
+            [style_file(tmp_path, "hiss", seed=1)],
+            effects=(msgspec.convert({**to_plain(effect), "reference": reference}, PlainEffect),),
+        )
+        with pytest.raises(InputError, match="no plugins are installed"):
+            live_again(take)
