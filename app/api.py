@@ -66,7 +66,7 @@ def stylize(
             "transport".
         before, after: VST3 or LV2 effects before and after it, by name, path or URI; "gain" and "limiter" are built in.
             Needs the extra `host`, and loads the plugins in this process.
-        values: of the effects' parameters, 0 to 1, by id: "zamverb.room". `gramophone plugins NAME` lists them.
+        values: of the effects' parameters, 0 to 1, by id: "zamverb.wet_dry". `gramophone plugins NAME` lists them.
         progress: called now and then with a `Progress`: stage, step, steps, loss, fraction of the
             whole job (0 to 1).
 

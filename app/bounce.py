@@ -107,7 +107,8 @@ def bounce_file(
                 take, work, recipe=chosen, seed=seed, device=device, effects=effects, progress=progress
             )
         write_audio(output, bounced.sound, rate, overwrite=overwrite)
-        lines = [] if bounced.comparison is None else _compared(take, bounced.comparison)
+        compared = bounced.comparison if effects is None else None
+        lines = [] if compared is None else _compared(take, compared)
         return Result(bounced.sound.length / rate, (*_missing(take), *lines))
 
 

@@ -24,8 +24,8 @@ from ..plugins.parameter import Parameter
 from .automation import check_value
 
 FORMAT = "gramophone-take"
-#: 2 may have more than eight channels; those of up to eight are written as 1, which every version reads.
-VERSION = 2
+#: 2 may have more than eight channels, and 3 effects; others are written as 1, which every version reads.
+VERSION = 3
 HEADER = "take.json"
 MAX_CHANNELS = 16
 
@@ -96,7 +96,7 @@ class Header:
 
 def write_header(folder: Path, header: Header) -> None:
     """Write `take.json`, in place of the one that is there; InputError if that is not possible."""
-    version = 1 if header.channels <= _MOST_IN_VERSION_1 else VERSION
+    version = VERSION if header.effects else 1 if header.channels <= _MOST_IN_VERSION_1 else 2
     fields = {one.name: getattr(header, one.name) for one in dataclass_fields(Header)}
     fields["effects"] = [msgspec.to_builtins(one) for one in header.effects]
     if not header.effects:

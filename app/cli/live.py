@@ -142,7 +142,7 @@ def live(
 
     $ gramophone live rain.wav choir.style -i scarlett -o scarlett --cc 1=strength --set mix=80%
 
-    $ gramophone live rain.wav --before ZamCompX2 --after ZamVerb --set zamverb.room=30%
+    $ gramophone live rain.wav --before ZamCompX2 --after ZamVerb --set zamverb.wet_dry=30%
 
     $ gramophone live rain.wav --virtual-input song.wav --virtual-output played.wav
 

@@ -31,7 +31,7 @@ def plugins(
 
     $ gramophone plugins ZamVerb
 
-    $ gramophone live rain.wav --after ZamVerb --set zamverb.room=30%
+    $ gramophone live rain.wav --after ZamVerb --set zamverb.wet_dry=30%
     """
     if name is None:
         _list(fresh)

@@ -72,7 +72,7 @@ def render(
     $ gramophone render song.wav choir.style -o quick.flac --recipe transport --strength 0.7 --report
     quick.html
 
-    $ gramophone render song.wav rain.wav -o wet.wav --after ZamVerb --set zamverb.room=30%
+    $ gramophone render song.wav rain.wav -o wet.wav --after ZamVerb --set zamverb.wet_dry=30%
 
     `gramophone recipes` lists the recipes, `gramophone recipes NAME` the settings for --set.
     """
