@@ -90,7 +90,11 @@ def scan(*, fresh: bool = False, progress: Callable[[int, int, str], None] | Non
             found.append(Found(str(one.get("name") or Path(path).stem), path, "VST3", fault))
     for folder in filter(Path.is_dir, plugin_folders("LV2")):
         for bundle in sorted(folder.glob("*.lv2")):
-            found += [Found(_lv2_title(bundle, uri), uri, "LV2") for uri in lv2_uris(bundle)]
+            uris = lv2_uris(bundle)
+            # By a URI, the library finds only those in the usual folders; of a folder with several, it takes one.
+            found += [
+                Found(_lv2_title(bundle, uri), str(bundle) if len(uris) == 1 else uri, "LV2") for uri in uris
+            ]
     return sorted(found, key=lambda one: (one.title.lower(), one.format != "VST3", one.reference))
 
 

@@ -42,6 +42,56 @@ def crashing_vst3(folder: Path) -> Path:
     return folder / "Crash.vst3"
 
 
+_MANIFEST = """@prefix lv2: <http://lv2plug.in/ns/lv2core#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+<urn:test:crash> a lv2:Plugin ; lv2:binary <crash.so> ; rdfs:seeAlso <crash.ttl> .
+"""
+_PORT = '[ a lv2:{}Port , lv2:{}Port ; lv2:index {} ; lv2:symbol "p{}" ; lv2:name "{}" {}]'
+_LV2 = """
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+static float *ports[3];
+typedef struct { const char *uri; void *(*make)(const void *, double, const char *, const void *const *);
+  void (*connect)(void *, unsigned, void *); void (*on)(void *); void (*run)(void *, unsigned);
+  void (*off)(void *); void (*end)(void *); const void *(*more)(const char *); } Plugin;
+static void *make(const void *p, double rate, const char *path, const void *const *f) { return ports; }
+static void connect(void *self, unsigned port, void *data) { ports[port] = data; }
+static void nothing(void *self) {}
+static void run(void *self, unsigned count) {
+  if (*ports[2] > 0.5f) *(volatile int *)8 = 1;
+  memmove(ports[1], ports[0], count * sizeof(float));
+}
+static const void *more(const char *uri) { return NULL; }
+static const Plugin plugin = {"urn:test:crash", make, connect, nothing, run, nothing, nothing, more};
+const Plugin *lv2_descriptor(unsigned index) { return index ? NULL : &plugin; }
+"""
+
+
+def crashing_lv2(folder: Path) -> Path:
+    """Make an LV2 that writes to nowhere as soon as its knob is up; skip where there is no compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler (on Debian: apt-get install gcc)")
+    bundle = folder / "crash.lv2"
+    bundle.mkdir()
+    (bundle / "manifest.ttl").write_text(_MANIFEST)
+    ports = (
+        _PORT.format("Input", "Audio", 0, 0, "In", ""),
+        _PORT.format("Output", "Audio", 1, 1, "Out", ""),
+        _PORT.format(
+            "Input", "Control", 2, 2, "Go", "; lv2:default 0.0 ; lv2:minimum 0.0 ; lv2:maximum 1.0 "
+        ),
+    )
+    (bundle / "crash.ttl").write_text(
+        "@prefix lv2: <http://lv2plug.in/ns/lv2core#> .\n@prefix doap: <http://usefulinc.com/ns/doap#> .\n"
+        f'<urn:test:crash> a lv2:Plugin ; doap:name "Crash" ; lv2:port {" , ".join(ports)} .\n'
+    )
+    (folder / "crash.c").write_text(_LV2)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", bundle / "crash.so", folder / "crash.c"], check=True)
+    return bundle
+
+
 def bad(kind: str) -> Effect:
     """An effect of ours that does something bad as soon as its knob `<kind>.go` is on."""
     return Effect(

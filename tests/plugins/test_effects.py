@@ -2,16 +2,23 @@
 
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gramophone.plugins.chain import Chain
+from gramophone.plugins.effects import PlainEffect, to_plain
+from gramophone.plugins.found import find_effects
 from gramophone.plugins.gain import Gain
+from gramophone.plugins.live_chain import LIVE_PARAMETERS, live_parameters
 from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.plugin import Plugin
+from gramophone.plugins.preset import PresetFolder
 from gramophone.plugins.slot import EffectSlot
+from gramophone.realtime.control.midi_bindings import CcMap
+from gramophone.realtime.control.midi_map import MidiMap, read_map
 
 RATE = 48_000
 LATE = 480
@@ -127,6 +134,37 @@ def test_a_change_of_the_chain_makes_no_click(moves, hertz):
     # A branch adds up with the sound itself; a fade of 10 ms adds its own slope to that of the sound.
     loudest = np.abs(heard).max() / np.abs(sound).max()
     assert steps <= own * max(1.0, loudest) + 1.0 / (0.010 * RATE)
+
+
+def test_a_branch_lies_beside_the_delayed_sound():
+    sound = np.random.default_rng(0).uniform(-0.4, 0.4, (2, 9000)).astype(np.float32)
+    chain = ready(slot())
+    for id, value in (("late_dry", 0.5), ("late_level", -60.0), ("late.half", 1.0)):
+        chain.set(id, value)
+    chain.reset()
+    delayed = np.pad(sound, ((0, 0), (LATE, 0)))[:, : sound.shape[1]]
+    assert np.array_equal(play(chain, sound), 0.5 * delayed)
+    chain.set("late_level", 0.0)
+    chain.reset()
+    assert np.array_equal(play(chain, sound), delayed)
+
+
+def test_an_effect_s_knobs_are_knobs_like_all_others(tmp_path):
+    effects = find_effects(["gain"], ["limiter", "gain"])
+    parameters = live_parameters(effects)
+    assert [effect.key for effect in effects] == ["gain2", "limiter2", "gain3"]
+    assert parameters[: len(LIVE_PARAMETERS)] == LIVE_PARAMETERS
+    folder = PresetFolder(tmp_path, parameters)
+    folder.save("wide", {"gain3.gain": -6.0, "gain3_on": 0.0, "limiter2.ceiling": -3.0})
+    assert folder.load("wide").values == {"gain3.gain": -6.0, "gain3_on": 0.0, "limiter2.ceiling": -3.0}
+    midi = MidiMap(parameters, knobs=CcMap(["none", "20=gain3.gain:-12 dB:0 dB"], parameters))
+    midi.save(tmp_path / "map.json")
+    again, faults = read_map(tmp_path / "map.json", parameters)
+    assert faults == []
+    assert again.knobs.receive([0xB0, 20, 127]) == [("gain3.gain", 0.0)]
+    assert (
+        tuple(PlainEffect.effect(msgspec.convert(to_plain(one), PlainEffect)) for one in effects) == effects
+    )
 
 
 @given(data=st.data())

@@ -19,7 +19,7 @@ from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSetti
 from gramophone.realtime.recorder import Recorder
 from gramophone.takes.automation import Move
 from gramophone.takes.reader import open_take
-from tests.effects import CALF_REVERB, bad, need_plugins
+from tests.effects import CALF_REVERB, bad, crashing_lv2, need_plugins
 from tests.take_maker import RATE, noisy_tune, style_file
 from tests.waiting import wait_until
 
@@ -29,7 +29,7 @@ KINDS = ("raises", "nans", "sleeps", "kills", "hangs")
 
 
 def noted(host: Host, kind: str) -> bool:
-    return any(kind.capitalize() in note for note in host.snapshot().notes)
+    return any(kind in note.lower() for note in host.snapshot().notes)
 
 
 def restarted(host: Host, before: int) -> bool:
@@ -68,6 +68,28 @@ def test_a_bad_effect_is_taken_out_and_named_and_the_sound_goes_on(tmp_path: Pat
         assert host.snapshot().engine_restarts == 2
     for kind in KINDS:
         assert sum(kind.capitalize() in note and "taken out" in note for note in notes) == 1, notes
+
+
+def test_a_plugin_that_crashes_while_it_plays_is_taken_out(tmp_path: Path) -> None:
+    need_plugins()
+    crashing = str(crashing_lv2(tmp_path))
+    soundfile.write(tmp_path / "in.wav", np.tile(noisy_tune(4.0), 15).T, RATE, subtype="FLOAT")
+    settings = EngineSettings(
+        device=VirtualSettings(input=tmp_path / "in.wav", output=tmp_path / "out.wav"),
+        styles=(style_file(tmp_path, "hiss", seed=1),),
+        effects=find_effects(["ZaMaximX2"], [crashing, "gain"]),
+        parameters={"strength": 0.0},
+    )
+    with Host(settings) as host:
+        assert host.snapshot().algorithmic_latency == 511 + 480
+        host.set("crash.go", 1.0)
+        wait_until(partial(noted, host, "crash"))
+        wait_until(partial(restarted, host, 0))
+        wait_until(partial(played, host, host.snapshot().seconds + 1.0))
+        assert host.snapshot().algorithmic_latency == 511 + 480
+        assert max(host.snapshot().output_peak) > 0.01
+    figures = host.stats()["effects"]
+    assert [figures[key]["taken_out"] for key in ("zamaximx2", "crash", "gain2")] == [False, True, False]
 
 
 def test_a_hosted_knob_turned_by_a_controller_is_bounced_to_the_last_bit(
