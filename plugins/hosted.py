@@ -98,6 +98,8 @@ def _close(instances: list[Any]) -> None:
     """Put instances down, without what some of them then say."""
     for instance in instances:
         instance.close()
+    # Whoever still holds the list holds nothing of the library's at the end of the process, where it would complain.
+    instances.clear()
 
 
 class Hosted(Plugin):
@@ -122,7 +124,8 @@ class Hosted(Plugin):
         self._instances: list[Any] = []
         self._prepared: tuple[int, int, int] | None = None
         self._latency = effect.latency
-        self._lv2 = is_uri(effect.reference) or effect.reference.endswith(".lv2")
+        #: whether `rewind` leaves something of the sound, so that it has to die away in silence
+        self.lingers = is_uri(effect.reference) or effect.reference.endswith(".lv2")
 
     def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
         """Load it; see `Plugin.prepare`. Takes a noticeable part of a second."""
@@ -185,6 +188,10 @@ class Hosted(Plugin):
 
     def reset(self) -> None:
         """Forget all sound; see `Plugin.reset`. Takes up to some milliseconds."""
+        self._settle()
+
+    @_quiet()
+    def _settle(self) -> None:
         for instance in self._instances:
             # Of what `reset` of the library leaves in some plugins (the tail of a reverb), this leaves nothing.
             instance.sample_rate = instance.sample_rate
@@ -192,10 +199,7 @@ class Hosted(Plugin):
             self._put(id)
 
     def rewind(self) -> None:
-        """Forget the sound, while others play: most plugins do that in no time when they are asked to."""
-        if self._lv2:
-            self.reset()
-            return
+        """Forget the sound, as far as that takes no time."""
         for instance in self._instances:
             instance.reset()
 

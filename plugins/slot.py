@@ -19,13 +19,14 @@ from .state import State, numbers, part, put, within
 Block = NDArray[np.float32]
 
 #: An effect that takes so long for one block is taken out: nothing played ahead lasts longer.
-SLOWEST = 0.25
+SLOWEST = 0.5
 # One value that is no number may come of a single bad moment; after so many in a session, the effect is taken out.
 _MOST_FAULTS = 3
 _LOUDEST = 1e30
 # Of a latency that grows while it plays, no more than this is compensated (0.7 s at 48 kHz).
 _MOST_LATENCY = 32_768
 _RAMP_SECONDS = 0.020
+_TAIL_SECONDS = 10.0
 
 # Shares of the input, of the delayed input, and of the effect.
 _OUT = (1.0, 0.0, 0.0)
@@ -98,6 +99,8 @@ class EffectSlot(Plugin):
         for ramp in (*self._shares, self._level, self._dry):
             ramp.prepare(sample_rate=sample_rate, block=block)
         self._fade_length = max(1, round(FADE_SECONDS * sample_rate))
+        self._longest_tail = round(_TAIL_SECONDS * sample_rate)
+        self._silence = np.zeros((channels, block), dtype=np.float32)
         self._whole = np.zeros((channels, block), dtype=np.float32)
         length = max(1, round(JOIN_SECONDS * sample_rate))
         self._join = np.concatenate([np.arange(length, 0, -1) / (length + 1), np.zeros(block)]).astype(
@@ -118,7 +121,7 @@ class EffectSlot(Plugin):
         self._in = self._wanted
         # Samples until it may be heard, and what is heard meanwhile.
         self._wait, self._meanwhile = 0, _OUT
-        self._leave = 0
+        self._leave = self._ringing = 0
         for ramp, value in zip(self._shares, (0.0, 0.0, 1.0) if self._in else _OUT, strict=True):
             ramp.jump(value)
         if self._in and self.bypassed:
@@ -176,6 +179,7 @@ class EffectSlot(Plugin):
         while start < count:
             if self.out_of_chain:
                 if not self._wanted:
+                    self._die_away(count - start)
                     break
                 # As if it had just been loaded; until it is heard, it hears the present sound.
                 self._guarded(getattr(self.effect, "rewind", self.effect.reset))
@@ -195,6 +199,12 @@ class EffectSlot(Plugin):
         if start < count:
             self._whole[:, start:count] = block[:, start:]
         return self._whole[:, :count]
+
+    def _die_away(self, count: int) -> None:
+        """Let an effect that cannot simply forget its sound hear silence, so that it does not come back with it."""
+        if (silence := min(count, self._ringing)) and not self._out:
+            self._ringing -= silence
+            self._work(self._silence[:, :silence])
 
     def _piece(self, block: Block) -> Block:
         """Return what is heard of a piece in which nothing begins or ends."""
@@ -277,6 +287,8 @@ class EffectSlot(Plugin):
         else:
             aim = _OUT
             self._leave = max(0, self._leave - count)
+            if not self._leave and getattr(self.effect, "lingers", False):
+                self._ringing = self._longest_tail
         shares = [ramp.next(value, count) for ramp, value in zip(self._shares, aim, strict=True)]
         level = self._level.next(self._volume, count)
         beside = self._dry.next(self.get(f"{self.name}_dry"), count)
@@ -318,6 +330,7 @@ class EffectSlot(Plugin):
             self._meanwhile == _DRY,
             self._joined,
             self._latency,
+            self._ringing,
         )
         state = super().state() | {"slot": slot, "last": self._last.copy(), "held": self._held.copy()}
         state |= self._line.state()
@@ -329,10 +342,10 @@ class EffectSlot(Plugin):
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from there; see `Plugin.restore`."""
         super().restore(state)
-        bypassed, inside, leave, wait, as_dry, joined, latency = state["slot"].tolist()
+        bypassed, inside, leave, wait, as_dry, joined, latency, ringing = state["slot"].tolist()
         self.bypassed, self._in, self._leave = bool(bypassed), bool(inside), int(leave)
         self._wait, self._joined, self._latency = int(wait), int(joined), int(latency)
-        self._meanwhile = _DRY if as_dry else _OUT
+        self._meanwhile, self._ringing = _DRY if as_dry else _OUT, int(ringing)
         put(self._last, state, "last")
         put(self._held, state, "held")
         self._line.jump(self._latency)

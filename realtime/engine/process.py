@@ -48,6 +48,10 @@ def run_engine(
     # Ctrl-C goes to every process of a terminal; what it means, the host decides.
     with suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if any(effect.indexes for effect in settings.effects):
+        # Plugins of others write there whatever they like; what goes wrong here is told through the link.
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), 2)
     try:
         _live(link, ids, settings, build_chain or _live_chain)
     except InputError as error:
