@@ -171,25 +171,26 @@ def test_late_now_and_then_in_real_time(tmp_path):
 
 def test_a_killed_engine_is_replaced_within_two_seconds(tmp_path):
     # Long enough for another engine to have got ready on a busy machine.
-    sound = sine(20.0)
+    sound = sine(60.0)
     chosen = settings(tmp_path, sound, fast=False, parameters={"level": 0.9})
     with host(chosen, trial_chains.delay(latency=256)) as engine:
         engine.set("level", 0.5)
         engine_processes.standby(engine)
         engine_processes.playing(engine).process.kill()
         wait_until(lambda: engine.snapshot().engine_restarts == 1)
-        assert engine.wait(30.0)
+        enough = engine.snapshot().seconds + 2.0
+        wait_until(lambda: engine.snapshot().seconds > enough)
     figures = engine.stats()
     assert figures["engine_restarts"] == 1
     assert any("ended" in note for note in figures["notes"])
     heard = read(tmp_path / "out.wav")[0]
     latency = figures["total_latency_samples"]
-    assert heard.size == sound.shape[1] + latency
     # From the last sound before to the first sound after.
     sounding = np.flatnonzero(np.abs(heard) > 0.05)
     assert np.diff(sounding).max() < 2.0 * RATE
     # The same knobs and the same latency as before: the sound goes on in step with the input.
-    np.testing.assert_allclose(heard[-RATE:], 0.5 * delayed(sound, latency)[0, -RATE:], atol=1e-5)
+    last = slice(heard.size - RATE, heard.size - RATE // 2)
+    np.testing.assert_allclose(heard[last], 0.5 * delayed(sound, latency)[0, last], atol=1e-5)
 
 
 def kill_all(engine: Host) -> None:
