@@ -71,12 +71,12 @@ def test_the_first_of_two_renders_goes_on_and_what_it_leaves_when_killed_is_take
     long = [sys.executable, "-m", "gramophone", *render("--steps", "100000")]
     with subprocess.Popen(long, stderr=subprocess.DEVNULL) as first:
         # From then on there are steps to be lost.
-        while not (work / "round-2.spool").exists():
+        while not (work / "out.spool").exists():
             assert first.poll() is None
             time.sleep(0.02)
         assert call(*render("--steps", "2")).code == 2
         assert first.poll() is None
-        assert (work / "round-2.spool").exists()
+        assert (work / "out.spool").exists()
         first.send_signal(signal.SIGKILL)
     outcome = call(*render("--steps", "2", "--resume"))
     assert outcome.code == 0, outcome.err
