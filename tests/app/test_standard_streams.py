@@ -51,7 +51,9 @@ def test_the_work_is_done_and_nothing_is_a_traceback(command: str, streams: str,
 
 def test_no_file_takes_the_place_of_a_closed_stream(folder: Path) -> None:
     script = folder / "show.py"
-    script.write_text("from gramophone.app import streams; streams.prepare(); print(open(__file__).fileno())")
+    script.write_text(
+        "from gramophone.app import standard_streams; standard_streams.prepare(); print(open(__file__).fileno())"
+    )
     shell = f'"{sys.executable}" show.py <&- 2>&-'
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
     assert int(done.stdout) > 2
