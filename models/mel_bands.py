@@ -20,6 +20,17 @@ def mel_edges(bins: int, bands: int, *, highest: float) -> Doubles:
     return np.asarray(frequencies / highest * (bins - 1))
 
 
+def mel_members(bins: int, bands: int, *, highest: float) -> Doubles:
+    """Which bins are in which band, 1 or 0, [at most `bands`, bins]; arguments as for `mel_edges`.
+
+    Bands without a bin are dropped.
+    """
+    edges = mel_edges(bins, bands, highest=highest)
+    places = np.arange(bins, dtype=np.float64)
+    members: Doubles = ((places >= edges[:-1, None]) & (places < edges[1:, None])).astype(np.float64)
+    return members[members.any(axis=1)]
+
+
 def band_basis(bins: int, bands: int, *, highest: float) -> Doubles:
     """Orthonormal basis U [bins, at most `bands`] of triangular bands.
 

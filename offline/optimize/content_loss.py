@@ -8,14 +8,11 @@ import torch
 from torch import Tensor
 
 from ...dsp.stft import S0
-from ...models.mel_bands import mel_edges
 from .losses import Block, Sums
-
-BANDS = 32
 
 
 class ContentLoss:
-    """The envelopes of 32 mel-like bands, and the onsets in them.
+    """The envelopes of bands, and the onsets in them.
 
     The loss is 1 - r for the envelopes, with each band's mean removed (so that an equaliser costs nothing), plus 1 - r
     for the onset envelope. r is Pearson's correlation with the content's, which does not depend on level and depth.
@@ -23,8 +20,8 @@ class ContentLoss:
     Args:
         content: its magnitudes [bins, frames] in consecutive runs, at the reference level; each run but the first
             begins with the last frame of the run before
-        frames, bins: of the whole spectrogram
-        highest: Hz, of the last bin
+        frames: of the whole spectrogram
+        bands: Tensor [bands, bins], the share of each bin's power in each band
         device: where everything is computed
     """
 
@@ -32,12 +29,8 @@ class ContentLoss:
     context = 1
 
     def __init__(
-        self, content: Iterable[Tensor], *, frames: int, bins: int, highest: float, device: torch.device
+        self, content: Iterable[Tensor], *, frames: int, bands: Tensor, device: torch.device
     ) -> None:
-        edges = torch.from_numpy(mel_edges(bins, BANDS, highest=highest))
-        places = torch.arange(bins, dtype=torch.float64)
-        bands = ((places >= edges[:-1, None]) & (places < edges[1:, None])).float()
-        bands = bands[bands.sum(dim=-1) > 0]
         self._bands = (bands / bands.sum(dim=-1, keepdim=True)).to(device)
         # Kept for every frame of the sound: the only thing here that grows with it, by 11 kB a second.
         self._wanted = torch.zeros(self._bands.shape[0], frames, device=device)

@@ -41,14 +41,21 @@ class Step:
 
     def take(self, values: Tensor, slopes: Sequence[Tensor], epsilon: float) -> None:
         """Change the values of an `OptimizerState` by the slopes of gains and turns; in place."""
-        first, second = (1.0 - beta**self.number for beta in _BETAS)
         for which, (slope, rate) in enumerate(zip(slopes, (self.gain, self.turn), strict=True)):
-            value, mean, square = values[which], values[2 + 2 * which], values[3 + 2 * which]
-            mean.lerp_(slope, 1.0 - _BETAS[0])
-            square.mul_(_BETAS[1]).addcmul_(slope, slope, value=1.0 - _BETAS[1])
-            # The corrections of both moments taken together: one factor for all.
-            scale = square.sqrt().add_(epsilon * second**0.5)
-            value.addcdiv_(mean, scale, value=-rate * second**0.5 / first)
+            moments = values[2 + 2 * which], values[3 + 2 * which]
+            adam(values[which], *moments, slope, rate, self.number, epsilon)
+
+
+def adam(
+    value: Tensor, mean: Tensor, square: Tensor, slope: Tensor, rate: float, number: int, epsilon: float
+) -> None:
+    """Take Adam's step of this number, from 1, and rate; in place. `mean` and `square` are the slopes' moments."""
+    first, second = (1.0 - beta**number for beta in _BETAS)
+    mean.lerp_(slope, 1.0 - _BETAS[0])
+    square.mul_(_BETAS[1]).addcmul_(slope, slope, value=1.0 - _BETAS[1])
+    # The corrections of both moments taken together: one factor for all.
+    scale = square.sqrt().add_(epsilon * second**0.5)
+    value.addcdiv_(mean, scale, value=-rate * second**0.5 / first)
 
 
 @dataclass

@@ -24,6 +24,7 @@ from torch import Tensor
 from ...dsp.frames import Framing
 from ...dsp.stft import compress
 from ...media.spool import Spool
+from ...models.mel_bands import mel_members
 from ..work.block_pool import block_pool
 from .content_loss import ContentLoss, LoudnessLoss
 from .descent import Descent, Sound, Step, mean_power
@@ -48,6 +49,9 @@ OnStep = Callable[[int, float], None]
 # Frames of one block, and the most frames of a sound that is held in memory: for stereo, 150 MB.
 BLOCK = 256
 HELD = 1536
+
+# Mel-like bands whose envelopes and movements are compared.
+BANDS = 32
 
 # The content's fine structure, in the folder of the work.
 NOTES = "notes.spool"
@@ -196,11 +200,12 @@ def loss_terms(
             Weighted("loudness", loudness, settings.loudness_weight * notes),
             Weighted("notes", partials, settings.notes_weight * notes),
         ]
-    events = ContentLoss(consecutive(), frames=frames, bins=framing.bins, highest=highest, device=device)
+    bands = torch.from_numpy(mel_members(framing.bins, BANDS, highest=highest)).float()
+    events = ContentLoss(consecutive(), frames=frames, bands=bands, device=device)
     terms.append(Weighted("content", events, settings.content_weight))
     if settings.texture_weight:
         rate = settings.sample_rate / settings.hop
-        texture = TextureLoss(style, frames=frames, frame_rate=rate, highest=highest)
+        texture = TextureLoss(style, frames=frames, frame_rate=rate, bands=bands)
         # Patterns see less of how bands move than bins do, and more of the content is held still.
         terms.append(
             Weighted(

@@ -16,14 +16,11 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ...dsp.stft import expand
-from ...models.mel_bands import mel_edges
 from ...models.networks.texture_model import COMPRESSION
 from .losses import Block, Sums, add
 
-BANDS = 32
 # Hz, of the octaves of modulation; those that a sound's frame rate or length has no place for are left out.
 OCTAVES = (2.7, 5.4, 10.8, 21.5, 36.0)
 # Seconds. Two periods of 5.4 Hz; the slowest octave has one: blocks need as much context as the longest filter.
@@ -46,16 +43,16 @@ class TextureLoss:
         style: Tensor [bins, frames of its own], log-magnitudes
         frames: of the sound that is optimised
         frame_rate: Hz
-        highest: Hz, of the last bin
+        bands: Tensor [bands, bins], the share of each bin's power in each band
     """
 
-    def __init__(self, style: Tensor, *, frames: int, frame_rate: float, highest: float) -> None:
-        bins, device = style.shape[0], style.device
-        edges = torch.from_numpy(mel_edges(bins, BANDS, highest=highest))
-        places = torch.arange(bins, dtype=torch.float64)
-        bands = ((places >= edges[:-1, None]) & (places < edges[1:, None])).float()
-        self._bands = bands[bands.sum(dim=-1) > 0].to(device)
-        self._filters = _octave_filters(frame_rate, min(frames, style.shape[-1])).to(device)
+    def __init__(self, style: Tensor, *, frames: int, frame_rate: float, bands: Tensor) -> None:
+        device = style.device
+        self._bands = bands.to(device)
+        self._octaves = [
+            (octave.to(device), stride)
+            for octave, stride in _octave_filters(frame_rate, min(frames, style.shape[-1]))
+        ]
         # Sums of powers are taken about a value nearby, so that no digits are lost when means are subtracted.
         self._origin = torch.zeros(self._bands.shape[0], 1, device=device)
         magnitude, count = expand(style).mT, style.shape[-1]
@@ -86,7 +83,7 @@ class TextureLoss:
     @property
     def context(self) -> int:
         """Half the length of the slowest filter."""
-        return self._filters.shape[-1] // 2
+        return max((octave.shape[-1] // 2 for octave, _ in self._octaves), default=0)
 
     def renew(self, generator: torch.Generator) -> None:
         """Nothing here is random."""
@@ -103,24 +100,27 @@ class TextureLoss:
         envelope = self._envelopes(block.magnitude[block.within(first, last)])
         core = envelope[:, block.first - first : block.last - first]
         square = core.square()
-        # A filter's output stands at its middle; near the sound's ends it has none.
-        inner = max(block.first, reach), min(block.last, block.total - reach)
-        count = max(inner[1] - inner[0], 0)
-        octaves = self._filters.shape[0]
-        if count and octaves:
-            seen = envelope[:, inner[0] - reach - first : inner[1] + reach - first]
-            passed = functional.conv1d(seen[:, None], self._filters.flatten(0, 1)[:, None])
-            passed = passed.reshape(core.shape[0], octaves, -1).transpose(0, 1)
-            products = passed @ passed.mT
-        else:
-            products = core.new_zeros(octaves, core.shape[0], core.shape[0])
+        products, counts = [], []
+        for octave, stride in self._octaves:
+            # A filter's output stands at its middle; near the sound's ends it has none. Which places count does not
+            # depend on where blocks begin.
+            half = octave.shape[-1] // 2
+            start, end = -(-max(block.first, half) // stride) * stride, min(block.last, block.total - half)
+            counts.append(float(max(-(-(end - start) // stride), 0)))
+            if end <= start:
+                products.append(core.new_zeros(core.shape[0], core.shape[0]))
+                continue
+            seen = envelope[:, start - half - first : end + half - first]
+            # A product of matrices: PyTorch's convolution of single channels takes several times as long.
+            passed = (seen.unfold(1, octave.shape[-1], stride) @ octave.mT).flatten(1)
+            products.append(passed @ passed.mT)
         return (
-            core.new_tensor([float(core.shape[-1]), float(count)]),
+            core.new_tensor([float(core.shape[-1]), *counts]),
             core.sum(dim=-1),
             (square * core).sum(dim=-1),
             square.square().sum(dim=-1),
             core @ core.mT,
-            products,
+            torch.stack(products) if products else core.new_zeros(0, core.shape[0], core.shape[0]),
         )
 
     def loss(self, sums: Sums) -> Tensor:
@@ -144,7 +144,7 @@ class TextureLoss:
         skewness = (third - 3.0 * first * second + 2.0 * first**3) / deviation**3
         kurtosis = fourth - 4.0 * first * third + 6.0 * first.square() * second - 3.0 * first**4
         correlation = (products - torch.outer(first, first)) / torch.outer(deviation, deviation)
-        passed = passed[:, heard][:, :, heard] / counts[1].clamp_min(1.0)
+        passed = passed[:, heard][:, :, heard] / counts[1:, None, None].clamp_min(1.0)
         power = passed.diagonal(dim1=1, dim2=2)
         roots = (power + 1e-12).sqrt()
         return (
@@ -158,20 +158,20 @@ class TextureLoss:
         )
 
 
-def _octave_filters(frame_rate: float, frames: int) -> Tensor:
-    """Even and odd filters [octaves, 2, longest]: periods under a Hann window, of no mean and unit energy."""
-    lengths = [max(int(min(2.0 / hertz, LONGEST) * frame_rate) // 2 * 2 + 1, 5) for hertz in OCTAVES]
-    # Of frames further apart, only the slower octaves show.
-    fitting = [(f, n) for f, n in zip(OCTAVES, lengths, strict=True) if n <= frames and f < 0.45 * frame_rate]
-    if not fitting:
-        return torch.zeros(0, 2, 1)
-    longest = max(n for _, n in fitting)
-    filters = torch.zeros(len(fitting), 2, longest)
-    for both, (hertz, length) in zip(filters, fitting, strict=True):
+def _octave_filters(frame_rate: float, frames: int) -> list[tuple[Tensor, int]]:
+    """Even and odd filter [2, length] of each octave, periods under a Hann window, of no mean and unit energy.
+
+    And the places from one output that counts to the next: a slow filter's output says little new from frame to frame.
+    """
+    found = []
+    for hertz in OCTAVES:
+        length = max(int(min(2.0 / hertz, LONGEST) * frame_rate) // 2 * 2 + 1, 5)
+        # Of frames further apart, only the slower octaves show.
+        if length > frames or hertz >= 0.45 * frame_rate:
+            continue
         phase = 2.0 * torch.pi * hertz / frame_rate * (torch.arange(length) - (length - 1) / 2)
         window = torch.hann_window(length + 2, periodic=False)[1:-1]
         pair = window * torch.stack([phase.cos(), phase.sin()])
         pair -= pair.mean(dim=-1, keepdim=True)
-        start = (longest - length) // 2
-        both[:, start : start + length] = pair / pair.norm(dim=-1, keepdim=True)
-    return filters
+        found.append((pair / pair.norm(dim=-1, keepdim=True), max(1, length // 8)))
+    return found

@@ -23,6 +23,13 @@ class Gramophone(Optimisation, Transport):
 
     stages: ClassVar[Mapping[str, float]] = {"transport": 8.0, "sound": 91.0, "level": 1.0}
 
+    # The sound itself takes the same way, with more to go by.
+    level_steps: int = setting(
+        0,
+        "with notes above 0, steps that bring the levels of bands nearer to how the style moves",
+        low=0,
+        high=10000,
+    )
     early_iterations: int = setting(
         8,
         "fast Griffin-Lim iterations in all rounds but the last, from the content's phase",

@@ -40,7 +40,15 @@ class Transport(ClosedForm, RecipeSettings):
                 "content",
                 reference_track(job.content, job.sample_rate, self.sample_rate, work, loudness=job.loudness),
             )
-            sound = transport_track(reference, style, self, work, local=job.local, on_step=job.journal.step)
+            sound = transport_track(
+                reference,
+                style,
+                self,
+                work,
+                local=job.local,
+                seed=job.generator.initial_seed(),
+                on_step=job.journal.step,
+            )
             sound = work.keep("sound", self.finished(sound, reference, style.logs, job))
             for stage in work.stages:
                 if stage != "sound":

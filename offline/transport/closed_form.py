@@ -185,6 +185,12 @@ class FrameMap:
     lowest: Tensor
     width: Tensor
 
+    @classmethod
+    def within(cls, highest: Tensor) -> FrameMap:
+        """Cells for values from 0 to the highest of each bin [bins], and nothing moved."""
+        zero = torch.zeros_like(highest)
+        return cls(torch.eye(len(highest)).to(highest), zero, zero, highest.clamp_min(1e-9) / CELLS)
+
     def move(self, frames: Tensor) -> Tensor:
         """Return frames [frames, bins] with the style's mean and covariance; some values may fit no sound."""
         return torch.addmm(self.offset, frames, self.matrix.mT)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...dsp.frames import power
+from ...dsp.stft import expand
 from ...models.bands import wide_bands
 
 BANDS = 40
@@ -40,9 +41,9 @@ _BEFORE = 2
 # The largest gains of the own partials, of the carrier, and of both together.
 _OWN, _CARRIER, _BOTH = 100.0, 1000.0, 4.0
 _FAINTEST = 1e-7
-# How far the level of a frame, in decibels, goes from what the style asks for towards the content's; and the largest
-# change, as a factor.
-_TIED = 0.25
+#: how far the level of a frame, in decibels, goes from what the map asks for towards the content's
+TIED = 0.25
+# The largest change by that, as a factor.
 _MOST_TIED = 30.0
 
 #: frames on either side that a frame's masks depend on
@@ -63,6 +64,7 @@ class Bands:
         self.count = len(weights)
         self._mean = (weights / weights.sum(dim=1, keepdim=True)).mT.contiguous()
         self._spread = weights / weights.sum(dim=0).clamp_min(1e-9)
+        self.weights = self._spread.sum(dim=1)
 
     def levels(self, powers: Tensor) -> Tensor:
         """Root mean squares [frames, bands] of the bands of powers [frames, bins]."""
@@ -70,7 +72,7 @@ class Bands:
 
     def powers(self, levels: Tensor) -> Tensor:
         """Power [frames] of frames with these band levels, the sum over bins as near as bands tell it."""
-        return levels.square() @ self._spread.sum(dim=1)
+        return levels.square() @ self.weights
 
     def spread(self, values: Tensor) -> Tensor:
         """Values [frames, bands] interpolated to bins."""
@@ -87,6 +89,11 @@ def tonal_mask(magnitude: Tensor) -> Tensor:
     steady = _median(magnitude, _AROUND_FRAMES, 1, dim=0).square_()
     around = _median(magnitude, _AROUND_BINS, 2, dim=1).mul_(_ABOVE).square_()
     return steady / around.add_(steady).add_(1e-14)
+
+
+def without_tones(clip: Tensor) -> Tensor:
+    """A clip [places, bins], complex, less its tones: as a carrier it would play wrong notes with them."""
+    return clip * (1.0 - tonal_mask(clip.abs()))
 
 
 def attacks(levels: Tensor) -> Tensor:
@@ -147,13 +154,15 @@ class NotesPass:
 
     Attributes:
         bands: of its spectra
-        clip: Tensor [places, bins], complex, the style's
+        clip: Tensor [places, bins], complex, the style's without its tones, see `without_tones`
         levels: Tensor [places, bands], log-magnitudes of the clip's bands
+        tied: 0 to 1, how far the level of a frame goes from the level wanted to the content's, in decibels
     """
 
     bands: Bands
     clip: Tensor
     levels: Tensor
+    tied: float
 
     def spoken(self, spectrum: Tensor, wanted: Tensor, places: Tensor) -> Tensor:
         """What a content's spectrum [channels, frames, bins] becomes; wrong in `CONTEXT` frames at either end.
@@ -166,18 +175,16 @@ class NotesPass:
         powers = power(spectrum)
         mean = powers.mean(dim=0)
         levels = self.bands.levels(mean)
-        louder = (self.bands.powers(levels) + 1e-12) / (self.bands.powers(wanted) + 1e-12)
-        wanted = wanted * (louder ** (0.5 * _TIED)).clamp_(1.0 / _MOST_TIED, _MOST_TIED)[:, None]
+        if self.tied:
+            louder = (self.bands.powers(levels) + 1e-12) / (self.bands.powers(wanted) + 1e-12)
+            wanted = wanted * (louder ** (0.5 * self.tied)).clamp_(1.0 / _MOST_TIED, _MOST_TIED)[:, None]
 
         attacking = self.bands.spread(attacks(levels))
         speaking = 1.0 - (1.0 - tonal_mask(mean.sqrt())) * (1.0 - attacking)
         own = self.bands.gains(levels, wanted, _OWN) * speaking.sqrt()
         carrier = self.clip[places]
-        carried = power(carrier)
-        gain = self.bands.gains(self.bands.levels(carried), wanted, _CARRIER)
+        gain = self.bands.gains(expand(self.levels[places]), wanted, _CARRIER)
         gain *= (1.0 - speaking).clamp_min_(0.0).sqrt_()
-        # The carrier's own tones would be wrong notes: what it brings is what lies between them.
-        gain *= 1.0 - tonal_mask(carried.sqrt())
         out = torch.empty_like(spectrum)
         for one, ours, before in zip(out, spectrum, powers, strict=True):
             # The carrier stands where the content does in the stereo image, band by band.

@@ -34,3 +34,9 @@ class ClosedForm(NotesSettings):
         high=10000,
     )
     phase_iterations: int = setting(4, "the same in the last round", low=0, high=10000)
+    level_steps: int = setting(
+        32,
+        "with notes above 0, steps that bring the levels of bands nearer to how the style moves",
+        low=0,
+        high=10000,
+    )

@@ -1,14 +1,19 @@
 """What `notes` does: a melody stays, the style still arrives, and half of the way is half of the way."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from gramophone.media.spool import Spool
 from gramophone.models.measures.content_kept import content_kept
 from gramophone.models.measures.transposition_free import TranspositionFreeMeter
 from gramophone.models.style import Style
+from gramophone.offline.optimize.level_descent import Levels, descend
 from gramophone.offline.render.render import render
 from gramophone.offline.transport.notes import Carrier, attacks, tonal_mask
+from gramophone.offline.work.block_pool import BlockPool
 
 RATE = 44100
 
@@ -86,3 +91,48 @@ def test_a_carrier_plays_on_unless_a_jump_pays() -> None:
     # In pieces, it goes on where it was.
     pieces = Carrier(clip)
     assert np.array_equal(np.concatenate([pieces.follow(soft), pieces.follow(loud)]), places)
+
+
+def test_levels_descend_towards_the_styles_movement_and_rests_stay(tmp_path: Path) -> None:
+    frames, rate, bands = 400, 86.0, 12
+    t = np.arange(frames) / rate
+    rng = np.random.default_rng(0)
+
+    def moving(hertz: float, seed: int) -> np.ndarray:
+        hiss = 0.1 * np.random.default_rng(seed).standard_normal((bands, frames))
+        return (3.0 + 1.5 * np.sin(2.0 * np.pi * hertz * t) + hiss).clip(min=0.0).astype(np.float32)
+
+    def spool(name: str, values: np.ndarray) -> Spool:
+        made = Spool.create(tmp_path / name, channels=len(values), length=values.shape[1])
+        made.write(0, values)
+        return made
+
+    def share(values: np.ndarray, hertz: float) -> float:
+        """Of the power of the movements."""
+        powers = np.abs(np.fft.rfft(values - values.mean(axis=1, keepdims=True), axis=1)) ** 2
+        near = np.abs(np.fft.rfftfreq(frames, 1.0 / rate) - hertz) < 1.5
+        return float(powers[:, near].sum() / powers.sum())
+
+    slow, style = moving(4.0, 1), moving(12.0, 2)
+    sounds = np.ones((1, frames), dtype=np.float32)
+    sounds[:, 200:240] = 0.0
+    start = slow * sounds + 0.05 * rng.random((bands, frames)).astype(np.float32) * sounds
+    wanted = spool("wanted", start)
+    levels = Levels(
+        wanted, spool("content", slow), spool("sounds", sounds), torch.from_numpy(style), torch.ones(bands)
+    )
+    descend(
+        levels,
+        steps=20,
+        frame_rate=rate,
+        generator=torch.Generator().manual_seed(0),
+        workers=BlockPool(None, 1),
+        folder=tmp_path,
+    )
+    found = wanted.read(0, frames)
+    assert share(found, 12.0) > 1.5 * share(start, 12.0)
+    assert float(np.corrcoef(found.ravel(), start.ravel())[0, 1]) > 0.5
+    assert not found[:, 200:240].any()
+    assert found.min() >= 0.0
+    assert (found.max(axis=1) <= style.max(axis=1) + 1e-5).all()
+    assert {path.name for path in tmp_path.iterdir()} == {"wanted", "content", "sounds"}

@@ -12,11 +12,12 @@ from gramophone.dsp.level import at_reference, loudness
 from gramophone.dsp.stft import expand, istft, log_spectrogram, power_mean, stft
 from gramophone.media.spool import Spool
 from gramophone.models.gram import gram
+from gramophone.models.mel_bands import mel_members
 from gramophone.offline.optimize.content_loss import ContentLoss
 from gramophone.offline.optimize.descent import Descent, Sound, Step
 from gramophone.offline.optimize.losses import Block
 from gramophone.offline.optimize.loudness_normalisation import LoudnessNormalisation
-from gramophone.offline.optimize.optimizer import loss_terms, optimise_sound
+from gramophone.offline.optimize.optimizer import BANDS, loss_terms, optimise_sound
 from gramophone.offline.optimize.optimizer_state import (
     QUANTITIES,
     Overlapping,
@@ -103,7 +104,8 @@ def style_distance(network: Sketch, current: Tensor, content: Tensor, style: Ten
 def envelopes(content: Tensor, *, highest: float) -> ContentLoss:
     bins, frames = content.shape
     runs = [content] if frames < 20 else [content[:, :10], content[:, 9:12], content[:, 11:]]
-    return ContentLoss(map(expand, runs), frames=frames, bins=bins, highest=highest, device=CPU)
+    bands = torch.from_numpy(mel_members(bins, BANDS, highest=highest)).float()
+    return ContentLoss(map(expand, runs), frames=frames, bands=bands, device=CPU)
 
 
 def whole(current: Tensor) -> Block:

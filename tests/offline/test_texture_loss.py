@@ -6,11 +6,12 @@ from torch import Tensor
 
 from gramophone.dsp.level import at_reference
 from gramophone.dsp.stft import expand, log_spectrogram
+from gramophone.models.mel_bands import mel_members
 from gramophone.offline.optimize.losses import Block, add
 from gramophone.offline.optimize.texture_loss import TextureLoss
 
 N_FFT, HOP, RATE = 512, 256, 22050
-LAYOUT = {"frame_rate": RATE / HOP, "highest": RATE / 2}
+BANDS = torch.from_numpy(mel_members(N_FFT // 2 + 1, 32, highest=RATE / 2)).float()
 
 
 def noise(seconds: float, seed: int) -> Tensor:
@@ -42,7 +43,7 @@ def blocks(spectrogram: Tensor, size: int, context: int) -> list[Block]:
 
 
 def term(style: Tensor = STYLE, content: Tensor = CONTENT) -> TextureLoss:
-    made = TextureLoss(style, frames=content.shape[-1], **LAYOUT)
+    made = TextureLoss(style, frames=content.shape[-1], frame_rate=RATE / HOP, bands=BANDS)
     return made.start_from(blocks(content, 10_000, 0))
 
 
@@ -67,7 +68,7 @@ def test_blocks_of_any_length_add_up_to_the_whole() -> None:
     for size in (7, 100, made.context):
         assert loss(made, CONTENT, size) == pytest.approx(whole, rel=1e-5)
     for size in (7, 100):
-        parts = TextureLoss(STYLE, frames=CONTENT.shape[-1], **LAYOUT)
+        parts = TextureLoss(STYLE, frames=CONTENT.shape[-1], frame_rate=RATE / HOP, bands=BANDS)
         parts.start_from(blocks(CONTENT, size, parts.context))
         assert loss(parts, CONTENT) == pytest.approx(whole, rel=1e-5)
 

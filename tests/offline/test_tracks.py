@@ -73,8 +73,8 @@ def difference_db(one: np.ndarray, other: np.ndarray) -> float:
 def test_blocks_of_any_size_are_the_track_at_once(tmp_path: Path, local: float | None, notes: float) -> None:
     whole = transported(tmp_path, 64_000, local, notes=notes)
     for size in (50, 192):
-        # Gains of up to a thousand make as much more of rounding.
-        most = -75.0 if notes else -90.0
+        # The descent of the band levels makes more of rounding: equal steps along slopes that hardly differ from none.
+        most = -45.0 if notes else -90.0
         assert difference_db(transported(tmp_path, size, local, notes=notes), whole) < most
 
 
