@@ -20,7 +20,7 @@ from gramophone.models.style import Style
 from gramophone.offline.recipes.registry import get_recipe
 from gramophone.offline.recipes.transport import Transport
 from gramophone.offline.render.render_file import FileJob, rendered_file, work_folder
-from gramophone.offline.transport import tracks
+from gramophone.offline.transport import rounds
 from gramophone.offline.transport.closed_form import CELLS, Curves, FrameSums, StyleClip, StyleSide
 from gramophone.offline.transport.time_windows import windows
 from gramophone.offline.transport.tracks import transport_track
@@ -83,7 +83,7 @@ def test_many_frames_are_moved_alike_whatever_the_blocks(
 ) -> None:
     (tmp_path / "every").mkdir()
     every = transported(tmp_path / "every", 192)
-    monkeypatch.setattr(tracks, "MANY_FRAMES", 100)
+    monkeypatch.setattr(rounds, "MANY_FRAMES", 100)
     whole = transported(tmp_path, 64_000)
     assert difference_db(transported(tmp_path, 51), whole) < -90.0
     # Every other frame says nearly the same as all of them.
