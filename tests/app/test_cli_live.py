@@ -121,7 +121,8 @@ def test_ctrl_c_ends_a_file_early_but_whole_however_often(folder: Path, tune, ti
             os.killpg(process.pid, signal.SIGINT)
             time.sleep(0.1)
         out, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
+    # One that comes when all is done ends what is left of the program, which is 130 in a shell as well.
+    assert process.returncode in (130, -signal.SIGINT), err
     assert "interrupted after" in err
     assert "recorded 0:0" in out
     assert open_take(Path("take")).header.wet_sha256
