@@ -3,12 +3,18 @@
     python -m benchmarks.hop                      these sources alone
     python -m benchmarks.hop --against REV        beside a worktree of REV
     python -m benchmarks.hop --short              the hops only, not the engine
+    python -m benchmarks.hop --deadlines 300 [--jack]     missed deadlines only, in so many seconds
 
 Stereo, 48 kHz, one style of four slots, default iterations. Both revisions take turns, each in a process of its own,
 on one core. Columns: milliseconds of a hop in a tight loop and at the pace of a clock (median and 99th percentile), and
 the load of the process at that pace, % of a core. Of the engine: seconds from the command to the first sound, memory
 that no other process shares (MB) of the engine and of the one that stands by, the load of the engine's process, and
 milliseconds of silence or dry sound after it has been killed.
+
+`--deadlines` plays with a latency of 4 ms and a busy thread in the host, through the virtual device or through a JACK
+server of its own (128 samples; jackd2 and fluidsynth must be installed). The revisions take turns minute by minute.
+Columns: load of the engine's process, missed deadlines, and how often a core stood still for longer than the buffer,
+whatever ran on it (benchmarks/stalls.py): no program meets a deadline then.
 """
 
 from __future__ import annotations
@@ -20,7 +26,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
+
+from benchmarks.dropouts import player, server
+from benchmarks.stalls import watching
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,6 +120,50 @@ if __name__ == "__main__":
     print(json.dumps(row))
 """
 
+DEADLINES = """
+import json, multiprocessing, os, subprocess, sys, threading, time
+from pathlib import Path
+import numpy as np
+import soundfile
+from gramophone.realtime.host import Host
+from gramophone.realtime.link.engine_settings import DeviceSettings, EngineSettings, VirtualSettings
+
+def busy(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+def spin():
+    while True:
+        sum(range(1000))
+
+def counted(host, *names):
+    stats = host.stats()
+    return [int(stats[name]) for name in names]
+
+if __name__ == "__main__":
+    seconds, latency, source = float(sys.argv[1]), sys.argv[2], sys.argv[3]
+    rng = np.random.default_rng(0)
+    soundfile.write("style.wav", 0.05 * np.cumsum(rng.uniform(-0.02, 0.02, (48_000 * 4, 2)), axis=0), 48_000)
+    soundfile.write("in.wav", 0.1 * rng.standard_normal((int(48_000 * (seconds + 30)), 2)), 48_000)
+    device = VirtualSettings(input=Path("in.wav"), output=Path("out.wav"), overwrite=True)
+    device = DeviceSettings() if source else device
+    settings = EngineSettings(device=device, styles=(Path("style.wav"),), latency=latency)
+    threading.Thread(target=spin, daemon=True).start()
+    with Host(settings) as host:
+        for channel, port in enumerate(source.split()):
+            subprocess.run(["jack_connect", port, f"gramophone:in_{channel}"], check=True)
+        time.sleep(10.0)
+        names = ("deadlines_missed", "ring_empty", "faults", "xruns")
+        engine = min(p.pid for p in multiprocessing.active_children() if p.name == "gramophone engine")
+        before, work, start = counted(host, *names), busy(engine), time.monotonic()
+        time.sleep(seconds)
+        after, end = counted(host, *names), time.monotonic()
+        row = {"load %": 100 * (busy(engine) - work) / (end - start)}
+        row |= {name: b - a for name, a, b in zip(names, before, after)}
+        buffer = host.stats()["buffer_latency_samples"] / host.stats()["sample_rate"]
+        print(json.dumps(row | {"buffer ms": 1000 * buffer, "start": start, "end": end}))
+"""
+
 
 def run(tree: Path, script: str, *arguments: str) -> dict[str, float]:
     """Run a script with a tree's package; what it prints last is its row."""
@@ -155,6 +209,22 @@ def compare(trees: dict[str, Path], script: str, rounds: int, *arguments: str, n
         show("ratio", {key: ours[key] / theirs[key] for key in ours})
 
 
+def soak(trees: dict[str, Path], seconds: float, latency: str, source: str) -> None:
+    """Play for so many seconds, a minute at a time in turns; print the sums, and the mean of the load."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
+    minutes = max(1, round(seconds / 60.0))
+    for _ in range(minutes):
+        for name, tree in trees.items():
+            with watching() as stalls:
+                row = run(tree, DEADLINES, str(seconds / minutes), latency, source)
+            start, end, buffer = row.pop("start"), row.pop("end"), row.pop("buffer ms") / 1000.0
+            row["stalls"] = sum(start <= when <= end and late > buffer for when, late in stalls.seen)
+            found[name].append(row)
+    for name, rows in found.items():
+        total = {key: sum(row[key] for row in rows) for key in rows[0]}
+        show(name, total | {"load %": total["load %"] / len(rows)})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -163,6 +233,9 @@ def main() -> None:
     parser.add_argument("--hops", type=int, nargs="+", default=[256, 128, 64])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--short", action="store_true", help="the hops only")
+    parser.add_argument("--deadlines", type=float, metavar="SECONDS", help="missed deadlines only")
+    parser.add_argument("--jack", action="store_true", help="deadlines through JACK")
+    parser.add_argument("--latency", choices=["low", "high"], default="low", help="for the deadlines")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         trees = {"here": ROOT}
@@ -181,6 +254,16 @@ def main() -> None:
             ]
             subprocess.run(add, check=True)
         try:
+            if asked.deadlines:
+                with ExitStack() as stack:
+                    source = ""
+                    if asked.jack:
+                        stack.enter_context(server(Path(folder)))
+                        most = 2.0 * asked.deadlines + 60.0 * (1.0 + asked.deadlines / 60.0)
+                        source = " ".join(player(Path(folder), most, stack)[1])
+                    print(f"deadlines in {asked.deadlines:g} s, latency {asked.latency}", flush=True)
+                    soak(trees, asked.deadlines, asked.latency, source)
+                return
             for hop in asked.hops:
                 print(f"hop {hop}, milliseconds")
                 compare(trees, HOPS, asked.rounds, str(hop))
