@@ -67,7 +67,7 @@ def bounce_file(
         output: the extension says the format; WAV, FLAC and AIFF get 24 bits
         quality: "full" renders offline with the same moves, "live" plays the live chain again
         recipe, seed, device: of full quality; see `gramophone render`
-        notes: of full quality: 1 keeps the take's notes, 0 plays the style's; None is the recipe's own
+        notes: of full quality: 1 keeps the take's notes, 0 plays the style's; None is where the knob stood at first
         overwrite: whether `output` may be replaced
         effects: around the stylizer; None is those that were played through
         progress: called now and then
@@ -89,6 +89,8 @@ def bounce_file(
     take = open_take(find_take(folder))
     if effects is not None:
         take = with_effects(take, effects)
+    if notes is None and "notes" in chosen.settings() and "notes" in take.header.values:
+        chosen = get_recipe(recipe, {"notes": take.header.values["notes"]})
     rate = take.header.sample_rate
     check_encodable(output, take.header.channels, rate)
     # Beside the output, which needs the same room: temporary files are as large as it.
@@ -134,7 +136,7 @@ def _compared(take: Take, comparison: Comparison) -> list[str]:
         lines.append("on stage it iterated as long as there was time; a replay cannot know how often")
     if header.chain != CHAIN_VERSION:
         lines.append(
-            "it was recorded by a version that computed the same in another order; it is played again, but not to the "
+            "it was recorded by another version, which computed in another order; it is played again, but not to the "
             "last bit"
         )
     if comparison.same:

@@ -242,9 +242,9 @@ async def _saying(host: Host, address: str) -> list[float]:
             await asyncio.sleep(_TURN_PAUSE)
             reader.read()
             start = time.monotonic()
-            await socket.send_str(json.dumps({"do": "set", "v": {"detail": turn % 2}}))
+            await socket.send_str(json.dumps({"do": "set", "v": {"notes": turn % 2}}))
             # What the socket is sent on this thread must not wait for the log.
-            times.append(await asyncio.to_thread(_followed, reader, "detail", start))
+            times.append(await asyncio.to_thread(_followed, reader, "notes", start))
     return times
 
 

@@ -53,12 +53,13 @@ SETTINGS: dict[str, StylizerSettings] = {
     "phase: noise": StylizerSettings(phase="noise"),
     "phase: input, 0 iterations": StylizerSettings(phase="input", iterations=0),
 }
-# Another knob, not another setting: the same stylizer at half strength, and moving the envelope only.
+# Another knob, not another setting: the same stylizer at half strength, and with the style's notes.
 KNOBS: dict[str, Mapping[str, float]] = {
     "strength 0.25": {"strength": 0.25},
     "strength 0.5": {"strength": 0.5},
     "strength 0.75": {"strength": 0.75},
-    "detail 0": {"detail": 0.0},
+    "notes 0": {"notes": 0.0},
+    "notes 0.5": {"notes": 0.5},
 }
 COLUMNS = (
     "raw",

@@ -46,7 +46,7 @@ def main() -> None:
     memory: list[float] = []
     print("| minutes | MB | peak, dBFS | level, dBFS | all finite |\n|---|---|---|---|---|")
     for number in range(rounds):
-        for knob in ("strength", "detail", "mix"):
+        for knob in ("strength", "notes", "mix"):
             chain.set(knob, 1.0 if number % 3 == 0 else float(rng.uniform()))
         peak, power = 0.0, 0.0
         for block in blocks:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .mel_bands import mel_edges
+from .mel_bands import wide_triangles
 from .transport import statistics, transport_matrix
 
 
@@ -76,17 +76,5 @@ def matrix_in_bands(
 
 
 def wide_bands(bins: int, bands: int, *, highest: float) -> Tensor:
-    """Triangles [bands, bins] on a mel-like scale, each side two bins wide at least, so that no band names a note.
-
-    Args:
-        bins: bins from 0 Hz to `highest`
-        bands: how many
-        highest: Hz, of the last bin
-    """
-    edges = torch.from_numpy(mel_edges(bins, bands + 1, highest=highest))
-    places = torch.arange(bins, dtype=torch.float64)
-    middle = edges[1:-1, None]
-    below = (middle - edges[:-2, None]).clamp_min(2.0)
-    above = (edges[2:, None] - middle).clamp_min(2.0)
-    triangles = torch.minimum((places - middle + below) / below, (middle + above - places) / above)
-    return triangles.clamp_min(0.0).float()
+    """Triangles [bands, bins] of `models.mel_bands.wide_triangles`."""
+    return torch.from_numpy(wide_triangles(bins, bands, highest=highest)).float()

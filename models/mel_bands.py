@@ -1,4 +1,4 @@
-"""Bands on a mel-like scale log(1 + f / 700 Hz): their edges, and an orthonormal basis of triangles on them."""
+"""Bands on a mel-like scale log(1 + f / 700 Hz): their edges, triangles on them, and an orthonormal basis of these."""
 
 from __future__ import annotations
 
@@ -29,6 +29,23 @@ def mel_members(bins: int, bands: int, *, highest: float) -> Doubles:
     places = np.arange(bins, dtype=np.float64)
     members: Doubles = ((places >= edges[:-1, None]) & (places < edges[1:, None])).astype(np.float64)
     return members[members.any(axis=1)]
+
+
+def wide_triangles(bins: int, bands: int, *, highest: float) -> Doubles:
+    """Triangles [bands, bins], each side two bins wide at least, so that no band names a note.
+
+    Args:
+        bins: bins from 0 Hz to `highest`
+        bands: how many
+        highest: Hz, of the last bin
+    """
+    edges = mel_edges(bins, bands + 1, highest=highest)
+    places = np.arange(bins, dtype=np.float64)
+    middle = edges[1:-1, None]
+    below = np.maximum(middle - edges[:-2, None], 2.0)
+    above = np.maximum(edges[2:, None] - middle, 2.0)
+    triangles: Doubles = np.minimum((places - middle + below) / below, (middle + above - places) / above)
+    return np.maximum(triangles, 0.0)
 
 
 def band_basis(bins: int, bands: int, *, highest: float) -> Doubles:

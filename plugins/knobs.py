@@ -9,6 +9,9 @@ MAX_STYLES = 4
 
 _ORDINALS = ("first", "second", "third", "fourth")
 
+# A knob of before; what it was in files and controllers' maps is read as the one that took its place.
+_FORMER, _PRESENT = "detail", "notes"
+
 STYLIZER = (
     Parameter(
         id="strength",
@@ -29,13 +32,13 @@ STYLIZER = (
         description="Blends your own sound in beside the result, in time with it: 0 % is yours alone.",
     ),
     Parameter(
-        id="detail",
-        name="Detail",
+        id="notes",
+        name="Notes",
         unit="%",
         low=0.0,
         high=1.0,
         default=1.0,
-        description="0 % takes only the style's timbre and keeps your notes; 100 % bends the notes to it too.",
+        description="Whose notes are heard: 100 % keeps yours, in the style's sound; 0 % gives the style's.",
     ),
     Parameter(
         id="adapt",
@@ -132,3 +135,13 @@ MUTE = Parameter(
     curve="toggle",
     description="Silence, whatever comes in and whatever is done to it.",
 )
+
+
+def present_name(identity: str) -> str:
+    """Return the name that a parameter has now; `detail` is `notes`, turned round (see `present_value`)."""
+    return _PRESENT if identity == _FORMER else identity
+
+
+def present_value(identity: str, value: float) -> float:
+    """Return what the value of a parameter, named as it was then, is for the one of `present_name`."""
+    return 1.0 - value if identity == _FORMER else value

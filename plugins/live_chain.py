@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from .effects import Effect
     from .plugin import Plugin
 
-#: Chains of one version give the same samples, bit for bit, and take up each other's states. 1 was computed by PyTorch.
-CHAIN_VERSION = 2
+#: Chains of one version give the same samples, bit for bit, and take up each other's states. 1 was computed by PyTorch;
+#: 2 did not keep notes.
+CHAIN_VERSION = 3
 
 # The stylizer holds its own sound at -1 dBFS. At strength 0 the input must pass unchanged up to full scale, so the last
 # limiter only works on what the gain lifts beyond that.

@@ -20,6 +20,7 @@ from typing import Any
 from ..media.errors import InputError
 from ..media.files import replacing, shown
 from ..media.inputs import parse_json, read_bytes
+from .knobs import present_name, present_value
 from .parameter import Parameter
 
 FORMAT = "gramophone preset"
@@ -133,16 +134,17 @@ def known_values(found: object, parameters: Sequence[Parameter]) -> tuple[dict[s
         return {}, ["its values are not an object"]
     by_id = {parameter.id: parameter for parameter in parameters}
     values, faults = {}, []
-    for key, value in found.items():
+    for former, value in found.items():
+        key = present_name(former)
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or abs(value) > 1e300
             or math.isnan(value)
         ):
-            faults.append(f"{key!r} is not a number")
-        elif key in by_id:
-            values[key] = by_id[key].clamp(value)
+            faults.append(f"{former!r} is not a number")
+        elif key in by_id and (former == key or key not in found):
+            values[key] = by_id[key].clamp(present_value(former, value))
     return values, faults
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ..media.errors import InputError
 from ..media.inputs import parse_json
-from ..plugins.knobs import MAX_STYLES
+from ..plugins.knobs import MAX_STYLES, present_name, present_value
 from ..plugins.parameter import Parameter
 
 Frames = NDArray[np.int64]
@@ -126,10 +126,11 @@ def _event(line: bytes, known: Mapping[str, Parameter]) -> Event:
         if not isinstance(style, str):
             raise _LineError("the style is no file name")
         return StyleChange(frame, _whole(found["slot"], MAX_STYLES - 1, "slot"), style)
-    identity, value = found["id"], found["value"]
+    former, value = found["id"], found["value"]
+    identity = present_name(former)
     if identity not in known:
-        raise _LineError(f"there is no parameter {identity!r}")
-    return Move(frame, identity, check_value(known[identity], value))
+        raise _LineError(f"there is no parameter {former!r}")
+    return Move(frame, identity, present_value(former, check_value(known[identity], value)))
 
 
 def _whole(value: object, highest: int, what: str) -> int:

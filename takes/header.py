@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from ..media.files import replacing, shown
 from ..media.inputs import fitted, parse_json
 from ..media.limits import RATES
 from ..plugins.effects import MAX_EFFECTS, Effect, PlainEffect
-from ..plugins.knobs import MAX_STYLES
+from ..plugins.knobs import MAX_STYLES, present_name, present_value
 from ..plugins.live_chain import LIVE_PARAMETERS, live_parameters
 from ..plugins.parameter import Parameter
 from .automation import check_value
@@ -125,6 +125,8 @@ def read_header(path: Path, data: bytes, parameters: Sequence[Parameter]) -> Hea
             "update"
         )
     header = fitted(found, Header, name=f"{shown(path)} is damaged", advice="restore it")
+    values = {present_name(key): present_value(key, value) for key, value in header.values.items()}
+    header = replace(header, values=values)
     fitted(header.stylizer, _Stylizer, name=f"{shown(path)} is damaged: stylizer", advice="restore it")
     try:
         known = (*parameters, *extra_parameters(header)) if header.effects else parameters

@@ -69,7 +69,7 @@ def learn(
 
     $ gramophone learn
 
-    $ gramophone learn strength mix detail --midi nanokontrol
+    $ gramophone learn strength notes mix --midi nanokontrol
 
     $ gramophone learn --show
     """

@@ -23,7 +23,7 @@ _REFRESH = 10.0
 _LINES_EVERY = 10.0
 _LOUD_DB, _FULL_DB = -12.0, -1.0
 # Always shown; other parameters only if they are not at their default.
-_ALWAYS = ("strength", "mix", "detail")
+_ALWAYS = ("strength", "notes", "mix")
 
 
 def budget(snapshot: "Snapshot") -> Table:

@@ -7,7 +7,7 @@ from ...media.errors import InputError
 from ...media.files import shown
 from ...media.inputs import check_regular
 from ...plugins.effects import Effect
-from ...plugins.knobs import MAX_STYLES
+from ...plugins.knobs import MAX_STYLES, present_name, present_value
 from ...plugins.live_chain import live_parameters
 from ...plugins.parameter import Parameter, whole_number
 from ...realtime.link.engine_settings import LONGEST_LATENCY, MUTE, VirtualSettings
@@ -76,9 +76,10 @@ def initial_values(written: Sequence[str], effects: Sequence[Effect] = ()) -> di
         key, sign, value = (part.strip() for part in text.partition("="))
         if not sign or not key:
             raise InputError(f"--set {text!r} is not a setting; write --set param=value")
-        if key not in known:
+        identity = present_name(key)
+        if identity not in known:
             raise InputError(f"--set {text!r}: there is no parameter {key!r}; choose from {', '.join(known)}")
-        values[key] = known[key].parse(value)
+        values[identity] = present_value(key, known[identity].parse(value))
     return values
 
 

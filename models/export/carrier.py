@@ -73,13 +73,14 @@ class Carrier(nn.Module):
         self.place = 0
         self.turn = 0
 
-    def choose(self, wanted: Tensor, shares: list[float], spread: float) -> Tensor:
-        """Return the phase of the next frame [B], as complex numbers of magnitude 1.
+    def choose(self, wanted: Tensor, shares: list[float], spread: float, around: bool) -> Tensor:
+        """Return the spectra [n, B] of the next frame and, `around` it, of those that tell its tones.
 
         Args:
             wanted: Tensor [b], band vector that a place should resemble
             shares: of the slots; only those that have one are searched
             spread: variance of the styles' band vectors
+            around: whether they are asked for; noise has none
         """
         slot, start = 0, 0
         if self.noise:
@@ -90,10 +91,16 @@ class Carrier(nn.Module):
             slot = self.slot
             start = self.place * self.strides[slot] + self.turn
             start = max(0, min(start, self.lengths[slot] - self.n_fft))
-        spectrum = torch.fft.rfft(self.clip[slot, start : start + self.n_fft] * self.analysis)
-        power = torch.real(spectrum * spectrum.conj())
-        unit: Tensor = spectrum * power.clamp_min(1e-18).rsqrt()
-        return unit
+        frames = [self._frame(slot, start)]
+        if around and not self.noise:
+            last = self.lengths[slot] - self.n_fft
+            frames.append(self._frame(slot, max(0, min(start - self.n_fft // 4, last))))
+            frames.append(self._frame(slot, max(0, min(start + self.n_fft // 4, last))))
+        return torch.stack(frames)
+
+    def _frame(self, slot: int, start: int) -> Tensor:
+        found: Tensor = torch.fft.rfft(self.clip[slot, start : start + self.n_fft] * self.analysis)
+        return found
 
     def _move(self, wanted: Tensor, shares: list[float], spread: float) -> None:
         """Play on, or jump."""

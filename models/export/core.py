@@ -11,7 +11,8 @@ that plays with (models.live.hop). B bins, b bands, C channels, s styles. In eac
    every 0.17 s; one gain a bin for what lies outside the bands; each bin's values moved to the style's quantiles.
 4. *Iterations.* K gradient steps on the output's Gram matrix against the style's, with respect to this frame only.
 5. *Phase.* The input's, the style's own, or noise's: see `StylizerSettings` in models.live.stylizer.
-6. *Synthesis*, overlap-add, a limiter, and the mix with the input delayed by as much.
+6. *Notes*: as far as the knob `notes` asks for, the same in wide bands takes its place: see models.live.notes.
+7. *Synthesis*, overlap-add, a limiter, and the mix with the input delayed by as much.
 
 For the map, with R = C_s^{1/2} known beforehand, the transport of one Gaussian to another (Peyré and Cuturi 2019,
 remark 2.31, with content and style exchanged and inverted) takes a single eigen-decomposition:
@@ -24,8 +25,8 @@ content (Ambrosio, Gigli and Savaré 2008, section 9.2).
 A map is taken up some hops after the statistics that it is solved from, as where it is solved aside.
 
 Of this module's parts, each with what it keeps, `loudness` follows levels and keeps pauses soft, `distribution` moves
-values to quantiles, `memory` is the Gram matrix and its descent, `voice` the phase, `bank` the styles, and `output` the
-synthesis.
+values to quantiles, `memory` is the Gram matrix and its descent, `voice` the phase, `bank` the styles, `notes` the wide
+bands, and `output` the synthesis.
 """
 
 import math
@@ -34,10 +35,11 @@ import torch
 from torch import Tensor, nn
 
 from ...dsp.stft import S0
-from ..live.prepared_style import Layout, PreparedStyle
+from ..live.prepared_style import WIDE, Layout, PreparedStyle
 from .carrier import Carrier
 from .gram_memory import GramMemory
 from .loudness import RunningLoudness
+from .notes import Notes
 from .quantiles import RunningQuantiles
 from .style_bank import StyleBank
 from .synthesis import Synthesis
@@ -56,8 +58,6 @@ class StylizerCore(nn.Module):
 
     analysis: Tensor
     basis: Tensor
-    envelope: Tensor
-    envelope_t: Tensor
     frames: Tensor
     means: Tensor
     scales: Tensor
@@ -90,15 +90,14 @@ class StylizerCore(nn.Module):
         window = torch.from_numpy(layout.pair.analysis)
         self.register_buffer("analysis", (window * (2.0 / float(window.sum()))).float())
         self.register_buffer("basis", torch.from_numpy(layout.basis).float())
-        self.register_buffer("envelope", torch.from_numpy(layout.envelope).float())
-        self.register_buffer("envelope_t", self.envelope.mT.contiguous())
         self.bank = StyleBank(layout, slots=slots)
         self.voice = Carrier(
             layout, kind=carrier, slots=slots, places=places, samples=samples, window=self.analysis.clone()
         )
         self.loudness = RunningLoudness(layout, channels=channels)
         self.distribution = RunningQuantiles(bins)
-        self.memory = GramMemory(layout)
+        self.memory = GramMemory(layout, bands=bands)
+        self.notes = Notes(layout, slots=slots, quiet=S0)
         self.output = Synthesis(layout, channels=channels)
         self._state(channels, n_fft, bins, bands)
         # Slots whose map was solved before they were heard, or never; and whether there may be such that are heard.
@@ -142,6 +141,7 @@ class StylizerCore(nn.Module):
         self.maps.copy_(torch.eye(self.bands).expand(self.slots, self.bands, self.bands))
         self.rest_gain.fill_(1.0)
         self.offset.zero_()
+        self.notes.reset(self.bank)
         self.count = 0
         self.seconds = 0.5
         self.turn = self.bank.next_used(self.slots - 1)
@@ -163,6 +163,7 @@ class StylizerCore(nn.Module):
                 self.stale[slot] = 1
         bank.mix(weights)
         bank.mix_maps(self.maps, self.map)
+        bank.mix_maps(self.notes.maps, self.notes.map)
         self._weigh_rest()
         self._forget_others()
 
@@ -183,6 +184,7 @@ class StylizerCore(nn.Module):
             self.distribution.forget(bank.quantiles, lost)
             self.memory.forget(bank.lagged, lost)
             self.means[1].lerp_(bank.mean, lost)
+            self.notes.forget(bank, lost)
         self.common = common
         if common < 1e-3:
             self._know(1.0)
@@ -222,9 +224,11 @@ class StylizerCore(nn.Module):
         if self.solving >= 0:
             if self.count == self.taken_at:
                 self.maps[self.solving] = self.solved
+                self.notes.maps[self.solving] = self.notes.solved
                 self.stale[self.solving] = 0
                 self.solving = -1
                 self.bank.mix_maps(self.maps, self.map)
+                self.bank.mix_maps(self.notes.maps, self.notes.map)
                 self._know(min(1.0, learnt * self.solve_every))
                 self._weigh_rest()
             return
@@ -232,6 +236,7 @@ class StylizerCore(nn.Module):
         if due >= 0:
             self.taken_at = self.count + (self.solve_soon if self.stale[due] == 1 else self.solve_hops)
             self._solve(due)
+            self.notes.solve(self.bank.each_wide_root[due], self.bank.each_wide_power[due])
             self.solving = due
 
     def _solve(self, slot: int) -> None:
@@ -252,7 +257,7 @@ class StylizerCore(nn.Module):
         block: Tensor,
         strength: float,
         mix: float,
-        detail: float,
+        notes: float,
         rate: float,
         iterations: int,
         gate: float,
@@ -261,7 +266,7 @@ class StylizerCore(nn.Module):
 
         Args:
             block: Tensor [C, hop] float32, finite
-            strength, mix, detail: 0 to 1; strength and mix are ramped from those of the hop before
+            strength, mix, notes: 0 to 1; strength and mix are ramped from those of the hop before
             rate: share by which running statistics move in a hop of full length; 0 holds all that is learnt
             iterations: gradient steps
             gate: how far above the room's noise sound must stand to pass, dB; 0 is no gate
@@ -302,6 +307,7 @@ class StylizerCore(nn.Module):
             self.covariance.addr_(z_in, z_in, beta=1.0 - learnt, alpha=learnt)
             self.memory.follow(z_out, learnt)
             self.loudness.balance(power[0], power[1], learnt, most)
+        logs = self.notes.follow(magnitudes, learnt, self.count)
 
         self._tend_map(learnt)
         self.count += 1
@@ -315,7 +321,7 @@ class StylizerCore(nn.Module):
         if learnt > 0.0 and self.count % 2 == 0:
             self.distribution.follow(mapped, 4.0 * learnt)
         # How far the whole style is asked for: only as far can the output be expected to have its statistics.
-        asked = strength * detail
+        asked = strength * (1.0 - notes)
         moved = torch.add(moved, self.offset, alpha=asked)
         wanted = moved @ self.basis
         if iterations > 0 and asked > 0.0:
@@ -331,16 +337,31 @@ class StylizerCore(nn.Module):
                 self.offset.mul_(1.0 - learnt * (1.0 - asked))
             self.offset.clamp_(-3.0, 3.0)
         target = torch.minimum((self.bank.mean + moved).clamp_min_(0.0), self.bank.largest)
+        even = self.count % 2 == 0
+        self.notes.want(logs, self.bank, learnt, even, strength * notes, strength, iterations)
+        if notes > 0.0:
+            wanted = torch.lerp(wanted, self.notes.place(self.bank) @ self.basis, notes)
 
         step = target - levels[0]
-        if detail < 1.0:
-            smooth = self.envelope @ torch.mv(self.envelope_t, step)
-            step = smooth + (step - smooth) * detail
         wished = torch.expm1(torch.add(levels[0], step, alpha=strength).clamp_min_(0.0))
-        held = self.loudness.hold(wished, strength)
-        if held < 1.0:
-            wished = wished * held
-        played = self._phased(spectra[:channels], powers[:channels], magnitudes[0], wished, wanted, asked)
+        voices = torch.zeros([0, wished.shape[0]], dtype=torch.complex64)
+        if self.carrier != 0:
+            voices = self.voice.choose(wanted, self.bank.shares, self.bank.spread, notes > 0.0)
+        ours, powers = spectra[:channels], powers[:channels]
+        gain = self.loudness.gain
+        spoken = ours
+        squares = wished.square()
+        if notes > 0.0:
+            audible = self.output.audible
+            spoken = self.notes.speak(ours, powers, magnitudes[0], voices, gain, strength, audible)
+            loud = torch.real(spoken * spoken.conj()).sum(dim=0) * (gain * gain * unit)
+            loud[audible:] = 0.0
+            squares = torch.lerp(squares, loud, notes)
+        held = self.loudness.hold(squares, strength)
+        played = spoken * (math.sqrt(notes) * held)
+        if notes < 1.0:
+            phased = self._phased(ours, powers, magnitudes[0], wished * held, voices, asked)
+            played = phased if notes == 0.0 else played + phased * math.sqrt(1.0 - notes)
         # The input's level, without which all of this is reckoned, comes back here.
         self.newest = self.output.overlap_add(played, self.loudness.gain)
         level = self.loudness.makeup**strength / self.loudness.gain
@@ -352,7 +373,7 @@ class StylizerCore(nn.Module):
         powers: Tensor,
         magnitude: Tensor,
         wished: Tensor,
-        wanted: Tensor,
+        voices: Tensor,
         asked: float,
     ) -> Tensor:
         """Give the wished magnitudes [B] a phase; returns spectra [C, B].
@@ -371,7 +392,8 @@ class StylizerCore(nn.Module):
         # Where the input has nothing at all, the channels share alike.
         floor = 1e-10 * (self.quiet / self.loudness.gain) ** 2
         image = powers.clamp_min(floor).sqrt_() * (missing.clamp_min_(0.0).sqrt_() / magnitude)
-        return spectra * kept + self.voice.choose(wanted, self.bank.shares, self.bank.spread) * image
+        phase = voices[0] * torch.real(voices[0] * voices[0].conj()).clamp_min(1e-18).rsqrt()
+        return spectra * kept + phase * image
 
 
 def fill(core: StylizerCore, slot: int, style: PreparedStyle) -> None:
@@ -380,6 +402,7 @@ def fill(core: StylizerCore, slot: int, style: PreparedStyle) -> None:
     bands = core.bands
     # The lagged covariances stand side by side here, and the earlier frame's bands are their columns.
     lagged = torch.from_numpy(style.lagged.reshape(-1, bands, bands)).mT
+    wide_lagged = torch.from_numpy(style.wide_lagged.reshape(-1, WIDE, WIDE)).mT
     for name, value in (
         ("mean", torch.from_numpy(style.mean)),
         ("rest", torch.from_numpy(style.rest)),
@@ -387,6 +410,13 @@ def fill(core: StylizerCore, slot: int, style: PreparedStyle) -> None:
         ("quantiles", torch.from_numpy(style.quantiles).mT),
         ("root", torch.from_numpy(style.root)),
         ("lagged", torch.cat(list(lagged), dim=1)),
+        ("wide_mean", torch.from_numpy(style.wide_mean)),
+        ("wide_largest", torch.from_numpy(style.wide_largest)),
+        ("wide_quantiles", torch.from_numpy(style.wide_quantiles).mT),
+        ("wide_root", torch.from_numpy(style.wide_root)),
+        ("wide_lagged", torch.cat(list(wide_lagged), dim=1)),
+        ("wide_top", torch.from_numpy(style.wide_top)),
+        ("wide_power", torch.from_numpy(style.wide_power)),
     ):
         getattr(bank, f"each_{name}")[slot] = value
     count, length = style.places.shape[1], style.clip.shape[0]

@@ -15,6 +15,7 @@ class GramMemory(nn.Module):
 
     Args:
         layout: of the stylizer; its first lag is 0
+        bands: b
     """
 
     gram: Tensor
@@ -22,9 +23,8 @@ class GramMemory(nn.Module):
     lag_rows: Tensor
     earlier_rows: Tensor
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, bands: int) -> None:
         super().__init__()
-        bands = layout.bands
         self.register_buffer("gram", torch.zeros(bands, bands * len(layout.lags)))
         self.register_buffer("past", torch.zeros(max(layout.lags) + 1, bands))
         self.register_buffer("lag_rows", torch.tensor(layout.lags))

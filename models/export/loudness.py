@@ -94,14 +94,14 @@ class RunningLoudness(nn.Module):
         self.gain = math.sqrt(self.reference / self.level) if self.level > 0.0 else 1.0
         return self.gate.taught() * self.held
 
-    def hold(self, wished: Tensor, strength: float) -> float:
+    def hold(self, squares: Tensor, strength: float) -> float:
         """Return by how much a frame is to be turned down, so that it stays as soft as the input.
 
         Args:
-            wished: Tensor [B], its magnitudes in units of S0, relative to the running level
+            squares: Tensor [B], of its magnitudes in units of S0, relative to the running level
             strength: as far as that is asked for, the gate shuts
         """
-        loud = float(torch.dot(wished.square(), self.weights)) * self.unit * self.makeup ** (2.0 * strength)
+        loud = float(torch.dot(squares, self.weights)) * self.unit * self.makeup ** (2.0 * strength)
         most = self.reference * 10.0 ** (0.1 * self.gate.most())
         self.held = math.sqrt(most / loud) if loud > most else 1.0
         return self.held * (1.0 - strength * (1.0 - self.gate.opened))

@@ -6,9 +6,12 @@ TorchScript. What a slot holds is written by `models.export.core.fill`.
 import torch
 from torch import Tensor, nn
 
-from ..live.prepared_style import Layout, quantile_levels
+from ..live.prepared_style import WIDE, Layout, quantile_levels
 
-_PARTS = ("mean", "rest", "largest", "quantiles", "root", "lagged")
+_PARTS: tuple[str, ...] = ("mean", "rest", "largest", "quantiles", "root", "lagged")
+_PARTS += tuple(f"wide_{one}" for one in ("mean", "largest", "quantiles", "root", "lagged", "top", "power"))
+# What belongs to one style alone, and is not mixed.
+_OWN = ("root", "wide_root", "wide_power")
 
 
 class StyleBank(nn.Module):
@@ -21,6 +24,7 @@ class StyleBank(nn.Module):
         spread: trace of the covariance
         top: at least its largest eigenvalue
         shares: of each slot, together 1
+        wide_...: the same in W wide bands
     """
 
     mean: Tensor
@@ -35,6 +39,18 @@ class StyleBank(nn.Module):
     each_quantiles: Tensor
     each_root: Tensor
     each_lagged: Tensor
+    wide_mean: Tensor
+    wide_largest: Tensor
+    wide_quantiles: Tensor
+    wide_lagged: Tensor
+    wide_top: Tensor
+    each_wide_mean: Tensor
+    each_wide_largest: Tensor
+    each_wide_quantiles: Tensor
+    each_wide_root: Tensor
+    each_wide_lagged: Tensor
+    each_wide_top: Tensor
+    each_wide_power: Tensor
 
     def __init__(self, layout: Layout, *, slots: int) -> None:
         super().__init__()
@@ -47,11 +63,18 @@ class StyleBank(nn.Module):
             "quantiles": [bins, levels],
             "root": [bands, bands],
             "lagged": [bands, lags * bands],
+            "wide_mean": [WIDE],
+            "wide_largest": [WIDE],
+            "wide_quantiles": [WIDE, levels],
+            "wide_root": [WIDE, WIDE],
+            "wide_lagged": [WIDE, lags * WIDE],
+            "wide_top": [1],
+            "wide_power": [WIDE],
         }
         for name in _PARTS:
-            kind = torch.float64 if name == "root" else torch.float32
+            kind = torch.float64 if name.endswith("root") else torch.float32
             self.register_buffer(f"each_{name}", torch.zeros(slots, *shapes[name], dtype=kind))
-            if name != "root":
+            if name not in _OWN:
                 self.register_buffer(name, torch.zeros(shapes[name]))
         self.register_buffer("steps", torch.zeros(bins, levels - 1))
         self.bands = bands
@@ -91,6 +114,11 @@ class StyleBank(nn.Module):
         self.largest.add_(0.5)
         self._mix(self.each_quantiles, self.quantiles)
         self._mix(self.each_lagged, self.lagged)
+        self._mix(self.each_wide_mean, self.wide_mean)
+        self._mix(self.each_wide_largest, self.wide_largest)
+        self._mix(self.each_wide_quantiles, self.wide_quantiles)
+        self._mix(self.each_wide_lagged, self.wide_lagged)
+        self._mix(self.each_wide_top, self.wide_top)
         self.steps.copy_(self.quantiles[:, 1:] - self.quantiles[:, :-1])
         self.spread = float(self.lagged[:, : self.bands].diagonal().sum())
         # The largest eigenvalue is a convex function of the matrix (a supremum of linear ones): that of the mean is

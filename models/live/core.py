@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import memory
-from .band_map import solve_map
+from .band_map import solve_map, solve_wide_map
 from .carrier import INPUT, NOISE, STYLE, noise_clip
 from .core_memory import (
     MAX_ITERATIONS,
@@ -28,7 +28,8 @@ from .hop import DUE, SOLVE, Memory, hop
 from .loudness import loudness_weights, reset_loudness
 from .memory import Bytes
 from .mixture import mix_styles, take_note
-from .prepared_style import Layout
+from .notes import SILENT_DB
+from .prepared_style import WIDE, Layout
 from .quantiles import forget_quantiles
 from .style_bank import Bank, bank_fields
 
@@ -81,7 +82,7 @@ class Core:
             memory.places(room),
             self._made,
         )
-        self._job: Future[_Floats] | None = None
+        self._job: Future[tuple[_Floats, _Floats]] | None = None
         self._due = False
         self.bank.slots["stride"] = layout.hop
 
@@ -98,16 +99,32 @@ class Core:
         if wanted == SOLVE:
             # Aside: it takes longer than a hop may, and does not need Python's lock.
             slot = int(self.kept.now["solving"][0])
-            self._job = map_thread().submit(_solved, self.kept.snapshot.copy(), self.bank.root[slot])
+            kept, bank = self.kept, self.bank
+            self._job = map_thread().submit(
+                _solved,
+                kept.snapshot.copy(),
+                bank.root[slot],
+                kept.wide_snapshot.copy(),
+                bank.wide_root[slot],
+                bank.wide_power[slot],
+            )
         self._due = wanted == DUE
 
     def _take_up(self) -> None:
         job, self._job = self._job, None
         if job is not None and job.done():
-            self._work.solved[:] = job.result()
+            solved = job.result()
         else:
             # Nobody is waited for: it is the same map whoever solves it.
-            solve_map(self.kept.snapshot, self.bank.root[self.kept.now["solving"][0]], self._work.solved)
+            kept, bank, slot = self.kept, self.bank, self.kept.now["solving"][0]
+            solved = _solved(
+                kept.snapshot,
+                bank.root[slot],
+                kept.wide_snapshot,
+                bank.wide_root[slot],
+                bank.wide_power[slot],
+            )
+        self._work.solved[:], self._work.wide_solved[:] = solved
 
     def mix(self) -> None:
         """Take up weights that have been written to `kept.weights`."""
@@ -148,6 +165,9 @@ class Core:
             kept.sum,
             kept.rumble,
             kept.offset,
+            kept.wide_offset,
+            kept.wide_past,
+            kept.ring,
         ):
             array.fill(0.0)
         reset_loudness(now)
@@ -160,6 +180,14 @@ class Core:
         kept.map[:] = np.eye(self.layout.bands)
         kept.maps[:] = np.eye(self.layout.bands)
         kept.rest_gain.fill(1.0)
+        kept.wide_covariance[:WIDE] = kept.style_wide_lagged[:WIDE]
+        kept.wide_covariance[WIDE] = np.square(np.expm1(kept.style_wide_mean))
+        kept.wide_gram[:] = kept.style_wide_lagged
+        forget_quantiles(kept.wide_quantiles, kept.wide_widths, kept.style_wide_quantiles, 1.0)
+        kept.wide_means[:] = kept.style_wide_mean
+        kept.wide_map[:] = np.eye(WIDE)
+        kept.wide_maps[:] = np.eye(WIDE)
+        kept.floors.fill(SILENT_DB)
         kept.stale.fill(0)
         heard = np.flatnonzero(kept.shares)
         now["slot"] = heard[0] if heard.size else 0
@@ -246,7 +274,14 @@ def map_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="gramophone map")
 
 
-def _solved(covariance: _Floats, root: NDArray[np.float64]) -> _Floats:
-    solved = np.empty_like(covariance)
+def _solved(
+    covariance: _Floats,
+    root: NDArray[np.float64],
+    wide_covariance: _Floats,
+    wide_root: NDArray[np.float64],
+    wide_power: _Floats,
+) -> tuple[_Floats, _Floats]:
+    solved, wide = np.empty_like(covariance), np.empty_like(wide_covariance[:-1])
     solve_map(covariance, root, solved)
-    return solved
+    solve_wide_map(wide_covariance, wide_root, wide_power, wide)
+    return solved, wide

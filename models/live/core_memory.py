@@ -30,7 +30,7 @@ from .memory import (
     views,
     whole_numbers,
 )
-from .prepared_style import QUANTILES, Layout
+from .prepared_style import QUANTILES, WIDE, Layout, spread_shares, wide_basis
 
 _f4 = np.float32
 Floats = NDArray[np.float32]
@@ -44,17 +44,19 @@ _SOON_SECONDS = 0.01
 _RAMP_SECONDS = 0.03
 
 #: Knobs that move from end to end in `_RAMP_SECONDS`, so that none is heard as a step.
-RAMPED = ("strength", "mix", "detail")
+RAMPED = ("strength", "mix", "notes")
 MAX_STYLES = 4
 #: The most gradient steps in a hop.
 MAX_ITERATIONS = 32
+#: Frames of the input, spread over 80 ms, that tell what is steady.
+RING = 7
 #: Places of a clip that the carrier compares before it looks whether any of them can be the nearest.
 SEARCHED_AT_ONCE = 128
 #: Where the knobs stand in the beginning; what each does, `models.live.stylizer.Stylizer.set` says.
 DEFAULTS = {
     "strength": 1.0,
     "mix": 1.0,
-    "detail": 1.0,
+    "notes": 1.0,
     "adapt": 8.0,
     "freeze": 0.0,
     "soundcheck": 0.0,
@@ -133,6 +135,9 @@ class Kept(NamedTuple):
         sum: array [C, length], overlap-add
         rumble: array [C, sections, 2], of the high-pass
         style_...: the mixture in use, see models.live.style_bank; `style_steps` are differences of quantiles
+        wide_...: the same in W wide bands, see models.live.notes; `wide_covariance` has the mean powers as its last row
+        floors: array [W], what a band must stand above to be an attack, dB
+        ring: array [frames, B], the input's magnitudes of late
     """
 
     now: NDArray[np.void]
@@ -165,6 +170,24 @@ class Kept(NamedTuple):
     style_quantiles: Floats
     style_steps: Floats
     style_lagged: Floats
+    wide_means: Floats
+    wide_covariance: Floats
+    wide_snapshot: Floats
+    wide_maps: Floats
+    wide_map: Floats
+    wide_offset: Floats
+    wide_quantiles: Floats
+    wide_widths: Floats
+    wide_gram: Floats
+    wide_past: Floats
+    floors: Floats
+    ring: Floats
+    style_wide_mean: Floats
+    style_wide_largest: Floats
+    style_wide_quantiles: Floats
+    style_wide_steps: Floats
+    style_wide_lagged: Floats
+    style_wide_top: Floats
 
 
 class Made(NamedTuple):
@@ -174,7 +197,8 @@ class Made(NamedTuple):
         plan: record [1]
         analysis: array [n_fft], in the house's level convention
         synthesis: array [length], the end of the window
-        basis, envelope: see models.live.bands
+        basis, wide, spread: see models.live.bands; `wide` takes means of powers, `spread` interpolates between bands
+        share: array [W], what the power of each wide band adds to the sum over bins
         lags: array [L], hops
         weights: array [B], K-weighting
         sections: array [sections, 6], high-pass
@@ -186,7 +210,9 @@ class Made(NamedTuple):
     analysis: Floats
     synthesis: Floats
     basis: Basis
-    envelope: Basis
+    wide: Basis
+    spread: Basis
+    share: Floats
     lags: NDArray[np.int64]
     weights: Floats
     sections: Doubles
@@ -195,7 +221,7 @@ class Made(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Room for what a hop computes; only `solved` [b, b], the map that is taken up next, outlives the hop."""
+    """Room for what a hop computes; only `solved` and `wide_solved`, the maps taken up next, outlive the hop."""
 
     solved: Floats
     windowed: Floats
@@ -216,8 +242,6 @@ class Work(NamedTuple):
     step: Floats
     wished: Floats
     squares: Floats
-    smooth_bands: Floats
-    smooth: Floats
     sought: Floats
     distances: Floats
     voice: Floats
@@ -227,6 +251,27 @@ class Work(NamedTuple):
     wet: Floats
     dry: Floats
     ceiling: Floats
+    wide_solved: Floats
+    wide_levels: Floats
+    wide_logs: Floats
+    wide_inside: Floats
+    wide_mapped: Floats
+    wide_moved: Floats
+    wide_change: Floats
+    wide_gradient: Floats
+    asked_for: Floats
+    ratio: Floats
+    attack: Floats
+    medians: Floats
+    edges: Floats
+    speaking: Floats
+    own_gain: Floats
+    carried_gain: Floats
+    side: Floats
+    around: Floats
+    voices: Floats
+    carried: NDArray[np.complex64]
+    spoken: NDArray[np.complex64]
 
 
 def kept_fields(layout: Layout, *, channels: int, slots: int) -> Fields:
@@ -264,6 +309,24 @@ def kept_fields(layout: Layout, *, channels: int, slots: int) -> Fields:
         "style_quantiles": (_f4, (QUANTILES, bins)),
         "style_steps": (_f4, (QUANTILES - 1, bins)),
         "style_lagged": (_f4, (rows, bands)),
+        "wide_means": (_f4, (2, WIDE)),
+        "wide_covariance": (_f4, (WIDE + 1, WIDE)),
+        "wide_snapshot": (_f4, (WIDE + 1, WIDE)),
+        "wide_maps": (_f4, (slots, WIDE, WIDE)),
+        "wide_map": (_f4, (WIDE, WIDE)),
+        "wide_offset": (_f4, (WIDE,)),
+        "wide_quantiles": (_f4, (QUANTILES, WIDE)),
+        "wide_widths": (_f4, (QUANTILES - 1, WIDE)),
+        "wide_gram": (_f4, (len(layout.lags) * WIDE, WIDE)),
+        "wide_past": (_f4, (max(layout.lags) + 1, WIDE)),
+        "floors": (_f4, (WIDE,)),
+        "ring": (_f4, (RING, bins)),
+        "style_wide_mean": (_f4, (WIDE,)),
+        "style_wide_largest": (_f4, (WIDE,)),
+        "style_wide_quantiles": (_f4, (QUANTILES, WIDE)),
+        "style_wide_steps": (_f4, (QUANTILES - 1, WIDE)),
+        "style_wide_lagged": (_f4, (len(layout.lags) * WIDE, WIDE)),
+        "style_wide_top": (_f4, (1,)),
     }
 
 
@@ -290,8 +353,6 @@ def work_fields(layout: Layout, *, channels: int) -> Fields:
         "step": (_f4, (bins,)),
         "wished": (_f4, (bins,)),
         "squares": (_f4, (bins,)),
-        "smooth_bands": (_f4, (layout.envelope.shape[1],)),
-        "smooth": (_f4, (bins,)),
         "sought": (_f4, (bands,)),
         "distances": (_f4, (SEARCHED_AT_ONCE,)),
         "voice": (_f4, (1, n_fft)),
@@ -301,6 +362,27 @@ def work_fields(layout: Layout, *, channels: int) -> Fields:
         "wet": (_f4, (channels, layout.hop)),
         "dry": (_f4, (channels, layout.hop)),
         "ceiling": (_f4, (1,)),
+        "wide_solved": (_f4, (WIDE, WIDE)),
+        "wide_levels": (_f4, (3, WIDE)),
+        "wide_logs": (_f4, (2, WIDE)),
+        "wide_inside": (_f4, (2, WIDE)),
+        "wide_mapped": (_f4, (WIDE,)),
+        "wide_moved": (_f4, (WIDE,)),
+        "wide_change": (_f4, (WIDE,)),
+        "wide_gradient": (_f4, (WIDE,)),
+        "asked_for": (_f4, (WIDE,)),
+        "ratio": (_f4, (WIDE,)),
+        "attack": (_f4, (WIDE,)),
+        "medians": (_f4, (9, bins)),
+        "edges": (_f4, (bins,)),
+        "speaking": (_f4, (bins,)),
+        "own_gain": (_f4, (bins,)),
+        "carried_gain": (_f4, (bins,)),
+        "side": (_f4, (bins,)),
+        "around": (_f4, (3, bins)),
+        "voices": (_f4, (2, n_fft)),
+        "carried": (np.complex64, (2, bins)),
+        "spoken": (np.complex64, (channels, bins)),
     }
 
 
@@ -338,6 +420,24 @@ def open_kept(now: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) ->
         style_quantiles=floats_2d(memory, place[27]),
         style_steps=floats_2d(memory, place[28]),
         style_lagged=floats_2d(memory, place[29]),
+        wide_means=floats_2d(memory, place[30]),
+        wide_covariance=floats_2d(memory, place[31]),
+        wide_snapshot=floats_2d(memory, place[32]),
+        wide_maps=floats_3d(memory, place[33]),
+        wide_map=floats_2d(memory, place[34]),
+        wide_offset=floats(memory, place[35]),
+        wide_quantiles=floats_2d(memory, place[36]),
+        wide_widths=floats_2d(memory, place[37]),
+        wide_gram=floats_2d(memory, place[38]),
+        wide_past=floats_2d(memory, place[39]),
+        floors=floats(memory, place[40]),
+        ring=floats_2d(memory, place[41]),
+        style_wide_mean=floats(memory, place[42]),
+        style_wide_largest=floats(memory, place[43]),
+        style_wide_quantiles=floats_2d(memory, place[44]),
+        style_wide_steps=floats_2d(memory, place[45]),
+        style_wide_lagged=floats_2d(memory, place[46]),
+        style_wide_top=floats(memory, place[47]),
     )
 
 
@@ -364,17 +464,36 @@ def open_work(memory: Bytes, place: NDArray[np.int64]) -> Work:
         step=floats(memory, place[16]),
         wished=floats(memory, place[17]),
         squares=floats(memory, place[18]),
-        smooth_bands=floats(memory, place[19]),
-        smooth=floats(memory, place[20]),
-        sought=floats(memory, place[21]),
-        distances=floats(memory, place[22]),
-        voice=floats_2d(memory, place[23]),
-        phase=complex_2d(memory, place[24]),
-        played=complex_2d(memory, place[25]),
-        back=floats_2d(memory, place[26]),
-        wet=floats_2d(memory, place[27]),
-        dry=floats_2d(memory, place[28]),
-        ceiling=floats(memory, place[29]),
+        sought=floats(memory, place[19]),
+        distances=floats(memory, place[20]),
+        voice=floats_2d(memory, place[21]),
+        phase=complex_2d(memory, place[22]),
+        played=complex_2d(memory, place[23]),
+        back=floats_2d(memory, place[24]),
+        wet=floats_2d(memory, place[25]),
+        dry=floats_2d(memory, place[26]),
+        ceiling=floats(memory, place[27]),
+        wide_solved=floats_2d(memory, place[28]),
+        wide_levels=floats_2d(memory, place[29]),
+        wide_logs=floats_2d(memory, place[30]),
+        wide_inside=floats_2d(memory, place[31]),
+        wide_mapped=floats(memory, place[32]),
+        wide_moved=floats(memory, place[33]),
+        wide_change=floats(memory, place[34]),
+        wide_gradient=floats(memory, place[35]),
+        asked_for=floats(memory, place[36]),
+        ratio=floats(memory, place[37]),
+        attack=floats(memory, place[38]),
+        medians=floats_2d(memory, place[39]),
+        edges=floats(memory, place[40]),
+        speaking=floats(memory, place[41]),
+        own_gain=floats(memory, place[42]),
+        carried_gain=floats(memory, place[43]),
+        side=floats(memory, place[44]),
+        around=floats_2d(memory, place[45]),
+        voices=floats_2d(memory, place[46]),
+        carried=complex_2d(memory, place[47]),
+        spoken=complex_2d(memory, place[48]),
     )
 
 
@@ -412,7 +531,9 @@ def made_of(layout: Layout, *, weights: Floats, noise: Floats, carrier: int) -> 
         (layout.pair.analysis * scale).astype(_f4),
         (layout.pair.synthesis[layout.n_fft - layout.pair.length :] / scale).astype(_f4),
         packed_basis(layout.basis),
-        packed_basis(layout.envelope),
+        wide_basis(layout),
+        packed_basis(spread_shares(layout).T),
+        spread_shares(layout).sum(axis=1).astype(_f4),
         np.array(layout.lags, dtype=np.int64),
         weights,
         highpass_sections(layout.sample_rate),

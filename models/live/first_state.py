@@ -87,6 +87,9 @@ def put_first_state(kept: Kept, state: Mapping[str, NDArray[Any]]) -> None:
         "common": float(state["fractions"][0]),
     }
     cells |= {"solving": -1, "reduction": float(state["limiter"][0])}
+    for one in ("notes", "notes_set"):
+        # What was the knob `detail`.
+        cells[one] = 1.0 - cells[one]
     for name, array in found.items():
         getattr(kept, name)[...] = array
     kept.weights[:] = weights

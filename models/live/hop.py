@@ -10,7 +10,8 @@ B bins, b bands, C channels, S styles. In each hop:
    every 0.17 s; one gain a bin for what lies outside the bands; each bin's values moved to the style's quantiles.
 4. *Iterations.* K gradient steps on the output's Gram matrix against the style's, with respect to this frame only.
 5. *Phase.* The input's, the style's own, or noise's: see `StylizerSettings` in models.live.stylizer.
-6. *Synthesis*, overlap-add, a limiter, and the mix with the input delayed by as much.
+6. *Notes*: as far as the knob `notes` asks for, the same in wide bands takes its place: see models.live.notes.
+7. *Synthesis*, overlap-add, a limiter, and the mix with the input delayed by as much.
 
 For several styles the map is the weighted mean of their maps: their barycentre along generalised geodesics from the
 content (Ambrosio, Gigli and Savaré 2008, section 9.2). To solve one takes some milliseconds, which no hop has: the
@@ -24,6 +25,7 @@ and `noise_gate` keeps pauses soft, `bands` and `spectra` turn one thing into an
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +41,7 @@ from .gram_memory import descend, follow_frame
 from .loudness import balance, hold, listen
 from .memory import Bytes
 from .mixture import mix_styles, take_note, weigh_rest
+from .notes import follow_bands, speak, want_levels, want_place
 from .quantiles import follow_quantiles, match
 from .spectra import power_of, transform, transform_back
 from .style_bank import Bank, mix_maps, next_used, open_bank
@@ -93,10 +96,18 @@ def hop(memory: Memory) -> int:
     begun = _tend_map(kept, plan, work)
     now.count += 1
     # How far the whole style is asked for: only as far can the output be expected to have its statistics.
-    asked = now.strength * now.detail
+    asked = now.strength * (1.0 - now.notes)
     _move(kept, made, work, asked)
+    want_levels(kept, made, work, now.strength * now.notes)
+    if now.notes > 0.0:
+        want_place(kept, made, work, now.notes)
+    if plan.carrier == INPUT:
+        # Nothing is missing.
+        work.phase[0] = 0.0
+    else:
+        _carry(kept, made, bank, work)
     _wish(kept, made, work)
-    _give_phase(kept, made, bank, work, asked)
+    _give_phase(kept, made, work, asked)
     # The input's level, without which all of this is reckoned, comes back here.
     transform_back(work.played, work.back, made.axes)
     overlap_add(work.back, made.synthesis, now.gain, kept.sum, kept.newest)
@@ -124,7 +135,7 @@ def _turn_knobs(kept: Kept, step: float, bank: Bank) -> None:
     now = kept.now[0]
     now.strength = _nearer(now.strength, now.strength_set, step)
     now.mix = _nearer(now.mix, now.mix_set, step)
-    now.detail = _nearer(now.detail, now.detail_set, step)
+    now.notes = _nearer(now.notes, now.notes_set, step)
     moved = False
     for slot in range(kept.weights.size):
         wanted = weight_set(now, slot) if kept.filled[slot] else 0.0
@@ -228,6 +239,7 @@ def _learn(kept: Kept, made: Made, work: Work, sounding: float) -> None:
         _follow_covariance(kept.covariance, work.inside[0], learnt)
         follow_frame(kept.gram, kept.past, made.lags, work.inside[1], learnt)
         balance(now, work.power, made.weights, learnt, most)
+    follow_bands(kept, made, work, learnt)
 
 
 @compiled
@@ -246,6 +258,7 @@ def _tend_map(kept: Kept, plan: Any, work: Work) -> bool:
     if now.solving >= 0:
         if now.count == now.taken_at:
             kept.maps[now.solving] = work.solved
+            kept.wide_maps[now.solving] = work.wide_solved
             kept.stale[now.solving] = 0
             now.solving = -1
             mix_maps(kept)
@@ -263,6 +276,7 @@ def _tend_map(kept: Kept, plan: Any, work: Work) -> bool:
     if slot < 0:
         return False
     kept.snapshot[:] = kept.covariance
+    kept.wide_snapshot[:] = kept.wide_covariance
     now.solving = slot
     now.taken_at = now.count + hops
     return True
@@ -321,40 +335,52 @@ def _move(kept: Kept, made: Made, work: Work, asked: float) -> None:
 
 @inlined
 def _wish(kept: Kept, made: Made, work: Work) -> None:
-    """Write the wished magnitudes, in units of S0: strength and detail of the way from the input's levels."""
+    """Write the wished magnitudes, in units of S0, strength of the way from the input's levels; and `spoken`.
+
+    Of the two, as far as the knob `notes` asks for each of them; both are held.
+    """
     now = kept.now[0]
     levels, step, wished, squares = work.levels[0], work.step, work.wished, work.squares
-    for k in range(step.size):
-        target = max(kept.style_mean[k] + work.moved[k], _f4(0.0))
-        step[k] = min(target, kept.style_largest[k]) - levels[k]
-    if now.detail < 1.0:
-        into_bands(step, made.envelope, work.smooth_bands)
-        work.smooth[:] = _f4(0.0)
-        add_bands(work.smooth_bands, made.envelope, 1.0, work.smooth)
-        detail = _f4(now.detail)
+    notes = _f4(now.notes)
+    if now.notes > 0.0:
+        speak(kept, made, work)
+    if now.notes < 1.0:
+        strength = _f4(now.strength)
         for k in range(step.size):
-            step[k] = work.smooth[k] + (step[k] - work.smooth[k]) * detail
-    strength = _f4(now.strength)
-    for k in range(step.size):
-        step[k] = max(levels[k] + strength * step[k], _f4(0.0))
-    exp_less_1(step, wished)
-    for k in range(step.size):
-        squares[k] = wished[k] * wished[k]
+            target = max(kept.style_mean[k] + work.moved[k], _f4(0.0))
+            step[k] = min(target, kept.style_largest[k]) - levels[k]
+            step[k] = max(levels[k] + strength * step[k], _f4(0.0))
+        exp_less_1(step, wished)
+        if now.notes > 0.0:
+            for k in range(step.size):
+                squares[k] = notes * squares[k] + (_f4(1.0) - notes) * wished[k] * wished[k]
+        else:
+            for k in range(step.size):
+                squares[k] = wished[k] * wished[k]
     held = hold(now, squares, made.weights, kept.input.shape[0], now.strength)
     if held < 1.0:
         factor = _f4(held)
         for k in range(step.size):
             wished[k] *= factor
+    if now.notes > 0.0:
+        share = np.sqrt(notes) * _f4(held)
+        for channel in range(work.spoken.shape[0]):
+            parts = work.spoken[channel].view(np.float32)
+            for k in range(parts.size):
+                parts[k] *= share
 
 
 @inlined
-def _give_phase(kept: Kept, made: Made, bank: Bank, work: Work, asked: float) -> None:
-    """Give the wished magnitudes a phase; above 20 kHz nothing is played.
+def _give_phase(kept: Kept, made: Made, work: Work, asked: float) -> None:
+    """Give the wished magnitudes a phase, and add what is spoken; above 20 kHz nothing is played.
 
     The input's own bins are raised by no more than `most`, which falls from 60 dB to -20 dB as more of the style
     is asked for; the carrier brings what is missing, in the input's stereo image.
     """
     now, plan = kept.now[0], made.plan[0]
+    if now.notes == 1.0:
+        work.played[:] = work.spoken
+        return
     magnitude, wished, gain, missing = work.magnitudes[0], work.wished, work.step, work.squares
     channels = kept.input.shape[0]
     most = _MOST_GAIN if plan.carrier == INPUT else _f4(10.0 ** ((60.0 - 80.0 * asked) / 20.0))
@@ -362,16 +388,12 @@ def _give_phase(kept: Kept, made: Made, bank: Bank, work: Work, asked: float) ->
         gain[k] = min(wished[k] / magnitude[k], most)
         own = gain[k] * magnitude[k]
         missing[k] = np.sqrt(max(wished[k] * wished[k] - own * own, _f4(0.0))) / magnitude[k]
-    phase = work.phase[0]
-    if plan.carrier == INPUT:
-        # Nothing is missing.
-        phase[:] = 0.0
-    else:
-        _carry(kept, made, bank, work)
+    if plan.carrier != INPUT:
+        phase_of(work.phase[0])
     # Relative to what all channels have together, so that the input's own unit and level are in it.
     # Where the input has nothing at all, the channels share alike.
     floor = _f4(1e-10 * (S0 / now.gain) ** 2)
-    theirs = phase.view(np.float32)
+    theirs = work.phase[0].view(np.float32)
     for channel in range(channels):
         spectrum, played = work.spectra[channel].view(np.float32), work.played[channel].view(np.float32)
         powers = work.powers[channel]
@@ -380,11 +402,15 @@ def _give_phase(kept: Kept, made: Made, bank: Bank, work: Work, asked: float) ->
             played[2 * k] = spectrum[2 * k] * gain[k] + theirs[2 * k] * image
             played[2 * k + 1] = spectrum[2 * k + 1] * gain[k] + theirs[2 * k + 1] * image
         played[2 * plan.audible :] = _f4(0.0)
+        if now.notes > 0.0:
+            share, spoken = _f4(math.sqrt(1.0 - now.notes)), work.spoken[channel].view(np.float32)
+            for k in range(2 * plan.audible):
+                played[k] = share * played[k] + spoken[k]
 
 
 @inlined
 def _carry(kept: Kept, made: Made, bank: Bank, work: Work) -> None:
-    """Write the phase of the carrier's next frame."""
+    """Write the spectrum of the carrier's next frame; and, where its tones are to be told, of those around it."""
     now = kept.now[0]
     size, n_fft = kept.input.shape[1], kept.frames.shape[1]
     voice = work.voice[0]
@@ -394,7 +420,14 @@ def _carry(kept: Kept, made: Made, bank: Bank, work: Work) -> None:
     else:
         start = next_place(now, size, n_fft, bank, kept.shares, work)
         clip = bank.clip[now.slot, start : start + n_fft]
+        if now.notes > 0.0:
+            last = bank.slots[now.slot].length - n_fft
+            for row in range(2):
+                at = max(0, min(start + (n_fft // 4 if row == 1 else -(n_fft // 4)), last))
+                near, there = work.voices[row], bank.clip[now.slot, at : at + n_fft]
+                for n in range(n_fft):
+                    near[n] = there[n] * made.analysis[n]
+            transform(work.voices, work.carried, made.axes)
     for n in range(n_fft):
         voice[n] = clip[n] * made.analysis[n]
     transform(work.voice, work.phase, made.axes)
-    phase_of(work.phase[0])

@@ -64,6 +64,14 @@ def _forget_others(kept: Kept) -> None:
         for k in range(means.size):
             kept.offset[k] *= rest
             means[k] += part * (kept.style_mean[k] - means[k])
+        forget_quantiles(kept.wide_quantiles, kept.wide_widths, kept.style_wide_quantiles, lost)
+        wide_means = kept.wide_means[1]
+        for k in range(wide_means.size):
+            kept.wide_offset[k] *= rest
+            wide_means[k] += part * (kept.style_wide_mean[k] - wide_means[k])
+        for row in range(kept.wide_gram.shape[0]):
+            for k in range(kept.wide_gram.shape[1]):
+                kept.wide_gram[row, k] = rest * kept.wide_gram[row, k] + part * kept.style_wide_lagged[row, k]
         for row in range(kept.gram.shape[0]):
             for k in range(kept.gram.shape[1]):
                 kept.gram[row, k] = rest * kept.gram[row, k] + part * kept.style_lagged[row, k]

@@ -7,7 +7,8 @@ clip itself, whose phase carries the result:
 - quantiles of each bin about its mean, and the largest value: its distribution;
 - covariances between frames and earlier frames: the Gram matrix of linear features over time. A linear filter that
   spans several frames sees exactly these; the closed form, which moves frames one by one, sees the first block only;
-- the band vectors of frames along the clip, to find a place that resembles what is wanted.
+- the band vectors of frames along the clip, to find a place that resembles what is wanted;
+- mean, covariance, distribution and lagged covariances in wide bands, which name no notes: see models.live.notes.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ from scipy.fft import rfft
 from ...dsp.compiled import compiled
 from ...dsp.level import S0
 from ...dsp.windows import WindowPair, full_pair, low_delay_pair
-from ..mel_bands import band_basis
+from ..mel_bands import band_basis, wide_triangles
 from ..style import Style
 from .bands import Basis, add_bands, into_bands, packed_basis
 from .eigen import eigenvectors, multiply
+from .elementwise import exp_less_1, log_of_1_and
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 WINDOWS = ("low-delay", "full")
 BANDS = 96
-ENVELOPE_BANDS = 24
+#: Wide bands.
+WIDE = 40
 QUANTILES = 9
 # At 44.1 and 48 kHz; twice as many samples at twice the rate.
 _FRAME = 2048
@@ -44,14 +48,17 @@ MOST_PLACES = 2600
 
 @dataclass(frozen=True)
 class Layout:
-    """How live sound becomes frames: rate in Hz, samples of frame, hop and window pair, and the bands."""
+    """How live sound becomes frames: rate in Hz, samples of frame, hop and window pair, and the bands.
+
+    `basis` [B, b] is orthonormal, `wide` [W, B] are triangles.
+    """
 
     sample_rate: int
     n_fft: int
     pair: WindowPair
     lags: tuple[int, ...]
     basis: NDArray[np.float64]
-    envelope: NDArray[np.float64]
+    wide: NDArray[np.float64]
 
     @property
     def hop(self) -> int:
@@ -96,8 +103,9 @@ def make_layout(
     pair = full_pair(n_fft, hop) if window == "full" else low_delay_pair(n_fft, 2 * hop, hop, smooth=smooth)
     lags = sorted({round(lag * scale / hop) for lag in _LAGS})
     bins = n_fft // 2 + 1
-    basis, envelope = (band_basis(bins, bands, highest=sample_rate / 2) for bands in (BANDS, ENVELOPE_BANDS))
-    return Layout(sample_rate, n_fft, pair, tuple(lags), basis, envelope)
+    basis = band_basis(bins, BANDS, highest=sample_rate / 2)
+    wide = wide_triangles(bins, WIDE, highest=sample_rate / 2)
+    return Layout(sample_rate, n_fft, pair, tuple(lags), basis, wide)
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,9 @@ class PreparedStyle:
         places: array [b, P], band vectors about the mean along these axes, of frames that start `stride` samples apart
         stride: samples
         top: largest eigenvalue of the covariance in bands
+        wide_mean, wide_largest, wide_quantiles, wide_root, wide_lagged: the same of the levels in W wide bands
+        wide_top: array [1], largest eigenvalue of their covariance
+        wide_power: array [W], mean power, as a vector of length 1
     """
 
     mean: Floats
@@ -127,6 +138,13 @@ class PreparedStyle:
     places: Floats
     stride: int
     top: float
+    wide_mean: Floats
+    wide_largest: Floats
+    wide_quantiles: Floats
+    wide_root: NDArray[np.float64]
+    wide_lagged: Floats
+    wide_top: Floats
+    wide_power: Floats
 
 
 def quantile_levels() -> NDArray[np.float64]:
@@ -159,9 +177,47 @@ def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
         # A clip of a few frames has statistics when it goes round.
         clip = np.tile(clip, (1, -(-shortest // clip.shape[-1])))
     levels = _levels(clip, layout)  # [T, B]
+    wide = _in_wide_bands(levels, wide_basis(layout))
+    power = np.square(np.expm1(wide)).mean(axis=0)
     largest, mean = levels.max(axis=0), levels.mean(axis=0)
+    wide_largest, wide_mean = wide.max(axis=0), wide.mean(axis=0)
     levels -= mean
+    wide -= wide_mean
     inside, rest = _in_bands(levels, packed_basis(layout.basis))
+    count = inside.shape[0]
+    values, vectors, root, lagged = _movement(inside, layout)
+    wide_values, _, wide_root, wide_lagged = _movement(wide, layout)
+    # Some thousands of frames are enough for nine quantiles of each bin.
+    every = max(1, -(-count // 2500))
+    stride = -(-count // MOST_PLACES)
+    axes = vectors.astype(np.float32)
+    along = multiply(
+        np.ascontiguousarray(vectors.T), np.ascontiguousarray(inside[::stride].T.astype(np.float64))
+    )
+    return PreparedStyle(
+        mean=mean,
+        rest=rest,
+        largest=largest,
+        quantiles=_quantiles(levels[::every]),
+        root=root,
+        lagged=lagged,
+        clip=clip.mean(axis=0),
+        axes=axes,
+        places=along.astype(np.float32),
+        stride=stride * layout.hop,
+        top=max(0.0, float(values[0])),
+        wide_mean=wide_mean,
+        wide_largest=wide_largest,
+        wide_quantiles=_quantiles(wide[::every]),
+        wide_root=wide_root,
+        wide_lagged=wide_lagged,
+        wide_top=np.maximum(wide_values[:1], 0.0).astype(np.float32),
+        wide_power=(power / max(float(np.linalg.norm(power)), 1e-30)).astype(np.float32),
+    )
+
+
+def _movement(inside: Floats, layout: Layout) -> tuple[Doubles, Doubles, Doubles, Floats]:
+    """Return eigenvalues, eigenvectors and root of the covariance of band vectors [T, b], and all lags' covariances."""
     count = inside.shape[0]
     exact = inside.astype(np.float64)
     turned = np.ascontiguousarray(exact.T)
@@ -173,24 +229,42 @@ def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
     values, rows = eigenvectors(covariances[0].copy())
     order = np.argsort(values)[::-1]
     values, vectors = values[order], np.ascontiguousarray(rows[order].T)
-    # Some thousands of frames are enough for nine quantiles of each bin.
-    sample = levels[:: max(1, -(-count // 2500))]
-    stride = -(-count // MOST_PLACES)
-    axes = vectors.astype(np.float32)
-    along = multiply(np.ascontiguousarray(vectors.T), np.ascontiguousarray(turned[:, ::stride]))
-    return PreparedStyle(
-        mean=mean,
-        rest=rest,
-        largest=largest,
-        quantiles=_quantiles(sample),
-        root=multiply(vectors * np.sqrt(np.maximum(values, 0.0)), np.ascontiguousarray(vectors.T)),
-        lagged=np.concatenate(covariances).astype(np.float32),
-        clip=clip.mean(axis=0),
-        axes=axes,
-        places=along.astype(np.float32),
-        stride=stride * layout.hop,
-        top=max(0.0, float(values[0])),
-    )
+    root = multiply(vectors * np.sqrt(np.maximum(values, 0.0)), np.ascontiguousarray(vectors.T))
+    return values, vectors, root, np.concatenate(covariances).astype(np.float32)
+
+
+def wide_basis(layout: Layout) -> Basis:
+    """Return what takes the mean power of each wide band."""
+    return packed_basis((layout.wide / layout.wide.sum(axis=1, keepdims=True)).T)
+
+
+def spread_shares(layout: Layout) -> Doubles:
+    """Return what interpolates between wide bands, [W, B]: the shares of each bin add up to 1."""
+    weights = layout.wide.copy()
+    # What lies outside the first and the last triangle belongs to their bands.
+    weights[0, : layout.wide[0].argmax()] = 1.0
+    weights[1:, : layout.wide[0].argmax()] = 0.0
+    weights[-1, layout.wide[-1].argmax() :] = 1.0
+    weights[:-1, layout.wide[-1].argmax() :] = 0.0
+    shares: Doubles = weights / weights.sum(axis=0)
+    return shares
+
+
+@compiled
+def _in_wide_bands(levels: Floats, wide: Basis) -> Floats:
+    """Return the levels [T, W] of wide bands, of frames [T, B], log-magnitudes."""
+    count, bins = levels.shape
+    out = np.zeros((count, wide.columns.shape[0]), dtype=np.float32)
+    squares, sums = np.zeros(bins, dtype=np.float32), np.zeros(out.shape[1], dtype=np.float32)
+    for t in range(count):
+        exp_less_1(levels[t], squares)
+        for k in range(bins):
+            squares[k] = squares[k] * squares[k]
+        into_bands(squares, wide, sums)
+        for band in range(sums.size):
+            sums[band] = np.sqrt(sums[band])
+        log_of_1_and(sums, out[t])
+    return out
 
 
 @compiled

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from ..style import MAX_SECONDS
 from .core import Core
 from .memory import Bytes
-from .prepared_style import MOST_PLACES, QUANTILES, Layout, PreparedStyle
+from .prepared_style import MOST_PLACES, QUANTILES, WIDE, Layout, PreparedStyle
 from .style_bank import CLIP, STATISTICS
 
 _HEADER = 10
-_MAGIC = 20_261_126.0
+_MAGIC = 20_261_127.0
 #: Bytes that are copied at a time.
 PIECE = 2**19
 
@@ -55,8 +55,9 @@ def most_bytes(layout: Layout, samples: int) -> int:
     """Return how long a packed style can be, for clips of up to `samples` samples."""
     bins, bands = layout.bins, layout.bands
     numbers = bins * (3 + QUANTILES) + bands * bands * (3 + len(layout.lags)) + MOST_PLACES * bands + samples
+    numbers += WIDE * (3 + QUANTILES) + WIDE * WIDE * (2 + len(layout.lags)) + 1
     # The arrays' beginnings are rounded up.
-    return 8 * _HEADER + 4 * numbers + 8 * 9
+    return 8 * _HEADER + 4 * numbers + 8 * len((*STATISTICS, *CLIP))
 
 
 def most_samples(sample_rate: int) -> int:

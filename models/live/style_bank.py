@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from ...dsp.compiled import compiled, inlined
 from .core_memory import Kept
 from .memory import Bytes, Fields, doubles_3d, floats_2d, floats_3d
-from .prepared_style import QUANTILES, Layout
+from .prepared_style import QUANTILES, WIDE, Layout
 
 _f4 = np.float32
 Floats = NDArray[np.float32]
 
 #: What the bank holds of each style, see `models.live.prepared_style`; then, of its clip, for the carrier.
-STATISTICS = ("mean", "rest", "largest", "quantiles", "root", "lagged")
+STATISTICS: tuple[str, ...] = ("mean", "rest", "largest", "quantiles", "root", "lagged")
+STATISTICS += tuple(
+    f"wide_{one}" for one in ("mean", "largest", "quantiles", "root", "lagged", "top", "power")
+)
 CLIP = ("axes", "places", "clip")
 
 # Whether a slot has a style, the largest eigenvalue of its covariance, and of its clip the places, the samples from one
@@ -37,6 +40,7 @@ class Bank(NamedTuple):
         quantiles: array [S, q, B]
         root: array [S, b, b] float64
         lagged: array [S, L b, b]
+        wide_...: the same in W wide bands
         axes: array [S, b, b]
         places: array [S, b, P]
         clip: array [S, N]
@@ -49,6 +53,13 @@ class Bank(NamedTuple):
     quantiles: Floats
     root: NDArray[np.float64]
     lagged: Floats
+    wide_mean: Floats
+    wide_largest: Floats
+    wide_quantiles: Floats
+    wide_root: NDArray[np.float64]
+    wide_lagged: Floats
+    wide_top: Floats
+    wide_power: Floats
     axes: Floats
     places: Floats
     clip: Floats
@@ -65,6 +76,13 @@ def bank_fields(layout: Layout, *, slots: int, places: int, samples: int) -> Fie
         "quantiles": (_f4, (slots, QUANTILES, bins)),
         "root": (np.float64, (slots, bands, bands)),
         "lagged": (_f4, (slots, lags * bands, bands)),
+        "wide_mean": (_f4, (slots, WIDE)),
+        "wide_largest": (_f4, (slots, WIDE)),
+        "wide_quantiles": (_f4, (slots, QUANTILES, WIDE)),
+        "wide_root": (np.float64, (slots, WIDE, WIDE)),
+        "wide_lagged": (_f4, (slots, lags * WIDE, WIDE)),
+        "wide_top": (_f4, (slots, 1)),
+        "wide_power": (_f4, (slots, WIDE)),
         "axes": (_f4, (slots, bands, bands)),
         "places": (_f4, (slots, bands, places)),
         "clip": (_f4, (slots, samples)),
@@ -82,9 +100,16 @@ def open_bank(slots: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) 
         quantiles=floats_3d(memory, place[4]),
         root=doubles_3d(memory, place[5]),
         lagged=floats_3d(memory, place[6]),
-        axes=floats_3d(memory, place[7]),
-        places=floats_3d(memory, place[8]),
-        clip=floats_2d(memory, place[9]),
+        wide_mean=floats_2d(memory, place[7]),
+        wide_largest=floats_2d(memory, place[8]),
+        wide_quantiles=floats_3d(memory, place[9]),
+        wide_root=doubles_3d(memory, place[10]),
+        wide_lagged=floats_3d(memory, place[11]),
+        wide_top=floats_2d(memory, place[12]),
+        wide_power=floats_2d(memory, place[13]),
+        axes=floats_3d(memory, place[14]),
+        places=floats_3d(memory, place[15]),
+        clip=floats_2d(memory, place[16]),
     )
 
 
@@ -111,6 +136,13 @@ def mix_statistics(kept: Kept, bank: Bank) -> None:
     _mix(bank.largest, kept.shares, kept.style_largest)
     _mix(bank.quantiles, kept.shares, kept.style_quantiles)
     _mix(bank.lagged, kept.shares, kept.style_lagged)
+    _mix(bank.wide_mean, kept.shares, kept.style_wide_mean)
+    _mix(bank.wide_largest, kept.shares, kept.style_wide_largest)
+    _mix(bank.wide_quantiles, kept.shares, kept.style_wide_quantiles)
+    _mix(bank.wide_lagged, kept.shares, kept.style_wide_lagged)
+    # The largest eigenvalue is a convex function of the matrix (a supremum of linear ones): that of the mean is
+    # at most the mean of those, which is known without solving anything.
+    _mix(bank.wide_top, kept.shares, kept.style_wide_top)
     bins = kept.style_mean.size
     for k in range(bins):
         # The output may pass the style's largest values by a little, so that their mean can be met.
@@ -118,12 +150,14 @@ def mix_statistics(kept: Kept, bank: Bank) -> None:
     for q in range(kept.style_steps.shape[0]):
         for k in range(bins):
             kept.style_steps[q, k] = kept.style_quantiles[q + 1, k] - kept.style_quantiles[q, k]
+        for k in range(kept.style_wide_mean.size):
+            kept.style_wide_steps[q, k] = (
+                kept.style_wide_quantiles[q + 1, k] - kept.style_wide_quantiles[q, k]
+            )
     # The trace of the covariance, which is the first block.
     now.spread = 0.0
     for band in range(kept.style_lagged.shape[1]):
         now.spread += kept.style_lagged[band, band]
-    # The largest eigenvalue is a convex function of the matrix (a supremum of linear ones): that of the mean is
-    # at most the mean of those, which is known without solving anything.
     now.top = 1e-9
     for slot in range(kept.shares.size):
         now.top += kept.shares[slot] * bank.slots[slot].top
@@ -131,8 +165,9 @@ def mix_statistics(kept: Kept, bank: Bank) -> None:
 
 @compiled
 def mix_maps(kept: Kept) -> None:
-    """Make the map in use the weighted mean of the maps."""
+    """Make the maps in use the weighted means of the maps."""
     _mix(kept.maps, kept.shares, kept.map)
+    _mix(kept.wide_maps, kept.shares, kept.wide_map)
 
 
 @compiled

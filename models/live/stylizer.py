@@ -93,7 +93,7 @@ class Stylizer:
         """Turn a knob; heard from the next hop on, and ramped.
 
         Args:
-            name: strength, mix, detail (0 to 1); adapt (time constant of what is learnt, 0.5 to 60 s); freeze (not 0:
+            name: strength, mix, notes (0 to 1); adapt (time constant of what is learnt, 0.5 to 60 s); freeze (not 0:
                 learn nothing); soundcheck (not 0: learn afresh, all counting alike, and measure the room; back at 0:
                 hold what was learnt, until the next one or, but for the room, until freeze is turned on and off);
                 style_1 to style_4 (weights, 0 to 1); gate (dB above the room's noise at which sound passes; 0 lets

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...media.errors import InputError
+from ...plugins.knobs import present_name, present_value
 from ...plugins.parameter import Parameter, whole_number
 
 NOTE_OFF, NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
@@ -44,7 +45,7 @@ DEFAULT_MAP = (
     "67=bypass",  # soft pedal
     "71=adapt",  # timbre
     "72=gate",  # release time
-    "74=detail",  # brightness
+    "74=notes",  # brightness
     "91=mix",  # effects depth
 )  # fmt: skip
 
@@ -109,12 +110,13 @@ def parse_assignment(text: str, parameters: Mapping[str, Parameter]) -> Assignme
             f"--cc {text!r} is not an assignment; write --cc N=PARAM or --cc N=PARAM:MIN:MAX, such as 74=mix:0.2:0.8"
         )
     controller, fine = _controllers(numbers, text)
-    parameter = parameters.get(identity)
+    parameter = parameters.get(present_name(identity))
     if parameter is None:
         raise InputError(
             f"--cc {text!r}: there is no parameter {identity!r}; choose from {', '.join(parameters)}"
         )
     low, high = map(parameter.parse, ends) if ends else (parameter.low, parameter.high)
+    low, high = present_value(identity, low), present_value(identity, high)
     if low == high:
         raise InputError(
             f"--cc {text!r}: MIN and MAX are the same; give two values, MIN above MAX to turn it round"

@@ -25,6 +25,7 @@ from msgspec import Meta
 from ...media.errors import InputError
 from ...media.files import shown
 from ...media.inputs import fitted
+from ...plugins.knobs import present_name, present_value
 from ...plugins.parameter import Parameter
 from ...plugins.preset import read_json, write_json
 from .midi_bindings import (
@@ -278,7 +279,7 @@ def parse_knob(entry: object, parameters: dict[str, Parameter], *, where: str) -
     knob = fitted(entry, _Knob, name=where, advice=_MEND)
     if knob.fine is not None and (knob.cc >= FINE or knob.fine != knob.cc + FINE):
         raise InputError(f'{where}: "fine" must be "cc" + {FINE}, with "cc" from 0 to {FINE - 1}')
-    parameter = parameters.get(knob.parameter)
+    parameter = parameters.get(present_name(knob.parameter))
     if parameter is None:
         return None
     low = parameter.low if knob.low is None else knob.low
@@ -295,8 +296,8 @@ def parse_knob(entry: object, parameters: dict[str, Parameter], *, where: str) -
         controller=knob.cc,
         fine=knob.fine,
         parameter=parameter,
-        low=low,
-        high=high,
+        low=present_value(knob.parameter, low),
+        high=present_value(knob.parameter, high),
         bend=knob.curve,
         channel=_from_zero(knob.channel),
         takeover=knob.takeover,

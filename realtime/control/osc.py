@@ -25,6 +25,7 @@ from pythonosc.osc_message import ParseError as MessageError
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from ...media.errors import InputError
+from ...plugins.knobs import present_name, present_value
 from ...plugins.parameter import whole_number
 from .control_surface import PRESET, ControlSurface
 
@@ -198,6 +199,9 @@ class OscControl:
         number = float(first) if isinstance(first, bool | int | float) else None
         if number is not None and not math.isfinite(number):
             return
+        if number is not None:
+            number = present_value(name, number)
+        name = present_name(name)
         if any(parameter.id == name for parameter in self._surface.parameters):
             with self._lock:
                 # Asked for: as if it were not known.

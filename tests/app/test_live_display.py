@@ -16,7 +16,7 @@ def snapshot(**changes: Any) -> Snapshot:
         "limiter_active": False, "muted": False, "sample_rate": 48000, "blocksize": 128, "hop": 256,
         "algorithmic_latency": 512, "buffer_latency": 256, "device_latency": 64, "deadlines_missed": 0, "faults": 0,
         "ring_empty": 0, "xruns": 0, "engine_restarts": 0, "device_losses": 0, "non_finite_inputs": 0,
-        "realtime_priority": True, "parameters": {"strength": 0.7, "mix": 1.0, "detail": 1.0, "gain": -6.0},
+        "realtime_priority": True, "parameters": {"strength": 0.7, "mix": 1.0, "notes": 1.0, "gain": -6.0},
         "input_name": "system [x]", "output_name": "system", "notes": (),
     }  # fmt: skip
     return Snapshot(**{**values, **changes})

@@ -130,11 +130,11 @@ def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_typed_controllers_go_before_saved_ones(tmp_path: Path) -> None:
     path = tmp_path / "map.json"
-    midi, _ = starting_map(PARAMETERS, ("none", "1=mix", "20=detail"), path)
+    midi, _ = starting_map(PARAMETERS, ("none", "1=mix", "20=notes"), path)
     midi.save(path)
     again, _ = starting_map(PARAMETERS, (), path)
-    assert [str(item) for item in again.knobs.assignments] == ["CC 1 mix", "CC 20 detail"]
+    assert [str(item) for item in again.knobs.assignments] == ["CC 1 mix", "CC 20 notes"]
     typed, _ = starting_map(PARAMETERS, ("1=strength",), path)
-    assert [str(item) for item in typed.knobs.assignments] == ["CC 20 detail", "CC 1 strength"]
+    assert [str(item) for item in typed.knobs.assignments] == ["CC 20 notes", "CC 1 strength"]
     alone, _ = starting_map(PARAMETERS, ("none", "1=strength"), path)
     assert [str(item) for item in alone.knobs.assignments] == ["CC 1 strength"]

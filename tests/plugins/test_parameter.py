@@ -144,7 +144,7 @@ def test_a_parameter_that_makes_no_sense_is_refused(wrong: dict[str, object], sa
 def test_knobs_of_the_live_chain_tell_a_performer_what_they_do() -> None:
     ids = [parameter.id for parameter in LIVE_PARAMETERS]
     assert len(set(ids)) == len(ids)
-    assert {"strength", "mix", "detail", "adapt", "freeze", "soundcheck", "style_1", "style_4", "gain"} < set(
+    assert {"strength", "mix", "notes", "adapt", "freeze", "soundcheck", "style_1", "style_4", "gain"} < set(
         ids
     )
     assert {"stylizer_bypass", "gain_bypass", "limiter_bypass", "bypass"} < set(ids)

@@ -172,14 +172,26 @@ def test_every_preset_that_is_listed_can_be_recalled(shelf: PresetFolder, stem: 
 def test_what_one_entry_spoils_is_that_entry(
     shelf: PresetFolder, bad: object, styles: dict[str, float]
 ) -> None:
-    shelf.save("spoilt", {"mix": 0.5, "detail": 0.25}, styles=styles)
+    shelf.save("spoilt", {"mix": 0.5, "notes": 0.25}, styles=styles)
     path = shelf.path / "spoilt.json"
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["styles"] == styles
     found["values"]["mix"] = found["program"] = found["styles"]["bad"] = bad
     path.write_text(json.dumps(found))
     preset = shelf.load("spoilt")
-    assert preset.values["detail"] == 0.25
+    assert preset.values["notes"] == 0.25
     assert {key: preset.styles[key] for key in styles if key != "bad"} == {
         key: v for key, v in styles.items() if key != "bad"
     }
+
+
+def test_the_knob_that_was_called_detail_is_notes_turned_round(shelf: PresetFolder) -> None:
+    shelf.save("old", {"mix": 0.5})
+    path = shelf.path / "old.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    found["values"] = {"detail": 0.25}
+    path.write_text(json.dumps(found))
+    assert shelf.load("old").values == {"notes": 0.75}
+    found["values"] = {"notes": 0.1, "detail": 0.25}
+    path.write_text(json.dumps(found))
+    assert shelf.load("old").values == {"notes": 0.1}

@@ -77,7 +77,7 @@ def test_any_partition_gives_the_same_samples_while_knobs_are_turned(styles: lis
         (rate // 7, "mix", 0.7),
         (rate // 5, "stylizer_bypass", 1.0),
         (rate // 4, "stylizer_bypass", 0.0),
-        (rate // 3, "detail", 0.0),
+        (rate // 3, "notes", 0.0),
     ]
     whole = play(chain_at(styles, rate=rate, block=2048, channels=2), sound, [2048], turns)
     for lengths in ((1, 33, 300), (128,), (511,)):
@@ -86,7 +86,7 @@ def test_any_partition_gives_the_same_samples_while_knobs_are_turned(styles: lis
 
 
 @pytest.mark.parametrize(
-    "identity", ["strength", "mix", "detail", "style_2", "gate", "bypass", "stylizer_bypass", "gain"]
+    "identity", ["strength", "mix", "notes", "style_2", "gate", "bypass", "stylizer_bypass", "gain"]
 )
 def test_turning_a_knob_makes_no_click(styles: list[Style], identity: str) -> None:
     parameter = next(parameter for parameter in LIVE_PARAMETERS if parameter.id == identity)

@@ -54,9 +54,9 @@ def test_the_rest_of_a_movement_does_not_reach_the_next_knob(learner: Learner, c
     assert learner.handle_midi([0xB0, 21, 30]) is None
     assert knob(learner.handle_midi([0xB0, 22, 30])) == (22, None, "mix")
     # After a rest the same control may be learnt once more.
-    learner.touch("detail")
+    learner.touch("notes")
     clock.now += 2.0
-    assert knob(learner.handle_midi([0xB0, 22, 30])) == (22, None, "detail")
+    assert knob(learner.handle_midi([0xB0, 22, 30])) == (22, None, "notes")
 
 
 def test_both_halves_of_fourteen_bits_are_one_control(learner: Learner, clock: Clock) -> None:

@@ -53,8 +53,8 @@ def test_min_above_max_turns_it_round_and_units_are_read() -> None:
 
 
 def test_own_assignments_replace_the_default_of_their_controller_only() -> None:
-    knobs = CcMap(["1=mix", "1=detail"], LIVE_PARAMETERS)
-    assert knobs.receive(cc(1, 127)) == [("mix", 1.0), ("detail", 1.0)]
+    knobs = CcMap(["1=mix", "1=notes"], LIVE_PARAMETERS)
+    assert knobs.receive(cc(1, 127)) == [("mix", 1.0), ("notes", 1.0)]
     assert knobs.receive(cc(91, 0)) == [("mix", 0.0)]
     bare = CcMap(["none", "3=mix"], LIVE_PARAMETERS)
     assert [str(item) for item in bare.assignments] == ["CC 3 mix"]
@@ -113,3 +113,10 @@ def test_bad_assignments_are_refused_in_one_line(written: str) -> None:
     with pytest.raises(InputError) as refusal:
         parse_assignment(written, PARAMETERS)
     assert "\n" not in str(refusal.value)
+
+
+def test_the_knob_that_was_called_detail_is_notes_turned_round() -> None:
+    knobs = CcMap(["none", "1=detail", "2=detail:0.2:0.6"], LIVE_PARAMETERS)
+    assert knobs.receive(cc(1, 127)) == [("notes", 0.0)]
+    assert knobs.receive(cc(1, 0)) == [("notes", 1.0)]
+    assert dict(knobs.receive(cc(2, 127))) == {"notes": pytest.approx(0.4)}

@@ -232,3 +232,12 @@ def exercise(midi: MidiMap) -> None:
         midi.receive([0xB9, 21, data], surface)
         midi.receive([0x99, 36, data], surface)
     assert all(PARAMETERS[key].clamp(value) == value for key, value in surface.values.items())
+
+
+def test_a_saved_map_of_the_knob_that_was_called_detail_turns_notes_round(tmp_path: Path) -> None:
+    path = tmp_path / "map.json"
+    mapped(Assignment(controller=20, parameter=PARAMETERS["notes"], low=0.0, high=1.0)).save(path)
+    path.write_text(path.read_text(encoding="utf-8").replace('"notes"', '"detail"'))
+    again, faults = read_map(path, LIVE_PARAMETERS)
+    assert not faults
+    assert [one.value(0.25) for one in again.knobs.assignments] == [pytest.approx(0.75)]

@@ -259,10 +259,13 @@ def test_after_a_storm_of_rubbish_it_still_listens(surface: ControlSurface) -> N
 
         def heard() -> bool:
             # Again and again: what the storm leaves no room for in the socket's queue is lost, as datagrams are.
-            remote.send("/gramophone/detail", 0.5)
-            return surface.get("detail") == 0.5
+            remote.send("/gramophone/notes", 0.5)
+            return surface.get("notes") == 0.5
 
         wait_until(heard)
+        # What was the knob `detail`.
+        remote.send("/gramophone/detail", 0.75)
+        wait_until(lambda: surface.get("notes") == 0.25)
 
 
 @pytest.mark.parametrize("written", ["", "x", "host:", "1:2:x", "70000", "-1"])

@@ -120,3 +120,7 @@ def test_switches_do_not_pass_through_what_lies_between():
 def test_events_between_two_frames(found, one, other):
     start, stop = sorted((one, other))
     assert list(between(found, start, stop)) == [event for event in found if start <= event.frame < stop]
+
+
+def test_the_knob_that_was_called_detail_is_notes_turned_round():
+    assert read(b'{"frame": 7, "id": "detail", "value": 0.25}\n') == (Move(7, "notes", 0.75),)

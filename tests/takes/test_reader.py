@@ -90,12 +90,17 @@ def test_the_dry_sound_is_what_came_in_bit_for_bit(made: Path, sound: np.ndarray
 def test_a_header_is_read_as_it_was_written(tmp_path: Path) -> None:
     header = Header(
         sample_rate=44_100, channels=1, stylizer={"iterations": None, "window": "full"}, styles=("styles/a.style", ""),
-        values={"gain": -3.25}, gaps=((1, 2), (2, 9)), missed=(4, 4), frames=0, wet_frames=0, note="it was late",
+        values={"gain": -3.25, "mix": 0.25},
+        gaps=((1, 2), (2, 9)), missed=(4, 4), frames=0, wet_frames=0, note="it was late",
     )  # fmt: skip
     write_header(tmp_path, header)
     from gramophone.takes.reader import PARAMETERS
 
-    assert read_header(tmp_path / HEADER, (tmp_path / HEADER).read_bytes(), PARAMETERS) == header
+    data = (tmp_path / HEADER).read_bytes()
+    assert read_header(tmp_path / HEADER, data, PARAMETERS) == header
+    # What was the knob `detail` is `notes`, turned round.
+    older = read_header(tmp_path / HEADER, data.replace(b'"mix"', b'"detail"'), PARAMETERS)
+    assert older.values == {"gain": -3.25, "notes": 0.75}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import { MapList } from "./maplist.js";
 const $ = (id) => document.getElementById(id);
 const FLOOR = -60, AGAIN = 700, HOLD = 1200, FALL = 18, RECENT = 10000;
 const MARKS = [[100, "100"], [1000, "1k"], [10000, "10k"]];
-const HERO = "strength", BANDS_TYPE = 2;
+const HEROES = new Set(["strength", "notes"]), BANDS_TYPE = 2;
 const CAPTURES = ["capture", "capture_second"];
 const MAIN_SWITCHES = new Set(["freeze", "soundcheck", "bypass", "mute"]);
 
@@ -43,19 +43,19 @@ function build(hello) {
   for (const place of ["knobs", "switches", "xy"]) $(place).replaceChildren();
   knobs = {}; switches = {};
   const mixed = hello.parameters.filter((one) => /^style_\d+$/.test(one.id)).map((one) => one.id);
-  const rest = element("div", { className: "rest" });
+  const heroes = element("div", { className: "heroes" }), rest = element("div", { className: "rest" });
   const toggles = hello.parameters.filter((one) => one.kind === "toggle");
   // What is used while playing first; the switches of single effects after it.
   toggles.sort((a, b) => MAIN_SWITCHES.has(b.id) - MAIN_SWITCHES.has(a.id)).forEach(addSwitch);
   for (const one of hello.parameters) {
     if (one.kind === "toggle") continue;
     if (!mixed.includes(one.id)) {
-      const knob = new Knob(one, changed, { hero: one.id === HERO });
+      const knob = new Knob(one, changed, { hero: HEROES.has(one.id) });
       knobs[one.id] = knob;
-      if (one.id === HERO) $("knobs").prepend(knob.element); else rest.append(knob.element);
+      (HEROES.has(one.id) ? heroes : rest).append(knob.element);
     }
   }
-  $("knobs").append(rest);
+  $("knobs").append(heroes, rest);
   pad = new Pad($("xy"), mixed, (v) => send({ do: "set", v }));
   maps = new MapList($("map"), known, hello.curves, send);
   for (const scope of document.querySelectorAll(".scope")) {

@@ -179,9 +179,9 @@ async def saying(session: Session) -> list[float]:
         for turn in range(TURNS):
             reader.read()
             start = time.perf_counter()
-            await socket.send_str(json.dumps({"do": "set", "v": {"detail": turn / TURNS}}))
+            await socket.send_str(json.dumps({"do": "set", "v": {"notes": turn / TURNS}}))
             end = start + PATIENCE
-            while not any(change.id == "detail" for change in reader.read()):
+            while not any(change.id == "notes" for change in reader.read()):
                 assert time.perf_counter() < end, "waited in vain"
                 await asyncio.sleep(0.0005)
             times.append(time.perf_counter() - start)
@@ -206,10 +206,10 @@ def learning(page: Page, session: Session, knobs: Any) -> None:
     host = session.host
     page.locator("#learn").click()
     page.locator("body.learning").wait_for()
-    page.locator("[data-id=detail]").click()
-    page.locator("[data-id=detail].touched").wait_for()
+    page.locator("[data-id=notes]").click()
+    page.locator("[data-id=notes].touched").wait_for()
     knobs.send_message([0xB0, 23, 127])
-    page.locator("[data-id=detail] .cc", has_text="CC 23").wait_for()
+    page.locator("[data-id=notes] .cc", has_text="CC 23").wait_for()
     # It stays on: the other way round, a pad for a switch.
     knobs.send_message([0x90, 40, 100])
     page.locator("#learn-hint", has_text="note 40").wait_for()
@@ -220,7 +220,7 @@ def learning(page: Page, session: Session, knobs: Any) -> None:
     for position in (127, 64, 0):
         knobs.send_message([0xB0, 23, position])
         time.sleep(0.02)
-    wait_until(lambda: host.get("detail") == 0.0)
+    wait_until(lambda: host.get("notes") == 0.0)
     knobs.send_message([0x90, 40, 100])
     wait_until(lambda: host.get("freeze") == 1.0)
     knobs.send_message([0x90, 40, 0])

@@ -17,7 +17,7 @@ from tests.inaudible import Inaudible, assert_no_more_than, inaudible, struck
     window=st.sampled_from(["low-delay", "full"]),
     phase=st.sampled_from(PHASES),
     strength=st.sampled_from([0.02, 0.5, 1.0, 1.0]),
-    detail=st.sampled_from([0.0, 1.0, 1.0]),
+    notes=st.sampled_from([0.0, 1.0, 1.0]),
     mix=st.sampled_from([0.5, 1.0, 1.0]),
     seed=st.integers(0, 99),
 )
@@ -28,7 +28,7 @@ def test_an_output_has_no_more_that_is_not_heard_than_its_content(
     window: str,
     phase: str,
     strength: float,
-    detail: float,
+    notes: float,
     mix: float,
     seed: int,
 ) -> None:
@@ -40,7 +40,7 @@ def test_an_output_has_no_more_that_is_not_heard_than_its_content(
     made = Stylizer(
         styles, sample_rate=rate, channels=2, settings=StylizerSettings(window=window, phase=phase)
     )
-    for name, value in {"strength": strength, "detail": detail, "mix": mix}.items():
+    for name, value in {"strength": strength, "notes": notes, "mix": mix}.items():
         made.set(name, value)
     made.reset()
     output = np.concatenate([made.feed(content), made.flush()], axis=1)[:, made.latency_samples :]

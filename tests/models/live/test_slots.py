@@ -149,7 +149,7 @@ def test_of_a_clip_that_is_too_long_the_end_is_left_out() -> None:
     assert np.isfinite(made.feed(plucked(0.5))).all()
 
 
-KNOBS = ("strength", "mix", "detail", "freeze", "soundcheck", "style_1", "style_2", "gate")
+KNOBS = ("strength", "mix", "notes", "freeze", "soundcheck", "style_1", "style_2", "gate")
 
 
 @settings(max_examples=6)
