@@ -107,7 +107,7 @@ def test_a_header_is_read_as_it_was_written(tmp_path: Path) -> None:
     ("change", "told"),
     [
         ({"format": "tape"}, "not the header of a take"),
-        ({"version": 3}, "made by a newer Gramophone"),
+        ({"version": 4}, "made by a newer Gramophone"),
         ({"version": "1"}, "not the header of a take"),
         ({"channels": 3}, "rate or channels differ"),
         ({"channels": 0}, "channels: expected a whole number of at least 1"),
