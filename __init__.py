@@ -20,16 +20,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .app.api import content_kept, recipes, style_distance, stylize, transposition_free_distance
+    from .app.export import export
     from .media.errors import InputError
+    from .models.live.stylizer import Stylizer
     from .models.style import Style, load_style
+    from .plugins.chain import Chain
 
     __version__: str
 
 __all__ = [
+    "Chain",
     "InputError",
     "Style",
+    "Stylizer",
     "__version__",
     "content_kept",
+    "export",
     "load_style",
     "recipes",
     "style_distance",
@@ -38,9 +44,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Chain": "gramophone.plugins.chain",
     "InputError": "gramophone.media.errors",
     "Style": "gramophone.models.style",
+    "Stylizer": "gramophone.models.live.stylizer",
     "content_kept": "gramophone.app.api",
+    "export": "gramophone.app.export",
     "load_style": "gramophone.models.style",
     "recipes": "gramophone.app.api",
     "style_distance": "gramophone.app.api",

@@ -28,6 +28,7 @@ from .bench import bench_app
 from .bounce import bounce
 from .demo import demo
 from .devices import devices, ports
+from .export import export
 from .learn import learn
 from .live import live
 from .plugins import plugins
@@ -56,6 +57,7 @@ class CommandGroup(TyperGroup):
             "live",
             "learn",
             "bounce",
+            "export",
             "devices",
             "plugins",
             "ports",
@@ -196,7 +198,7 @@ def _options(
 
 app.add_typer(style_app, name="style")
 app.add_typer(bench_app, name="bench")
-for command in (render, texture, live, learn, bounce, devices, ports, plugins, score, recipes, demo):
+for command in (render, texture, live, learn, bounce, export, devices, ports, plugins, score, recipes, demo):
     app.command(help=console.prose(command.__doc__))(command)
 app.command(help=console.prose(batch.__doc__), cls=BatchCommand)(batch)
 
