@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,15 +24,11 @@ from ..media.files import replacing, shown
 from ..media.inputs import parse_json, read_bytes
 from ..media.limits import MAX_CHANNELS, check_sound
 from .mel_bands import band_basis
-from .style_statistics import StyleStatistics, style_statistics
+from .style_statistics import BANDS, HOP, N_FFT, RATE, StyleStatistics, style_statistics
 
 FORMAT = "gramophone-style"
-VERSION = 1
+VERSION = 2
 MAX_SECONDS = 30.0
-RATE = 44100
-N_FFT = 2048
-HOP = 512
-BANDS = 96
 _LAYOUT = {"sample_rate": RATE, "n_fft": N_FFT, "hop": HOP, "bands": BANDS}
 _STATISTICS = ("mean", "band_covariance", "rest")
 # Thirty seconds of sixteen channels at 96 kHz, hardly compressed: no style is larger.
@@ -47,6 +43,14 @@ _FLAC_CHANNELS = 8
 
 
 @dataclass(frozen=True)
+class Corpus:
+    """What a style of many files was made of: how many, and seconds of sound in them."""
+
+    files: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Style:
     """A style, ready to be played.
 
@@ -55,9 +59,12 @@ class Style:
         samples: array [channels, samples], the clip at its own level, at most 30 s
         sample_rate: Hz, of the clip
         loudness: LUFS, of what can be heard of the clip
-        bands: statistics of the clip at the reference level, 44.1 kHz, window 2048, hop 512, in 96 mel-like bands
-        source_hash: SHA-256 of the clip's samples as they came, hexadecimal
+        bands: statistics of the clip, or of the whole corpus, at the reference level, 44.1 kHz, window 2048, hop 512,
+            in 96 mel-like bands
+        source_hash: SHA-256 of the clip's samples as they came, hexadecimal; of a corpus, of all its files
         author, licence: optional, as given
+        corpus: of a style of many files, whose clip is made of stretches that together have their statistics; see
+            `models.corpus`
     """
 
     name: str
@@ -68,6 +75,7 @@ class Style:
     source_hash: str
     author: str = ""
     licence: str = ""
+    corpus: Corpus | None = None
 
     @classmethod
     @own_errors()
@@ -111,14 +119,27 @@ class Style:
             "name": self.name,
             "author": self.author or "-",
             "licence": self.licence or "-",
+            "made of": self._origin(),
             "length": f"{count / self.sample_rate:.2f} s",
             "channels": str(channels),
             "sample rate": f"{self.sample_rate} Hz",
             "loudness": f"{self.loudness:.1f} LUFS",
             "layout": f"{RATE} Hz, window {N_FFT}, hop {HOP}, {self.bands.covariance.shape[0]} bands",
             "source": f"sha256 {self.source_hash}",
-            "format": f"{FORMAT} {VERSION}",
+            "format": f"{FORMAT} {self._version}",
         }
+
+    @property
+    def _version(self) -> int:
+        """Of its file: one of a single clip can be read by every version of the program."""
+        return 1 if self.corpus is None else VERSION
+
+    def _origin(self) -> str:
+        if self.corpus is None:
+            return "one clip"
+        minutes, seconds = divmod(round(self.corpus.seconds), 60)
+        files = "1 file" if self.corpus.files == 1 else f"{self.corpus.files} files"
+        return f"{files}, {minutes} min {seconds} s"
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a `.style` file; see docs/style-file.md. The clip is kept with 24 bits."""
@@ -139,7 +160,7 @@ class Style:
         parts, gain = _encode_clip(self.samples, self.sample_rate)
         clips = {_part(number): np.frombuffer(data, dtype=np.uint8) for number, data in enumerate(parts)}
         description = {
-            "version": VERSION,
+            "version": self._version,
             "name": self.name,
             "author": self.author,
             "licence": self.licence,
@@ -148,6 +169,8 @@ class Style:
             "clip_gain": gain,
             "layout": _LAYOUT,
         }
+        if self.corpus is not None:
+            description["corpus"] = dataclasses.asdict(self.corpus)
         tensors = {
             **clips,
             **dict(zip(_STATISTICS, (self.bands.mean, self.bands.covariance, self.bands.rest), strict=True)),
@@ -217,6 +240,16 @@ def _bands(samples: NDArray[np.float64], sample_rate: int) -> StyleStatistics:
     return style_statistics(clip_at(samples, sample_rate, RATE), basis, n_fft=N_FFT, hop=HOP)
 
 
+def _corpus(described: Mapping[str, object] | None) -> Corpus | None:
+    """Return what a file says of its corpus; ValueError or TypeError where that cannot be."""
+    if described is None:
+        return None
+    found = Corpus(int(str(described["files"])), float(str(described["seconds"])))
+    if found.files < 1 or not 0.0 <= found.seconds < np.inf:
+        raise ValueError
+    return found
+
+
 @own_errors()
 def load_style(path: str | os.PathLike[str]) -> Style:
     """Load a style from a `.style` file, or make one of a sound file.
@@ -261,8 +294,10 @@ def decode_style(data: bytes, *, name: str) -> Style:
             raise foreign
         samples *= gain
         texts = [str(described[key]) for key in ("name", "source_sha256", "author", "licence")]
+        title, source, author, licence = texts
         if is_silent(samples) or max(map(len, texts)) > MAX_TEXT:
             raise foreign
+        corpus = _corpus(described.get("corpus"))
         if described["layout"] == _LAYOUT:
             bands = StyleStatistics(*(tensors[key].astype(np.float64) for key in _STATISTICS))
             bins, count = N_FFT // 2 + 1, bands.covariance.shape[0]
@@ -276,12 +311,15 @@ def decode_style(data: bytes, *, name: str) -> Style:
         else:
             bands = _bands(samples, clip.sample_rate)
         return Style(
-            texts[0] or name,
-            samples,
-            clip.sample_rate,
-            level,
-            bands,
-            *texts[1:],
+            name=title or name,
+            samples=samples,
+            sample_rate=clip.sample_rate,
+            loudness=level,
+            bands=bands,
+            source_hash=source,
+            author=author,
+            licence=licence,
+            corpus=corpus,
         )
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

@@ -1,8 +1,6 @@
 """`gramophone batch`: many sounds in many styles, on all cores or on a cluster."""
 
-import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +14,11 @@ from ...media.errors import InputError
 from ...media.files import shown
 from .. import console
 from . import render_options as options
+from .many_tasks import Board, run_tasks
 from .several_values import STYLES
 
 if TYPE_CHECKING:
-    from ...offline.batch.batch import BatchSettings, Outcome, Task, TaskEvent
+    from ...offline.batch.batch import BatchSettings, Outcome, Task
 
 _EXIT_FAILED = 1
 _EXIT_INTERRUPTED = 130
@@ -167,11 +166,11 @@ def _batch(
             done.append(Outcome(task.output, "skipped", worker=this_process()))
         else:
             left.append(task)
-    board = _Board(display, done=len(done), total=len(tasks))
+    board = Board(display, done=len(done), total=len(tasks))
     try:
-        for outcome in _run(left, jobs, scheduler, board, display):
+        for outcome in run_tasks(left, jobs, scheduler, board, display):
             done.append(outcome)
-            board.end(outcome)
+            board.end(outcome.output)
     except KeyboardInterrupt:
         # Some may have been finished that nobody has told of yet.
         made = sum(is_made(task, store) for task in tasks)
@@ -186,58 +185,6 @@ def _batch(
             done[place] = replace(outcome, state="made", why="")
     order = {name: place for place, name in enumerate(by_name)}
     return sorted(done, key=lambda outcome: order[outcome.output])
-
-
-def _run(
-    tasks: "list[Task]", jobs: int | None, scheduler: str | None, board: "_Board", display: console.Display
-) -> "Iterator[Outcome]":
-    from ...offline.batch import cluster, processes
-
-    if not tasks:
-        return
-    if scheduler is not None:
-        display.stage(f"connecting to {scheduler}")
-        with cluster.remote_client(scheduler) as client:
-            if not client.nthreads():
-                console.warn(f"the cluster at {scheduler} has no workers yet; waiting for the first")
-            with console.interruptible() as stopped:
-                yield from cluster.run(client, tasks, board, stopped=stopped)
-        return
-    count = min(jobs or processes.usable_jobs(len(tasks)), len(tasks))
-    if count == 1:
-        display.stage("loading")
-        yield from processes.run_here(tasks, board)
-        return
-    display.stage(f"starting {count} processes")
-    with console.interruptible() as stopped:
-        yield from processes.run(tasks, board, jobs=count, stopped=stopped)
-
-
-class _Board:
-    """How far the whole batch has come, of what the tasks tell."""
-
-    def __init__(self, display: console.Display, *, done: int, total: int) -> None:
-        self._display, self._done, self._total = display, done, total
-        self._parts: dict[str, float] = {}
-        # Tasks tell on a thread of the cluster's client.
-        self._lock = threading.Lock()
-
-    def __call__(self, event: "TaskEvent") -> None:
-        """Note how far a task has come."""
-        with self._lock:
-            self._parts[event.output] = event.fraction
-            self._show()
-
-    def end(self, outcome: "Outcome") -> None:
-        """Note that a task has ended."""
-        with self._lock:
-            self._parts.pop(outcome.output, None)
-            self._done += 1
-            self._show()
-
-    def _show(self) -> None:
-        done = min(self._done + sum(self._parts.values()), self._total)
-        self._display.part(f"{self._done} of {self._total} done", done, self._total)
 
 
 def _conclude(outcomes: "list[Outcome]", folder: str) -> None:

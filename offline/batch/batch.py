@@ -102,6 +102,19 @@ class Task:
             "subtype": shared.subtype,
         }
 
+    @property
+    def identity(self) -> str:
+        """What a cluster calls the task; see `offline.batch.processes.Work`."""
+        return f"{self.shared.run}-{hashlib.sha256(self.output.encode()).hexdigest()[:16]}"
+
+    def perform(self, listener: Listener | None = None) -> Outcome:
+        """Do the task; see `perform`."""
+        return perform(self, listener)
+
+    def failed(self, why: str) -> Outcome:
+        """Return what became of it where no process could do it."""
+        return Outcome(self.output, "failed", why)
+
     def record(self, seconds: float) -> Record:
         """What is kept beside the finished output; `seconds` is the time that it took."""
         from importlib.metadata import version

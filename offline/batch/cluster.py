@@ -1,12 +1,11 @@
 """Tasks on a Dask cluster that is running.
 
-Every task is one call of `offline.batch.batch.perform`. Only as many are handed to the cluster at a time as it has
+A task is whatever `offline.batch.processes.Work` says. Only as many are handed to the cluster at a time as it has
 threads: Dask blames a worker's death on all tasks that the worker was given, not only on the one that it was at.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import time
@@ -16,8 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ...media.errors import InputError
-from .batch import Listener, Outcome, Task, TaskEvent, perform
-from .processes import KILLED
+from .batch import Listener, TaskEvent
+from .processes import KILLED, R, Work
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -60,11 +59,11 @@ def remote_client(address: str) -> Iterator[Client]:
 
 def run(
     client: Client,
-    tasks: Sequence[Task],
+    tasks: Sequence[Work[R]],
     listener: Listener,
     *,
     stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Outcome]:
+) -> Iterator[R]:
     """Do the tasks on a cluster and yield what became of each, in the order in which they end.
 
     Args:
@@ -78,7 +77,7 @@ def run(
     """
     client.subscribe_topic(_TOPIC, lambda event: listener(_event(event)))
     waiting = deque(tasks)
-    running: dict[Future, Task] = {}
+    running: dict[Future, Work[R]] = {}
     checked = -math.inf
     try:
         while waiting or running:
@@ -101,15 +100,14 @@ def run(
             if not ended:
                 time.sleep(_POLL_SECONDS)
         for task in waiting:
-            yield Outcome(task.output, "failed", _LOST)
+            yield task.failed(_LOST)
     finally:
         with suppress(Exception):
             client.cancel(list(running), force=True)
 
 
-def _submitted(client: Client, task: Task) -> dict[Future, Task]:
-    key = f"gramophone-{task.shared.run}-{hashlib.sha256(task.output.encode()).hexdigest()[:16]}"
-    return {client.submit(_perform_there, task, key=key, pure=False): task}
+def _submitted(client: Client, task: Work[R]) -> dict[Future, Work[R]]:
+    return {client.submit(_perform_there, task, key=f"gramophone-{task.identity}", pure=False): task}
 
 
 def _event(event: tuple[float, Any]) -> TaskEvent:
@@ -117,7 +115,7 @@ def _event(event: tuple[float, Any]) -> TaskEvent:
     return TaskEvent(str(output), float(fraction), (str(host), int(pid)), bool(begins))
 
 
-def _perform_there(task: Task) -> Outcome:
+def _perform_there(task: Work[R]) -> R:
     """Do a task in a worker."""
     import torch
     from distributed import get_worker
@@ -129,20 +127,20 @@ def _perform_there(task: Task) -> Outcome:
     def report(event: TaskEvent) -> None:
         worker.log_event(_TOPIC, [event.output, event.fraction, *event.worker, event.begins])
 
-    return perform(task, report)
+    return task.perform(report)
 
 
-def _outcome(future: Future, task: Task) -> Outcome:
+def _outcome(future: Future, task: Work[R]) -> R:
     """Return what became of a task, also where no worker could say it."""
     from distributed import KilledWorker
 
     if future.status == "finished":
-        outcome: Outcome = future.result()
+        outcome: R = future.result()
         return outcome
     if future.status == "error":
         error = future.exception()
         why = f"no worker could do it: {type(error).__name__}: {' '.join(str(error).split())}"
         if isinstance(error, KilledWorker):
             why = KILLED
-        return Outcome(task.output, "failed", why)
-    return Outcome(task.output, "failed", _LOST)
+        return task.failed(why)
+    return task.failed(_LOST)

@@ -38,31 +38,38 @@ class InputFile:
     sha256: str
 
 
-def expand(names: Sequence[str]) -> list[str]:
+def expand(names: Sequence[str], *, deep: bool = False) -> list[str]:
     """Return files and addresses, each once, of names that may be folders or patterns.
 
     A folder stands for the sounds and styles directly in it, in alphabetical order; `*` and `?` in an address are
     looked up where it points to (in names of files the shell has done so).
+
+    Args:
+        names: of files and folders, and addresses
+        deep: whether a folder, here or at an address, stands for the sounds (and not styles) at any depth
 
     Raises:
         InputError: If a file does not exist, a folder holds nothing of use, or a pattern finds nothing.
     """
     found: dict[str, str] = {}
     for name in names:
-        for one in _expanded(name):
+        for one in _expanded(name, deep=deep):
             local = addresses.as_local(one)
             found.setdefault(one if local is None else str(local.resolve()), one)
     return list(found.values())
 
 
-def _expanded(name: str) -> list[str]:
+def _expanded(name: str, *, deep: bool) -> list[str]:
     path = addresses.as_local(name)
+    if path is None and deep and (inside := _below(name)):
+        return inside
     if path is None:
         return _matches(name) if _MAGIC & set(addresses.name_of(name)) and "?" not in _query(name) else [name]
     if not path.is_dir():
         check_regular(path)
         return [str(path)]
-    inside = sorted(str(file) for file in path.iterdir() if _is_sound(file))
+    files = path.rglob("*") if deep else path.iterdir()
+    inside = sorted(str(file) for file in files if _is_sound(file) and not (deep and _is_style(file)))
     if not inside:
         raise InputError(f"{shown(path)} holds no sound files; give their names, or another folder")
     return inside
@@ -75,6 +82,25 @@ def _query(address: str) -> str:
 
 def _is_sound(file: Path) -> bool:
     return file.suffix.lower() in _SUFFIXES and not file.name.startswith(".") and file.is_file()
+
+
+def _is_style(file: Path) -> bool:
+    return file.suffix.lower() == ".style"
+
+
+def _below(address: str) -> list[str]:
+    """Addresses of the sounds at any depth of a folder at an address; none where it is no folder."""
+    place, inner = addresses.filesystem(address)
+    if addresses.protocol(address) in {"http", "https"} or _MAGIC & set(inner):
+        return []
+    try:
+        found = (
+            sorted(place.unstrip_protocol(path) for path in place.find(inner)) if place.isdir(inner) else []
+        )
+    except Exception as error:
+        raise addresses.cannot("look at", address, error) from error
+    suffixes = _SUFFIXES - {".style"}
+    return [str(one) for one in found if Path(addresses.name_of(one)).suffix.lower() in suffixes]
 
 
 def _matches(pattern: str) -> list[str]:

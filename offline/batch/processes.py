@@ -16,10 +16,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from typing import Protocol, TypeVar
 
 from ...media.errors import InputError
 from ..work.machine import cores, free_memory
-from .batch import Listener, Outcome, Task, TaskEvent, perform
+from .batch import Listener, TaskEvent
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 # What a rendering may take; see docs/measurements.md.
 _MEMORY_PER_JOB = 1.5e9
@@ -27,20 +31,48 @@ _MEMORY_PER_JOB = 1.5e9
 _ATTEMPTS = 4
 # How often to look at progress, and for Ctrl-C.
 _POLL_SECONDS = 0.1
-KILLED = "the process that rendered it was killed again and again (memory?); render fewer at a time (--jobs)"
+KILLED = "the process at work on it was killed again and again (memory?); do fewer at a time (--jobs)"
+
+
+class Work(Protocol[R_co]):
+    """A task whose work can be done in any process, here or on a cluster, and any number of times."""
+
+    @property
+    def output(self) -> str:
+        """What its events call it."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """A name that no other task of any run has."""
+        ...
+
+    def perform(self, listener: Listener | None = None) -> R_co:
+        """Do it and return what became of it; never raises for what is the task's own fault."""
+        ...
+
+    def failed(self, why: str) -> R_co:
+        """Return what is to be said where no process could do it."""
+        ...
+
 
 _progress: Connection[TaskEvent, TaskEvent] | None = None
 
 
-def usable_jobs(tasks: int) -> int:
-    """Return how many renderings fit this machine at a time: by its cores, its free memory, and their number."""
-    return max(1, min(cores(), int(free_memory() / _MEMORY_PER_JOB), tasks))
+def usable_jobs(tasks: int, *, memory: float = _MEMORY_PER_JOB) -> int:
+    """Return how many tasks fit this machine at a time: by its cores, its free memory, and their number.
+
+    Args:
+        tasks: how many there are
+        memory: bytes that one takes; by default as much as a rendering
+    """
+    return max(1, min(cores(), int(free_memory() / memory), tasks))
 
 
-def run_here(tasks: Sequence[Task], listener: Listener) -> Iterator[Outcome]:
+def run_here(tasks: Sequence[Work[R]], listener: Listener) -> Iterator[R]:
     """Do the tasks one after another in this process."""
     for task in tasks:
-        yield perform(task, listener)
+        yield task.perform(listener)
 
 
 class _Worker:
@@ -55,7 +87,7 @@ class _Worker:
         self.events, sender = context.Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(sender,))
 
-    def submit(self, task: Task) -> Future[Outcome]:
+    def submit(self, task: Work[R]) -> Future[R]:
         try:
             with _ignored_interruption(), suppress(BrokenProcessPool):
                 return self._pool.submit(_perform_there, task)
@@ -64,9 +96,7 @@ class _Worker:
             with _ignored_interruption():
                 return self._pool.submit(_perform_there, task)
         except OSError as error:
-            raise InputError(
-                f"cannot start another process: {error}; render fewer at a time (--jobs)"
-            ) from error
+            raise InputError(f"cannot start another process: {error}; do fewer at a time (--jobs)") from error
 
     def restart(self) -> None:
         self.close()
@@ -78,8 +108,8 @@ class _Worker:
 
 
 def run(
-    tasks: Sequence[Task], listener: Listener, *, jobs: int, stopped: Callable[[], bool] = lambda: False
-) -> Iterator[Outcome]:
+    tasks: Sequence[Work[R]], listener: Listener, *, jobs: int, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[R]:
     """Do the tasks in `jobs` processes, and yield what became of each, in the order in which they end.
 
     Args:
@@ -93,7 +123,7 @@ def run(
         KeyboardInterrupt: It was stopped.
     """
     waiting = deque((task, 1) for task in tasks)
-    running: dict[Future[Outcome], tuple[_Worker, Task, int]] = {}
+    running: dict[Future[R], tuple[_Worker, Work[R], int]] = {}
     idle = [_Worker() for _ in range(jobs)]
     others = multiprocessing.active_children()
     try:
@@ -116,7 +146,7 @@ def run(
                     if attempt < _ATTEMPTS:
                         waiting.appendleft((task, attempt + 1))
                     else:
-                        yield Outcome(task.output, "failed", KILLED)
+                        yield task.failed(KILLED)
                 idle.append(worker)
     finally:
         # Nothing that is killed leaves more than temporary files.
@@ -153,5 +183,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _perform_there(task: Task) -> Outcome:
-    return perform(task, None if _progress is None else _progress.send)
+def _perform_there(task: Work[R]) -> R:
+    return task.perform(None if _progress is None else _progress.send)

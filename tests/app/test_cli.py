@@ -221,3 +221,24 @@ def test_output_may_be_cut_off() -> None:
     command = f"'{sys.executable}' -m gramophone recipes ulyanov2016 | true"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
+
+
+def test_styles_of_many_files(call, folder: Path) -> None:
+    (folder / "rain" / "deep").mkdir(parents=True)
+    sound, rate = soundfile.read("style.wav", always_2d=True)
+    for name in ("one.wav", "deep/two.flac"):
+        soundfile.write(folder / "rain" / name, sound * (0.9 if "two" in name else 1.0), rate)
+    soundfile.write(folder / "rain" / "copy.aiff", sound, rate)
+    soundfile.write(folder / "rain" / "silent.wav", 0.0 * sound, rate)
+    (folder / "rain" / "notes.txt").write_text("no sound")
+    outcome = call("style", "make", "rain", "content.wav", "--jobs", 1, "-o", "rain.style")
+    assert outcome.code == 0, outcome.err
+    told = " ".join(outcome.err.split())
+    assert "silent.wav is left out: it is silent" in told
+    assert "is left out: it is the same sound as" in told
+    assert "3 files" in call("style", "info", "rain.style").out
+    assert list(folder.glob(".*")) == []
+    assert call("render", "content.wav", "rain.style", "-o", "out.wav", "--recipe", "transport").code == 0
+    again = call("style", "make", "rain", "-o", "rain.style")
+    assert again.code == 2
+    assert "already exists" in again.err
