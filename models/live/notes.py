@@ -25,6 +25,7 @@ from .carrier import INPUT, STYLE
 from .core_memory import Kept, Made, Work
 from .elementwise import exp_less_1, log_of_1_and
 from .gram_memory import descend, follow_frame
+from .medians import middle_of_3, middle_of_7, middle_of_9
 from .quantiles import follow_quantiles, match
 
 _f4 = np.float32
@@ -298,24 +299,12 @@ def _tonal(frames: Floats, magnitudes: Floats, room: Floats, around: Floats, out
         for k in range(first, last):
             row[k] = magnitudes[k + by]
         row[last:] = magnitudes[bins - 1]
-    _middle(room, 9)
-    around[:] = room[4]
-    count = frames.shape[0]
-    for row in range(count):
-        room[row] = frames[row]
-    _middle(room, count)
-    steady = room[count // 2]
+    middle_of_9(room, around)
+    steady = room[0]
+    if frames.shape[0] == 3:
+        middle_of_3(frames, steady)
+    else:
+        middle_of_7(frames, steady)
     for k in range(bins):
         ours, theirs = steady[k] * steady[k], _f4(_ABOVE) * around[k]
         out[k] = ours / (ours + theirs * theirs + _f4(1e-9))
-
-
-@compiled
-def _middle(rows: Floats, count: int) -> None:
-    """Bring the median of the first `count` rows [n, B] to the row in their middle: half a selection sort."""
-    for i in range(count // 2 + 1):
-        for j in range(i + 1, count):
-            one, other = rows[i], rows[j]
-            for k in range(one.size):
-                a, b = one[k], other[k]
-                one[k], other[k] = (a, b) if a < b else (b, a)
