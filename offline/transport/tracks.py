@@ -64,6 +64,9 @@ def transport_track(
         Spool, at the reference level
     """
     device, notes = style.logs.device, settings.notes
+    if local is not None:
+        # The descent knows the track as a whole only, and would even out what windows let differ.
+        settings = replace(settings, level_steps=0)
     framing = Framing(settings.n_fft, settings.hop, content.length, device=device)
     length = None if local is None else local * settings.sample_rate / settings.hop
     stretches = windows(framing.frames, length)

@@ -216,6 +216,8 @@ BEFORE = {
     ("live",): LIVE,
     ("bounce",): ("take", "-o", "o.wav"),
     ("bench", "live"): (),
+    ("export",): ("style.wav", "-o", "o.ts", "--to", "nntilde"),
+    ("style", "make"): ("style.wav", "content.wav", "-o", "o.style"),
 }
 # Options of text that hold numbers too.
 WRITTEN = {
