@@ -1,16 +1,16 @@
 """Quality of the streaming stylizer: windows, hops, iterations and phases, beside the offline closed form.
 
     python -m benchmarks.live                     all pairs and settings
-    python -m benchmarks.live --tuning            the pairs that settings were chosen on
+    python -m benchmarks.live --on fresh          pairs that no setting was chosen on
     python -m benchmarks.live --only default "phase: input"
 
 The content of each pair is streamed twice in a row, cold, in blocks of one hop; what comes out the second time, after
-the content's 10 s of playing, is judged whole, and its first second apart, against the content's first second. Columns:
+the content's 10 s of playing, is judged whole. Columns:
 
-- raw, centred, kept, onset: as everywhere (the offline recipe and the equaliser hear the whole content beforehand);
+- raw to mel: as in benchmarks.quality (the offline recipe and the equaliser hear the whole content beforehand);
 - level: loudness of the output less that of the content, LU, without sign;
 - edge: roughness (mean square of second differences) at the hop's worst offset over that at its median: 1 is none;
-- raw 1 s, centred 1 s, level 1 s: the first second from a cold start; peak: highest sample of the run, dBFS;
+- level 1 s: the same in the first second from a cold start, with its sign; peak: highest sample of the run, dBFS;
 - % of hop: median time of a hop, of the hop's own length, one thread, one channel.
 
 Prints Markdown and writes benchmarks/output/live.json.
@@ -28,12 +28,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.pairs import ALL_PAIRS, PAIRS, RATE, TUNING_PAIRS, Pair, load_pair
+from benchmarks.pairs import ALL_PAIRS, RATE, SETS, Pair, load_pair
+from benchmarks.quality import Judge
 from benchmarks.tables import MEAN, Row, mean, save, table
 from gramophone.dsp.level import loudness
 from gramophone.models.live.stylizer import Stylizer, StylizerSettings
-from gramophone.models.measures.content_kept import content_kept
-from gramophone.models.measures.style_distance import StyleMeter
 from gramophone.models.style import Style
 from gramophone.offline.render.baselines import matched_equaliser
 from gramophone.offline.render.render import render
@@ -64,12 +63,16 @@ KNOBS: dict[str, Mapping[str, float]] = {
 COLUMNS = (
     "raw",
     "centred",
+    "free raw",
+    "free centred",
+    "texture",
     "kept",
+    "notes",
     "onset",
+    "energy",
+    "mel",
     "level",
     "edge",
-    "raw 1 s",
-    "centred 1 s",
     "level 1 s",
     "peak",
     "% of hop",
@@ -101,40 +104,33 @@ def edge(samples: Samples, hop: int) -> float:
     return float(by_offset.max() / np.median(by_offset))
 
 
-class Judge:
+class LiveJudge:
+    """Measures outputs and streams for one pair."""
+
     def __init__(self, pair: Pair) -> None:
         self._content = pair.content
-        self._first = pair.content[:, :RATE]
-        self._whole_meter = StyleMeter(pair.content, pair.style, RATE)
-        self._first_meter = StyleMeter(self._first, pair.style, RATE)
+        self._judge = Judge(pair)
 
     def row(self, output: Samples) -> Row:
         """Of a whole output: what needs no stream."""
-        distance = self._whole_meter.distance(output)
-        kept = content_kept(self._content, output, RATE)
+        judged = self._judge.row(output)
         level = abs(loudness(output, RATE) - loudness(self._content, RATE))
-        row: Row = dict.fromkeys(COLUMNS)
-        row |= {"raw": distance.raw, "centred": distance.centred, "kept": kept.overall, "onset": kept.onset}
-        return row | {"level": level}
+        return {column: judged.get(column) for column in COLUMNS} | {"level": level}
 
     def live(self, made: Stylizer) -> Row:
+        """Of what a stylizer plays, its sound included."""
         output, seconds = stream(made, self._content)
         length = self._content.shape[1]
-        row = self.row(output[:, length:])
-        first = output[:, :RATE]
-        distance = self._first_meter.distance(first)
-        return row | {
+        return self.row(output[:, length:]) | {
             "edge": edge(output[:, length:], made.hop),
-            "raw 1 s": distance.raw,
-            "centred 1 s": distance.centred,
-            "level 1 s": loudness(first, RATE) - loudness(self._first, RATE),
+            "level 1 s": loudness(output[:, :RATE], RATE) - loudness(self._content[:, :RATE], RATE),
             "peak": 20.0 * float(np.log10(np.abs(output).max())),
             "% of hop": 100.0 * seconds * RATE / made.hop,
         }
 
 
 def measure(pair: Pair, names: list[str]) -> dict[str, Row]:
-    judge = Judge(pair)
+    judge = LiveJudge(pair)
     style = Style.from_audio(pair.style, RATE, name=pair.name)
     offline = render(pair.content, RATE, style, recipe="transport", seed=0)
     rows = {
@@ -158,14 +154,14 @@ def main() -> None:
     )
     every = [*SETTINGS, *KNOBS]
     parser.add_argument("--pairs", nargs="+", help="names of pairs (default: all)")
-    parser.add_argument("--tuning", action="store_true", help="the pairs that settings were chosen on")
+    parser.add_argument("--on", default="judged", choices=list(SETS), help="which set of pairs")
     parser.add_argument(
         "--only", nargs="+", default=every, choices=every, metavar="NAME", help=", ".join(every)
     )
     args = parser.parse_args()
     torch.set_num_threads(1)
     results: dict[str, dict[str, Row]] = {}
-    for name in args.pairs or list(TUNING_PAIRS if args.tuning else PAIRS):
+    for name in args.pairs or list(SETS[args.on]):
         results[name] = measure(load_pair(name), args.only)
         print(f"\n### {name}: {ALL_PAIRS[name][2]}\n\n{table(results[name], COLUMNS)}", flush=True)
     means = {
@@ -188,8 +184,8 @@ def main() -> None:
             f"{name}: raw {ratio[0]:.2f} and centred {ratio[1]:.2f} times offline transport's; highest peak "
             f"{worst:.2f} dBFS; centred not below the matched equaliser's on {', '.join(lost) or 'no pair'}"
         )
-    if list(results) == list(PAIRS) and args.only == every:
-        save("live", results | {MEAN: means}, COLUMNS)
+    if list(results) == list(SETS[args.on]) and args.on != "tuning" and args.only == every:
+        save("live" if args.on == "judged" else f"live-{args.on}", results | {MEAN: means}, COLUMNS)
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "live.json").write_text(json.dumps(results, indent=1))
 
