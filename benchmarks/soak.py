@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from benchmarks.pairs import RATE, load_pair
 from gramophone.models.live.stylizer import StylizerSettings
@@ -35,7 +34,6 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=60.0)
     args = parser.parse_args()
-    torch.set_num_threads(1)
     pair = load_pair("mix-land")
     chain = live_chain([Style.from_audio(pair.style, RATE, name="style")], StylizerSettings())
     chain.prepare(sample_rate=RATE, block=BLOCK, channels=2)
@@ -53,8 +51,9 @@ def main() -> None:
             out = chain.process(block)
             peak = max(peak, float(np.abs(out).max()))
             power += float(np.square(out).mean())
-        core = chain.plugins[0]._stylizer._core  # type: ignore[attr-defined]
-        finite = all(bool(torch.isfinite(buffer).all()) for buffer in core.buffers()) and np.isfinite(peak)
+        kept = chain.plugins[0]._stylizer._core.kept  # type: ignore[attr-defined]
+        floats = [part for part in kept if part.dtype.kind == "f"]
+        finite = all(bool(np.isfinite(part).all()) for part in floats) and np.isfinite(peak)
         memory.append(resident())
         if number % max(1, rounds // 10) == 0 or number == rounds - 1 or not finite:
             level = 10.0 * np.log10(power / len(blocks) + 1e-12)
