@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt
 
 from ..media.spool import Held
 from .audible import HIGHEST_HZ
-from .meters import LoudnessMeter, k_weighting, peaks
+from .filters import filter_in_place, k_weighting
+from .meters import LoudnessMeter, peaks
 from .track_limiter import TrackLimiter
 
 Samples = NDArray[np.float64]
@@ -33,9 +33,10 @@ def loudness(samples: Samples, sample_rate: int) -> float:
 
 def k_weights(n_fft: int, sample_rate: int) -> Samples:
     """Return the power gain [n_fft // 2 + 1] of the K-weighting (BS.1770-4) in each bin of an STFT; 0 above 20 kHz."""
-    impulse = np.zeros(n_fft)
-    impulse[0] = 1.0
-    weights = np.abs(np.fft.rfft(sosfilt(k_weighting(sample_rate), impulse))) ** 2
+    impulse = np.zeros((1, n_fft))
+    impulse[0, 0] = 1.0
+    filter_in_place(k_weighting(sample_rate), impulse, np.zeros((1, 2, 2)))
+    weights = np.abs(np.fft.rfft(impulse[0])) ** 2
     # The standard, made for 48 kHz, would count what nobody hears, and more than anything else.
     return np.where(np.fft.rfftfreq(n_fft, 1.0 / sample_rate) < HIGHEST_HZ, weights, 0.0)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from pyloudnorm.iirfilter import IIRfilter
-from scipy.signal import firwin, resample_poly, sosfilt
 
 from ..media.spool import Block
+from .filters import filter_in_place, k_weighting, windowed_sinc
 
 Samples = NDArray[np.float64]
 
@@ -37,25 +35,13 @@ _OVERSAMPLING = 4
 # Taps on each side, in samples; twice the standard's own interpolator. Unscaled, the middle tap is exact
 # and the samples themselves pass unchanged.
 REACH = 12
-_INTERPOLATOR = firwin(
-    2 * REACH * _OVERSAMPLING + 1, 1.0 / _OVERSAMPLING, window=("kaiser", 5.0), scale=False
-)
-# No point between samples exceeds the samples around it by more than the sum of the taps' magnitudes.
-_OVERSHOOT = max(
-    _OVERSAMPLING * float(np.abs(_INTERPOLATOR[n::_OVERSAMPLING]).sum()) for n in range(_OVERSAMPLING)
-)
+_INTERPOLATOR = _OVERSAMPLING * windowed_sinc(2 * REACH * _OVERSAMPLING + 1, 1.0 / _OVERSAMPLING, beta=5.0)
+# Of each point between two samples: what it weighs the samples around it by.
+_BETWEEN = [_INTERPOLATOR[n::_OVERSAMPLING] for n in range(1, _OVERSAMPLING)]
+# No point exceeds the samples around it by more than the sum of these magnitudes.
+_OVERSHOOT = max(1.0, *(float(np.abs(taps).sum()) for taps in _BETWEEN))
 # Samples in a stretch that is interpolated, or skipped as a whole.
 _STRETCH = 64
-
-
-@lru_cache(maxsize=16)
-def k_weighting(sample_rate: int) -> Samples:
-    """The K-weighting of BS.1770-4 as second-order sections [2, 6]: a shelf for the head, then a high-pass."""
-    # pyloudnorm's filters named after De Man have the standard's response at every sample rate; those of
-    # its default meter miss the standard's reference tone by 0.04 LU.
-    shelf = IIRfilter(3.99984385397, 0.7071752369554193, 1681.9744509555319, sample_rate, "high_shelf_DeMan")
-    high_pass = IIRfilter(0.0, 0.5003270373253953, 38.13547087613982, sample_rate, "high_pass_DeMan")
-    return np.array([[*stage.b, *stage.a] for stage in (shelf, high_pass)])
 
 
 class LoudnessMeter:
@@ -74,7 +60,7 @@ class LoudnessMeter:
         self._channels = channels
         self._weights = np.array(_WEIGHTS.get(channels, [1.0] * channels))
         self._sections = k_weighting(sample_rate)
-        self._state = np.zeros((len(self._sections), channels, 2))
+        self._state = np.zeros((channels, len(self._sections), 2))
         self._block = round(_BLOCK_SECONDS * sample_rate)
         self._step = round(_STEP_SECONDS * sample_rate)
         self._count = 0
@@ -92,7 +78,8 @@ class LoudnessMeter:
     def _measure(self, samples: Block) -> None:
         if not samples.shape[1]:
             return
-        heard, self._state = sosfilt(self._sections, samples.astype(np.float64), zi=self._state)
+        heard = np.array(samples, dtype=np.float64, order="C")
+        filter_in_place(self._sections, heard, self._state)
         # Not `weights @ heard`: a BLAS would start threads for it, which then wait busily and take a core.
         energy = np.cumsum(np.einsum("c,cn->n", self._weights, np.square(heard, out=heard)))
         energy += self._energy
@@ -144,12 +131,9 @@ def peaks(samples: Block, *, above: float = 0.0) -> Samples:
     around = np.abs(padded).max(axis=0)
     for start, stop in _candidates(around, above):
         low, high = max(0, start - REACH), min(around.size, stop + REACH)
-        fine = np.zeros((high - low) * _OVERSAMPLING)
-        for channel in padded:
-            part = resample_poly(channel[low:high], _OVERSAMPLING, 1, window=_INTERPOLATOR)
-            np.maximum(fine, np.abs(part), out=fine)
-        # Column 0 holds the samples themselves, row n the points between n and n + 1, which belong to both.
-        between = fine.reshape(-1, _OVERSAMPLING)[:, 1:].max(axis=1)[start - low : stop - low]
+        # The points between n and n + 1, which belong to both.
+        fine = [np.convolve(channel[low:high], taps)[REACH:] for channel in padded for taps in _BETWEEN]
+        between = np.abs(fine).max(axis=0)[start - low : stop - low]
         np.maximum(around[start:stop], between, out=around[start:stop])
         np.maximum(
             around[start + 1 : stop + 1], between[: around.size - start - 1], out=around[start + 1 : stop + 1]

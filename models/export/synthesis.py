@@ -5,10 +5,10 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import sosfilt
 from torch import Tensor, nn
 
 from ...dsp.audible import HIGHEST_HZ, highpass_sections
+from ...dsp.filters import filter_in_place
 from ..live.prepared_style import Layout
 from .limiter import limit_block, limiter_state
 
@@ -145,6 +145,6 @@ def _block_highpass(sample_rate: int, block: int) -> NDArray[np.float64]:
     carried = 2 * len(sections)
     # Being linear, it is known by what it makes of each unit vector.
     units = np.eye(block + carried)
-    before = units[:, block:].reshape(-1, len(sections), 2).swapaxes(0, 1)
-    filtered, after = sosfilt(sections, units[:, :block], zi=before)
-    return np.concatenate([filtered, after.swapaxes(0, 1).reshape(-1, carried)], axis=1)
+    filtered, after = units[:, :block].copy(), units[:, block:].reshape(-1, len(sections), 2).copy()
+    filter_in_place(sections, filtered, after)
+    return np.concatenate([filtered, after.reshape(-1, carried)], axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dsp.compiled import compiled
+from ...dsp.filters import filter_in_place
 from ...dsp.live_limiter import limit
 
 _f4 = np.float32
@@ -106,7 +107,7 @@ def emit(
 
 @compiled
 def _high_pass(sound: Floats, sections: Doubles, kept: Doubles) -> None:
-    """Filter [C, n] in place, by sections of the second order (transposed direct form II)."""
+    """Filter [C, n] in place; see `dsp.filters.filter_in_place`."""
     channels, count = sound.shape
     still = True
     for channel in range(channels):
@@ -116,15 +117,5 @@ def _high_pass(sound: Floats, sections: Doubles, kept: Doubles) -> None:
             still = still and max(abs(kept[channel, section, 0]), abs(kept[channel, section, 1])) < _RINGING
     if still:
         kept[:] = 0.0
-        return
-    for channel in range(channels):
-        row, memory = sound[channel], kept[channel]
-        for n in range(count):
-            x = float(row[n])
-            for section in range(sections.shape[0]):
-                filter, z = sections[section], memory[section]
-                y = filter[0] * x + z[0]
-                z[0] = filter[1] * x - filter[4] * y + z[1]
-                z[1] = filter[2] * x - filter[5] * y
-                x = y
-            row[n] = _f4(x)
+    else:
+        filter_in_place(sections, sound, kept)

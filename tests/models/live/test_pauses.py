@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
-from gramophone.dsp.meters import k_weighting
+from gramophone.dsp.filters import k_weighting
 from gramophone.models.live.stylizer import Stylizer
 from gramophone.models.style import Style
 
