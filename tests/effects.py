@@ -141,7 +141,7 @@ class Nans(Bad):
 
 class Sleeps(Bad):
     def fail(self, block):
-        time.sleep(1.0)
+        time.sleep(0.7)
         return block
 
 

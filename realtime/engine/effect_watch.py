@@ -65,6 +65,9 @@ class EffectWatch:
 
     def take_out(self, place: int, reason: str) -> None:
         """An effect is not to be used any more."""
+        if self._board.out[place]:
+            # Another process has found it before, and said so.
+            return
         self._board.out[place] = 1.0
         line = failed_line(self._effects[place].title, reason)
         if self.say is None:

@@ -171,7 +171,7 @@ class Supervisor:
         """Take out the effect that worked when a process ended, or had to be ended."""
         self._works.pop(worker.process.pid or 0, None)
         culprit = None if worker.link.effects is None else worker.link.effects.culprit
-        if culprit is None:
+        if culprit is None or self._out[culprit]:
             return
         self._out[culprit] = 1.0
         known = self._settings.effects

@@ -25,6 +25,8 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
+# Longer than a new engine takes on a machine with much other work.
+PATIENCE = 240.0
 KINDS = ("raises", "nans", "sleeps", "kills", "hangs")
 
 
@@ -41,9 +43,9 @@ def played(host: Host, seconds: float) -> bool:
 
 
 def test_a_bad_effect_is_taken_out_and_named_and_the_sound_goes_on(tmp_path: Path) -> None:
-    seconds = 120.0
-    sound = np.tile(noisy_tune(4.0), int(seconds / 4.0))
-    soundfile.write(tmp_path / "in.wav", sound.T, RATE, subtype="FLOAT")
+    # Long, and so at a low rate: where much else runs, each new engine takes a while, and the sound goes on meanwhile.
+    sound = np.tile(noisy_tune(4.0)[:, ::6], 225)
+    soundfile.write(tmp_path / "in.wav", sound.T, RATE // 6)
     settings = EngineSettings(
         device=VirtualSettings(input=tmp_path / "in.wav", output=tmp_path / "out.wav"),
         styles=(style_file(tmp_path, "hiss", seed=1),),
@@ -54,14 +56,14 @@ def test_a_bad_effect_is_taken_out_and_named_and_the_sound_goes_on(tmp_path: Pat
         for kind in KINDS:
             now = host.snapshot()
             host.set(f"{kind}.go", 1.0)
-            wait_until(partial(noted, host, kind))
+            wait_until(partial(noted, host, kind), seconds=PATIENCE)
             if kind in ("kills", "hangs"):
-                wait_until(partial(restarted, host, now.engine_restarts))
+                wait_until(partial(restarted, host, now.engine_restarts), seconds=PATIENCE)
             if kind == "kills":
                 # The next one goes wrong before another engine stands by: also one that loads can hang.
                 continue
             # It stays on, and plays: the knob is still where it does harm.
-            wait_until(partial(played, host, host.snapshot().seconds + 1.0))
+            wait_until(partial(played, host, host.snapshot().seconds + 0.5), seconds=PATIENCE)
             assert host.get(f"{kind}.go") == 1.0
             assert max(host.snapshot().output_peak) > 0.01
         notes = host.snapshot().notes
