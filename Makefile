@@ -42,8 +42,9 @@ setup: $(READY) portaudio
 demo: $(READY) portaudio
 	@$(RUN) gramophone demo --out demo-output
 
+# In two processes: much of the time tests wait for sound to pass. What one file shares is made once.
 test: lint typecheck portaudio jack browser effects
-	@$(RUN) pytest -q
+	@$(RUN) pytest -q -n 2 --dist loadfile
 
 # What is worth knowing before a commit, in under two minutes.
 check: lint typecheck
