@@ -1,80 +1,147 @@
 """The frontier: style distance against content kept, along every setting that trades one for the other.
 
-    python -m benchmarks.frontier                    judged and fresh pairs
+    python -m benchmarks.frontier                    judged and fresh pairs: some hours on one core
     python -m benchmarks.frontier --on tuning --pairs piano-rub
 
 Distance is the transposition-free one, the mean of raw and centred; content kept is the mean of its parts. Each curve
 is a way of making an output with one setting turned: its points are means over the pairs of a set. A curve that lies
-below another gives more style for the same content. Renders are shared with benchmarks/quality.py. Writes
+below another gives more style for the same content. The last table asks for each pair how near the default recipe comes
+where it keeps as much content as a rival: it goes from the unchanged content along the strength at notes 1, then along
+the notes to 0.
+
+Renders are shared with benchmarks/quality.py, and what was measured is kept beside them in benchmarks/output, so that
+an interrupted run goes on where it was; after a change of an algorithm or a measure, remove both. Writes
 docs/measurements/frontier.csv and docs/images/frontier.svg where it ran over whole sets.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pairs import RATE, SETS, Pair, load_pair
-from benchmarks.quality import rendered
+from benchmarks.quality import OUTPUT, at_equal_content, rendered
 from benchmarks.tables import DOCS, Row, mean, save, table
 from gramophone.dsp.level import at_reference
 from gramophone.models.measures.content_kept import content_kept
 from gramophone.models.measures.transposition_free import TranspositionFreeMeter
-from gramophone.offline.recipes.registry import get_recipe
 from gramophone.offline.render.baselines import channel_vocoder, half_mix, matched_equaliser
 from gramophone.offline.render.strength import at_strength
 
 COLUMNS = ("distance", "free raw", "free centred", "kept", "notes", "onset", "energy", "mel")
-STRENGTHS = (0.5, 1.0)
-NOTES = (0.0, 0.5, 1.0)
+RECIPES = ("gramophone", "transport")
+STRENGTHS = ("0.25", "0.5", "0.75", "1")
+NOTES = ("1", "0.5", "0")
+#: Each with the point at which the default recipe is compared with it, pair by pair.
+RIVALS = {
+    "matched equaliser": "1",
+    "mix": "0.5",
+    "channel vocoder": "1",
+    "gramophone, notes 0, strength": "0.5",
+    "transport, notes 1, strength": "1",
+}
 PICTURE = DOCS / "images" / "frontier.svg"
 
 Samples = NDArray[np.float64]
-Results = Mapping[str, Mapping[str, Mapping[str, Row]]]
+Point = tuple[str, str]
+Rows = Mapping[Point, Row]
 
 
-def outputs(pair: Pair, *, seed: int) -> Iterator[tuple[str, str, Samples]]:
-    """Curve, point on it, and output of everything that stands in the plot."""
-    equalised = matched_equaliser(pair.content, pair.style, RATE)
-    vocoded = channel_vocoder(pair.content, pair.style, RATE)
-    # Content and style at one loudness, at each share of the style.
-    ours = at_reference(pair.content, RATE)
-    theirs = at_reference(2.0 * half_mix(pair.content, pair.style, RATE) - pair.content, RATE)
-    for share in (0.25, 0.5, 0.75):
-        yield "mix", f"{share:g}", (1.0 - share) * ours + share * theirs
+def outputs(pair: Pair, *, seed: int) -> Iterator[tuple[Point, Callable[[], Samples]]]:
+    """Curve and point on it of everything that stands in the plot, and what makes the output."""
+
+    @cache
+    def equalised() -> Samples:
+        return matched_equaliser(pair.content, pair.style, RATE)
+
+    @cache
+    def vocoded() -> Samples:
+        return channel_vocoder(pair.content, pair.style, RATE)
+
+    def full(recipe: str, notes: str) -> Samples:
+        return rendered(pair, recipe, {"notes": float(notes)}, seed=seed)[0]
+
+    def mixed(share: float) -> Samples:
+        # Content and style at one loudness.
+        ours = at_reference(pair.content, RATE)
+        theirs = at_reference(2.0 * half_mix(pair.content, pair.style, RATE) - pair.content, RATE)
+        return (1.0 - share) * ours + share * theirs
+
+    def weaker(make: Callable[[], Samples], strength: str) -> Samples:
+        return at_strength(pair.content, make(), RATE, float(strength))
+
+    for share in STRENGTHS[:-1]:
+        yield ("mix", share), partial(mixed, float(share))
     for strength in STRENGTHS:
-        yield "matched equaliser", f"{strength:g}", at_strength(pair.content, equalised, RATE, strength)
-        yield "channel vocoder", f"{strength:g}", at_strength(pair.content, vocoded, RATE, strength)
-    for recipe in ("transport", "gramophone"):
-        known = get_recipe(recipe, {}).settings()
+        yield ("matched equaliser", strength), partial(weaker, equalised, strength)
+        yield ("channel vocoder", strength), partial(weaker, vocoded, strength)
+    for recipe in RECIPES:
         # Along the strengths at either end of the notes, then along the notes at full strength.
-        ends = (0.0, 1.0) if "notes" in known else (None,)
-        for notes in ends:
-            samples, _ = rendered(pair, recipe, {} if notes is None else {"notes": notes}, seed=seed)
+        for notes in (NOTES[0], NOTES[-1]):
             for strength in STRENGTHS:
-                curve = f"{recipe}, strength" if notes is None else f"{recipe}, notes {notes:g}, strength"
-                yield curve, f"{strength:g}", at_strength(pair.content, samples, RATE, strength)
-        if "notes" in known:
-            for notes in NOTES:
-                yield f"{recipe}, notes", f"{notes:g}", rendered(pair, recipe, {"notes": notes}, seed=seed)[0]
+                curve = f"{recipe}, notes {notes}, strength"
+                yield (curve, strength), partial(weaker, partial(full, recipe, notes), strength)
+        for notes in NOTES:
+            yield (f"{recipe}, notes", notes), partial(full, recipe, notes)
 
 
-def measure(pair: Pair, *, seed: int) -> dict[tuple[str, str], Row]:
-    """Rows by curve and point."""
+def measure(pair: Pair, *, seed: int) -> dict[Point, Row]:
+    """Rows by curve and point, those of the last run taken from its file."""
+    path = OUTPUT / f"frontier.{pair.name}.{seed}.json"
+    known: dict[str, Row] = json.loads(path.read_text()) if path.exists() else {}
     meter = TranspositionFreeMeter(pair.content, pair.style, RATE)
-    rows: dict[tuple[str, str], Row] = {}
-    for curve, at, samples in outputs(pair, seed=seed):
-        distance, kept = meter.distance(samples), content_kept(pair.content, samples, RATE)
-        both = (distance.raw + distance.centred) / 2.0
-        parts = (kept.overall, kept.notes, kept.onset, kept.energy, kept.mel)
-        rows[curve, at] = dict(zip(COLUMNS, (both, distance.raw, distance.centred, *parts), strict=True))
+    rows: dict[Point, Row] = {}
+    for point, make in outputs(pair, seed=seed):
+        name = " ".join(point)
+        if name not in known:
+            print(f"{pair.name}: {name}", file=sys.stderr, flush=True)
+            samples = make()
+            distance, kept = meter.distance(samples), content_kept(pair.content, samples, RATE)
+            both = (distance.raw + distance.centred) / 2.0
+            parts = (kept.overall, kept.notes, kept.onset, kept.energy, kept.mel)
+            known[name] = dict(zip(COLUMNS, (both, distance.raw, distance.centred, *parts), strict=True))
+            OUTPUT.mkdir(exist_ok=True)
+            beside = path.with_suffix(".part")
+            beside.write_text(json.dumps(known))
+            beside.rename(path)
+        rows[point] = known[name]
     return rows
 
 
-def draw(results: Results) -> None:
+def whole_way(rows: Rows) -> list[Row]:
+    """From the unchanged content to the default recipe without its notes: along the strength, then along the notes."""
+    unchanged: Row = dict.fromkeys(COLUMNS, 1.0)
+    along = [("gramophone, notes 1, strength", strength) for strength in STRENGTHS]
+    along += [("gramophone, notes", notes) for notes in NOTES[1:]]
+    return [unchanged, *(rows[point] for point in along)]
+
+
+def compared(results: Mapping[str, Rows]) -> str:
+    """The default recipe and each rival at equal content kept, pair by pair, in Markdown."""
+    lines = ["| pair | " + " | ".join(f"{curve} {at}" for curve, at in RIVALS.items()) + " |"]
+    lines.append("|---" * (len(RIVALS) + 1) + "|")
+    for name, rows in results.items():
+        way, cells = whole_way(rows), []
+        for point in RIVALS.items():
+            kept = float(rows[point]["kept"] or 0.0)
+            pairs = {
+                column: (at_equal_content(way, kept, column), float(rows[point][column] or 0.0))
+                for column in COLUMNS[:3]
+            }
+            ours, theirs = pairs["distance"]
+            lost = [column.removeprefix("free ") for column, (a, b) in pairs.items() if a > b]
+            cells.append(f"{ours:.2f} against {theirs:.2f}" + (f" ({', '.join(lost)} lost)" if lost else ""))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def draw(results: Mapping[str, Rows]) -> None:
     """One chart a set: content kept to the right, distance upwards, so that right and down is better."""
     import matplotlib
 
@@ -84,12 +151,15 @@ def draw(results: Results) -> None:
     # The same file from the same figures.
     matplotlib.rcParams["svg.hashsalt"] = "frontier"
     figure, charts = pyplot.subplots(1, len(results), figsize=(5.5 * len(results), 5.0), squeeze=False)
-    for chart, (group, curves) in zip(charts[0], results.items(), strict=True):
-        for number, (curve, points) in enumerate(curves.items()):
-            ours = curve.startswith(("gramophone", "transport"))
+    for chart, (group, rows) in zip(charts[0], results.items(), strict=True):
+        for number, curve in enumerate(dict.fromkeys(curve for curve, _ in rows)):
+            points = [row for (name, _), row in rows.items() if name == curve]
+            if not curve.endswith("notes"):
+                points.insert(0, dict.fromkeys(COLUMNS, 1.0))
+            ours = curve.startswith(RECIPES)
             chart.plot(
-                [row["kept"] for row in points.values()],
-                [row["distance"] for row in points.values()],
+                [row["kept"] for row in points],
+                [row["distance"] for row in points],
                 marker="o" if ours else "x",
                 markersize=4,
                 linestyle="-" if ours else "--",
@@ -113,22 +183,21 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", help="names of pairs (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    results: dict[str, dict[str, dict[str, Row]]] = {}
+    means: dict[str, dict[Point, Row]] = {}
+    flat: dict[str, dict[str, Row]] = {}
     for group in args.on:
         names = [name for name in SETS[group] if not args.pairs or name in args.pairs]
-        measured = [measure(load_pair(name), seed=args.seed) for name in names]
-        for curve, at in measured[0] if measured else ():
-            row = mean([rows[curve, at] for rows in measured], COLUMNS)
-            results.setdefault(group, {}).setdefault(curve, {})[at] = row
-    flat = {
-        group: {f"{curve} {at}": row for curve, points in curves.items() for at, row in points.items()}
-        for group, curves in results.items()
-    }
-    for group, rows in flat.items():
-        print(f"\n### {group}\n\n{table(rows, COLUMNS)}", flush=True)
+        if not names:
+            continue
+        found = {name: measure(load_pair(name), seed=args.seed) for name in names}
+        points = list(found[names[0]])
+        means[group] = {point: mean([rows[point] for rows in found.values()], COLUMNS) for point in points}
+        for name, rows in (*found.items(), (group, means[group])):
+            flat[name] = {" ".join(point): row for point, row in rows.items()}
+        print(f"\n### {group}\n\n{table(flat[group], COLUMNS)}\n\n{compared(found)}", flush=True)
     if not args.pairs:
         save("frontier", flat, COLUMNS)
-        draw(results)
+        draw(means)
 
 
 if __name__ == "__main__":

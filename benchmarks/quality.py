@@ -128,9 +128,9 @@ def measure(
     return rows, curve
 
 
-def at_equal_content(curve: Sequence[Row], kept: float) -> float:
-    """Centred distance of the furthest strength on the curve that keeps at least so much content, interpolated."""
-    points = [(float(r["kept"] or 0.0), float(r["centred"] or 0.0)) for r in curve]
+def at_equal_content(curve: Sequence[Row], kept: float, column: str = "centred") -> float:
+    """A distance at the furthest point on the curve that keeps at least so much content, interpolated."""
+    points = [(float(r["kept"] or 0.0), float(r[column] or 0.0)) for r in curve]
     if points[-1][0] >= kept:
         return points[-1][1]
     for (k0, c0), (k1, c1) in reversed(list(itertools.pairwise(points))):
