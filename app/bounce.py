@@ -67,7 +67,7 @@ def bounce_file(
         output: the extension says the format; WAV, FLAC and AIFF get 24 bits
         quality: "full" renders offline with the same moves, "live" plays the live chain again
         recipe, seed, device: of full quality; see `gramophone render`
-        notes: of full quality: 1 keeps the take's notes, 0 plays the style's; None is where the knob stood at first
+        notes: of full quality: 1 keeps the take's notes, 0 plays the style's; None is as the knob was played
         overwrite: whether `output` may be replaced
         effects: around the stylizer; None is those that were played through
         progress: called now and then
@@ -89,8 +89,6 @@ def bounce_file(
     take = open_take(find_take(folder))
     if effects is not None:
         take = with_effects(take, effects)
-    if notes is None and "notes" in chosen.settings() and "notes" in take.header.values:
-        chosen = get_recipe(recipe, {"notes": take.header.values["notes"]})
     rate = take.header.sample_rate
     check_encodable(output, take.header.channels, rate)
     # Beside the output, which needs the same room: temporary files are as large as it.
@@ -106,7 +104,14 @@ def bounce_file(
             from ..offline.bounce.bounce import bounce_full
 
             bounced = bounce_full(
-                take, work, recipe=chosen, seed=seed, device=device, effects=effects, progress=progress
+                take,
+                work,
+                recipe=chosen,
+                notes=notes,
+                seed=seed,
+                device=device,
+                effects=effects,
+                progress=progress,
             )
         write_audio(output, bounced.sound, rate, overwrite=overwrite)
         compared = bounced.comparison if effects is None else None

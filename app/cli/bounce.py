@@ -47,9 +47,9 @@ def bounce(
 ) -> None:
     """Render a recorded performance again, with every move that was made.
 
-    The take's folder has the input, the moves and the styles. Full quality renders offline: strength and the mix of
-    styles follow the recorded moves, and so do gain, mix, bypass and mute; --notes holds for the whole take,
-    and without it the knob stays where it was when the take began.
+    The take's folder has the input, the moves and the styles. Full quality renders offline: strength, notes and the
+    mix of styles follow the recorded moves, and so do gain, mix, bypass and mute. Where notes was moved, each style is
+    rendered twice, which takes twice as long; --notes holds one value for the whole take.
     Live plays the live chain again; if no deadline was missed, the result is what was heard, sample for sample, and
     the command says so. Effects that were played through are used again; --before and --after name others.
 

@@ -1,13 +1,15 @@
 """Bounce: a recorded performance rendered afterwards, as it was played (live) or at full quality with the same moves.
 
 At full quality an offline recipe replaces the live stylizer. Each style that was played is rendered over the whole
-take at strength 1, so that its map is the same wherever it comes back. With X the spectrum of the input, Y_i those of
-the renderings, s the strength and w_i the shares of the styles (together 1), all of them functions of time,
+take at strength 1, so that its map is the same wherever it comes back: at the lowest and at the highest value that the
+knob `notes` had while the style was heard, which is one rendering where it stood still. With X the spectrum of the
+input, Y_i those of the renderings, s the strength and w_i their shares (together 1), all of them functions of time,
 
     |out| = (1 - t) |X| + t Σ w_i |Y_i|,    t = 1 - (1 - s)²,    phase of (1 - t) X + t Σ w_i Y_i,
 
-frame by frame, as `offline.render.strength` does it for one style and one strength. The rest of the live chain then
-acts on it, with all other knobs, switches and the mute as they were played.
+frame by frame, as `offline.render.strength` does it for one style and one strength. Of a style's share, the rendering
+with more notes has (n - low) / (high - low) at the value n of the knob, the other one the rest. The rest of the live
+chain then acts on it, with all other knobs, switches and the mute as they were played.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ Sound = NDArray[np.float32]
 # Below, nothing is heard of a style.
 _LEAST = 1e-6
 _MOST_MAKEUP = 2.0
+# Of `notes`, what is worth no second rendering: two steps of a MIDI controller.
+_SAME_NOTES = 2.0 / 127.0
 
 
 def bounce_full(
@@ -55,6 +59,7 @@ def bounce_full(
     folder: Path,
     *,
     recipe: Recipe,
+    notes: float | None = None,
     seed: int = 0,
     device: str = "auto",
     effects: Sequence[Effect] | None = None,
@@ -66,6 +71,7 @@ def bounce_full(
         take: what was recorded
         folder: for the sound and temporary files
         recipe: the offline recipe
+        notes: 0 to 1 throughout, where the recipe has it; None is as the knob was played
         seed, device: as for `offline.render.render.render`
         effects: around the stylizer; None is those of the take
         progress: called now and then
@@ -91,33 +97,37 @@ def bounce_full(
     )
     frames = np.arange(take.frames // HOP + 1) * HOP
     ways = 1.0 - (1.0 - automation.values("strength", frames)) ** 2
-    heard = {
-        name: share * ways
+    played_notes = None
+    if "notes" in recipe.settings():
+        played_notes = automation.values("notes", frames) if notes is None else np.full(frames.shape, notes)
+    wanted = [
+        (name, version, part)
         for name, share in style_shares(take, automation, frames).items()
         if (share * ways).max() > _LEAST
-    }
+        for version, part in _versions(recipe, share * ways, played_notes)
+    ]
     renderings: list[_Part] = []
     level = measure(content, header.sample_rate).loudness
-    for number, (name, share) in enumerate(heard.items()):
+    for number, (name, version, share) in enumerate(wanted):
         style = take.style(name)
-        key = work_key(digest.hexdigest(), style, recipe, seed=seed, device=device, local=None)
-        place = folder / f"style-{number}"
+        key = work_key(digest.hexdigest(), style, version, seed=seed, device=device, local=None)
+        place = folder / f"rendering-{number}"
         place.mkdir()
         rendering = render_track(
             content,
             header.sample_rate,
             style,
             Checkpoint(place, key),
-            recipe=recipe,
+            recipe=version,
             seed=seed,
             device=device,
-            progress=_part(progress, number, len(heard) + 1, f"style {number + 1} of {len(heard)}"),
+            progress=_part(progress, number, len(wanted) + 1, f"rendering {number + 1} of {len(wanted)}"),
         )
         gain = _equally_loud(level, measure(rendering.sound, header.sample_rate).loudness)
         renderings.append(_Part(rendering.sound, share, gain))
     mixed = _mixed(content, renderings, folder) if renderings else content
     chain = _chain(take, Prerendered(lambda start, stop: _read(mixed, start - late, stop - late)), effects)
-    last = _part(progress, len(heard), len(heard) + 1, "mix")
+    last = _part(progress, len(wanted), len(wanted) + 1, "mix")
     return Bounced(played(take, ReplayChain(chain, None), folder, take.wet_frames, last, None), None)
 
 
@@ -196,9 +206,29 @@ def style_shares(take: Take, automation: Automation, frames: NDArray[np.int64]) 
     }
 
 
+def _versions(recipe: Recipe, share: Shares, notes: Shares | None) -> list[tuple[Recipe, Shares]]:
+    """Return with which settings to render a style, each with its share of the mixture by frame.
+
+    Args:
+        recipe: with all other settings
+        share: of the style, by frame
+        notes: the knob by frame; None where the recipe has no such setting
+    """
+    if notes is None:
+        return [(recipe, share)]
+    heard = notes[share > _LEAST]
+    low, high = float(heard.min()), float(heard.max())
+    if high - low <= _SAME_NOTES:
+        return [(recipe.replace({"notes": high}), share)]
+    kept = np.clip((notes - low) / (high - low), 0.0, 1.0)
+    return [
+        (recipe.replace({"notes": value}), share * part) for value, part in ((low, 1.0 - kept), (high, kept))
+    ]
+
+
 @dataclass(frozen=True)
 class _Part:
-    """The rendering in one style, its share of the mixture by frame, and its gain."""
+    """One rendering of a style, its share of the mixture by frame, and its gain."""
 
     sound: Spool
     share: Shares

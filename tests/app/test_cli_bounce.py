@@ -1,5 +1,6 @@
 """`gramophone bounce` and `gramophone live --record`: what a user sees, and what is written."""
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -58,14 +59,14 @@ def test_full_is_as_long_and_something_else(take: Path, call) -> None:
 
 
 @pytest.mark.usefixtures("take")
-def test_notes_hold_for_the_whole_bounce(call) -> None:
+def test_notes_are_as_played_or_hold_for_the_whole_bounce(call) -> None:
     sounds = []
     for number, notes in enumerate(((), ("--notes", 1), ("--notes", 0))):
         outcome = call("bounce", "evening", "-o", f"{number}.wav", *QUICK, *notes)
         assert outcome.code == 0, outcome.err
         sounds.append(soundfile.read(f"{number}.wav")[0])
-    np.testing.assert_array_equal(sounds[0], sounds[1])
-    assert np.abs(sounds[2] - sounds[1]).max() > 1e-3
+    for one, other in itertools.combinations(sounds, 2):
+        assert np.abs(one - other).max() > 1e-3
 
 
 def test_a_move_that_is_missing_is_noticed(take: Path, call) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.signal import stft
 
 from gramophone.media.errors import InputError
 from gramophone.models.measures.style_distance import StyleMeter
@@ -175,6 +176,51 @@ def test_full_quality_follows_strength_and_styles(
         assert near < min(far, 0.8)
     assert told[-1].fraction <= 1.0
     assert [step.fraction for step in told] == sorted(step.fraction for step in told)
+
+
+@pytest.fixture(scope="module")
+def falling(tmp_path_factory: pytest.TempPathFactory, dry: np.ndarray, styles: list[Path]) -> Take:
+    """A take in which the knob `notes` goes from 1 to 0.5 and to 0, a third of the time each."""
+    third = dry.shape[1] // 3
+    moves = [Move(third, "notes", 0.5), Move(2 * third, "notes", 0.0)]
+    return make_take(tmp_path_factory.mktemp("take") / "falling", dry, styles[:1], events=moves)
+
+
+def in_full(take: Take, folder: Path, *, notes: float | None = None) -> np.ndarray:
+    folder.mkdir()
+    bounced = bounce_full(take, folder, recipe=QUICK, notes=notes, device="cpu")
+    return bounced.sound.read(0, bounced.sound.length)
+
+
+def test_full_quality_follows_notes(falling: Take, tmp_path: Path) -> None:
+    sound = in_full(falling, tmp_path / "moved")
+    kept, gone = (in_full(falling, tmp_path / f"at {notes:g}", notes=notes) for notes in (1.0, 0.0))
+    third, margin = falling.frames // 3, 4096
+    first, last = slice(0, third - margin), slice(2 * third + margin, sound.shape[1])
+    for part, same, other in ((first, kept, gone), (last, gone, kept)):
+        np.testing.assert_array_equal(sound[:, part], same[:, part])
+        assert np.abs(sound[:, part] - other[:, part]).max() > 0.1
+    middle = slice(third + margin, 2 * third - margin)
+    found, one, two = (np.abs(stft(part[:, middle], nperseg=2048)[2]) for part in (sound, kept, gone))
+    assert np.linalg.norm(found - 0.5 * (one + two)) < 0.1 * np.linalg.norm(found)
+    # Where the knob moves there is no step that neither of the two has.
+    for at in (third, 2 * third):
+        steepest = [
+            np.abs(np.diff(part[:, at - margin : at + margin], n=2)).max() for part in (sound, kept, gone)
+        ]
+        assert steepest[0] < 1.1 * max(steepest[1:])
+
+
+def test_notes_that_stand_still_while_a_style_is_heard_are_one_rendering(
+    falling: Take, tmp_path: Path
+) -> None:
+    notes = 0.6
+    header = dataclasses.replace(falling.header, values={**falling.header.values, "notes": notes})
+    moves = (Move(falling.frames - 9000, "strength", 0.0), Move(falling.frames - 3000, "notes", 0.2))
+    take = dataclasses.replace(falling, header=header, events=moves)
+    sound = in_full(take, tmp_path / "played")
+    assert len(list(tmp_path.glob("played/rendering-*"))) == 1
+    np.testing.assert_array_equal(sound, in_full(take, tmp_path / "fixed", notes=notes))
 
 
 def test_full_quality_keeps_what_the_rest_of_the_chain_does(
