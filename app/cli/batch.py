@@ -10,11 +10,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ...media.errors import InputError
 from ...media.files import shown
 from .. import console
 from . import render_options as options
-from .many_tasks import Board, run_tasks
+from .many_tasks import Board, Jobs, Scheduler, check_one_place, run_tasks
 from .several_values import STYLES
 
 if TYPE_CHECKING:
@@ -60,24 +59,8 @@ def batch(
     subtype: options.Subtype = None,
     local: options.Local = None,
     loudness: options.Loudness = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            metavar="N",
-            help="Renderings at a time on this machine. Default: as many as cores and memory allow.",
-            show_default=False,
-        ),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Render on a Dask cluster, such as tcp://host:8786, in place of this machine.",
-            show_default=False,
-        ),
-    ] = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     force: Annotated[
         bool,
         typer.Option("--force", "--overwrite", help="Replace results that were made with other settings."),
@@ -105,10 +88,7 @@ def batch(
     kind, _ = output_format(f"output.{extension}", format=extension)
     if subtype is not None:
         check_subtype(f"--subtype {subtype}", kind, subtype.upper())
-    if jobs is not None:
-        console.check_range("--jobs", jobs, 1, 1024, "processes")
-        if scheduler is not None:
-            raise InputError("--jobs is for this machine and --scheduler for a cluster; give one of the two")
+    check_one_place(jobs, scheduler)
     shared = BatchSettings(
         folder=output,
         recipe=recipe,

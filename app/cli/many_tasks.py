@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
+import typer
+
+from ...media.errors import InputError
 from .. import console
 
 if TYPE_CHECKING:
@@ -13,6 +16,34 @@ if TYPE_CHECKING:
     from ...offline.batch.processes import Work
 
 R = TypeVar("R")
+
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        help="Files at a time on this machine. Default: as many as cores and memory allow.",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on a Dask cluster, such as tcp://host:8786, in place of this machine.",
+        show_default=False,
+    ),
+]
+
+
+def check_one_place(jobs: int | None, scheduler: str | None) -> None:
+    """Raise InputError for a number of processes out of range, or processes here and a cluster at once."""
+    if jobs is None:
+        return
+    console.check_range("--jobs", jobs, 1, 1024, "processes")
+    if scheduler is not None:
+        raise InputError("--jobs is for this machine and --scheduler for a cluster; give one of the two")
 
 
 def run_tasks(

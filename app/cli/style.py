@@ -13,7 +13,7 @@ from rich.text import Text
 from ...media.errors import InputError
 from ...media.files import shown
 from .. import console
-from .many_tasks import Board, run_tasks
+from .many_tasks import Board, Jobs, Scheduler, check_one_place, run_tasks
 
 if TYPE_CHECKING:
     from ...models.style import Style
@@ -56,24 +56,8 @@ def make(
     name: Annotated[str | None, typer.Option(help="What to call it. Default: the file's name.")] = None,
     author: Annotated[str, typer.Option(help="Who made the clip.")] = "",
     licence: Annotated[str, typer.Option(help="On what terms it may be used.")] = "",
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            metavar="N",
-            help="Files at a time on this machine. Default: as many as cores and memory allow.",
-            show_default=False,
-        ),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Read the files on a Dask cluster, such as tcp://host:8786, in place of this machine.",
-            show_default=False,
-        ),
-    ] = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Make a style file of a clip, or of hours of sound.
@@ -91,10 +75,7 @@ def make(
     path = output if output is not None else Path(f"{Path(clips[0]).stem}.style")
     if path.suffix.lower() != ".style":
         raise InputError(f"{shown(path)}: a style file must end in .style; rename the output")
-    if jobs is not None:
-        console.check_range("--jobs", jobs, 1, 1024, "processes")
-        if scheduler is not None:
-            raise InputError("--jobs is for this machine and --scheduler for a cluster; give one of the two")
+    check_one_place(jobs, scheduler)
     console.check_output(path, overwrite=overwrite, inputs=tuple(Path(clip) for clip in clips))
     described = {"name": name or (path if len(clips) > 1 else Path(clips[0])).stem}
     described |= {"author": author, "licence": licence}
