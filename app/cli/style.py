@@ -149,6 +149,7 @@ def _of_corpus(
                 raise InputError(
                     f"{shown(_unfinished(path))} holds other files; remove it to begin anew, or give all of them"
                 )
+            _tell(collection)
             style = collection.style(show=display.part, **described)
         except KeyboardInterrupt:
             collection.save(_unfinished(path))
@@ -157,7 +158,6 @@ def _of_corpus(
                 f"interrupted, but {done} of {len(tasks)} files are done; run the same command to go on"
             )
             raise typer.Exit(_EXIT_INTERRUPTED) from None
-    _tell(collection)
     return style
 
 

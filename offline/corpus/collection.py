@@ -67,8 +67,8 @@ class Collection:
         return list(self._sounds.values())
 
     def save(self, path: Path) -> None:
-        """Write it down, so that `load` finds it again."""
-        files = [dataclasses.asdict(one) for one in self.files.values()]
+        """Write it down, so that `load` finds it again; what could not be used is tried again then."""
+        files = [dataclasses.asdict(one) for one in self.files.values() if one.sha256]
         arrays = {f.name: np.asarray(getattr(self.survey, f.name)) for f in dataclasses.fields(Survey)}
         text = json.dumps({"version": _VERSION, "files": files})
         with replacing(path, overwrite=True) as beside:
