@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ..models.live.stylizer_settings import StylizerSettings
     from ..models.style import Style
 
-#: At which an export plays as it is; at others the style is transposed.
+#: At which an export plays as it is; at others it resamples.
 RATES = (44_100, 48_000, 88_200, 96_000)
 _TARGETS = ("nntilde", "neutone", "torchscript")
 # Each rate is a stylizer of its own in the file.
 _MOST_RATES = 8
-_NEUTONE_KNOBS = ("strength", "notes", "detail", "mix", "adapt")
+_NEUTONE_KNOBS = ("strength", "notes", "mix", "adapt")
 
 
 @own_torch_state()
@@ -44,7 +44,7 @@ def export(
         styles: one to four, or one: what `load_style` returns, or names of sound files or `.style` files.
         path: of the file. nn~ takes `.ts`, Neutone `.nm`.
         to: "nntilde" (Max and Pure Data), "neutone" (the plugin in a DAW), or "torchscript": the bare module.
-        rates: Hz, at which it can play; up to eight. At any other rate the nearest plays, transposed.
+        rates: Hz, at which it can play; up to eight. At any other rate it resamples, a little later.
         channels: 1 or 2. A file of 2 takes one channel too.
         settings: of the live stylizer. `iterations` must be a number.
         overwrite: whether a file at `path` may be replaced.
@@ -103,8 +103,9 @@ def export(
             NeutoneKnob(
                 knob.id, knob.name, knob.description, knob.low, knob.high, knob.default, knob.curve == "log"
             )
+            for name in _NEUTONE_KNOBS
             for knob in STYLIZER
-            if knob.id in _NEUTONE_KNOBS
+            if knob.id == name
         ]
         with replacing(target, overwrite=overwrite) as beside:
             write(

@@ -64,9 +64,8 @@ class Neutone(nn.Module):
         self.tags = list(metadata["tags"])
         self.created = float(metadata["date_created"])
         self.texts = {f"p{number + 1}": [knob.name, knob.description] for number, knob in enumerate(knobs)}
-        self.values = {
-            f"p{number + 1}": [knob.default, knob.low, knob.high] for number, knob in enumerate(knobs)
-        }
+        # The plugin counts evenly from the lowest to the highest value, which a logarithmic knob does not.
+        self.values = {f"p{number + 1}": _position(knob) for number, knob in enumerate(knobs)}
         self.as_json = json.dumps(metadata)
 
     def forward(self, x: Tensor, params: Tensor | None = None) -> Tensor:
@@ -105,6 +104,7 @@ class Neutone(nn.Module):
         self, daw_sr: int, daw_bs: int, model_sr: int | None = None, model_bs: int | None = None
     ) -> int:
         self.model.set_sample_rate(daw_sr)
+        self.model.reset()
         self.daw_bs = daw_bs
         return daw_bs
 
@@ -115,7 +115,7 @@ class Neutone(nn.Module):
 
     @torch.jit.export
     def is_resampling(self) -> bool:
-        return False
+        return self.model.is_resampling()
 
     @torch.jit.export
     def calc_buffering_delay_samples(self) -> int:
@@ -175,11 +175,11 @@ class Neutone(nn.Module):
             one: dict[str, int | float | str | bool | list[str] | list[int]] = {
                 "name": texts[0],
                 "description": texts[1],
-                "default_value": self.values[key][0],
+                "default_value": self.values[key],
                 "used": True,
                 "type": "continuous",
-                "min_value": self.values[key][1],
-                "max_value": self.values[key][2],
+                "min_value": 0.0,
+                "max_value": 1.0,
             }
             told[key] = one
         return told

@@ -3,7 +3,7 @@
 The interface is that of nn~ 1.6, written out: its SDK is not needed to make a file.
 """
 
-# ruff: noqa: D102 (what nn~ calls is not ours)
+# ruff: noqa: ARG002, D102 (what nn~ calls, and with what, is not ours)
 from __future__ import annotations
 
 from typing import Any
@@ -62,8 +62,21 @@ class NnTilde(nn.Module):
         return none
 
     @torch.jit.export
-    def set_sample_rate(self, sample_rate: int) -> None:
-        self.model.set_sample_rate(sample_rate)
+    def set_buffer_attribute(self, buffer_name: str, buffer: Tensor, sr: int) -> int:
+        return -1
+
+    @torch.jit.export
+    def clear_buffer_attribute(self, buffer_name: str) -> None:
+        pass
+
+    @torch.jit.export
+    def is_buffer_empty(self, buffer_name: str) -> bool:
+        return True
+
+    @torch.jit.export
+    def set_sample_rate(self, sample_rate: int | None) -> None:
+        if sample_rate is not None:
+            self.model.set_sample_rate(sample_rate)
 
     @torch.jit.export
     def get_sample_rate(self) -> int:
@@ -75,7 +88,7 @@ class NnTilde(nn.Module):
 
     @torch.jit.export
     def set_rate(self, rate: int) -> int:
-        # nn~ prints that the setter failed; the nearest rate plays all the same.
+        # Where it is no rate, nn~ prints that the setter failed.
         return 0 if self.model.set_sample_rate(rate) else -1
 
     @torch.jit.export

@@ -11,12 +11,15 @@ from torch import Tensor, nn
 
 from ..live.core_memory import DEFAULTS, RAMPED
 from .core import StylizerCore
+from .resampler import Reader, delay, reach
 
 # 80 dB over full scale, as in a chain: no sound is as loud.
 _LOUDEST = 1e4
 # As in models.live: knobs move from end to end in this time, and at a soundcheck all counts alike.
 _RAMP_SECONDS = 0.03
 _SOUNDCHECK_RATE = 1e-6
+# Rates of a host, Hz.
+_SLOWEST, _FASTEST = 8_000, 384_000
 
 
 class Stream(nn.Module):
@@ -71,6 +74,8 @@ class Stream(nn.Module):
     def feed(self, block: Tensor, knobs: dict[str, float]) -> Tensor:
         """Take and give [C, n] samples, any number of them."""
         done, count = 0, block.shape[1]
+        if count == 0:
+            return block
         parts: list[Tensor] = []
         while done < count:
             # Of the hop computed last, all but the first sample go out while the next one fills.
@@ -145,6 +150,8 @@ class Stream(nn.Module):
 class ExportedStylizer(nn.Module):
     """The bare module: a stylizer for each of some rates, one of which plays.
 
+    Sound at any other rate goes to one of these and back.
+
     Args:
         streams: one for each rate, all of the same channels and styles
         ranges: of each knob: lowest and highest value
@@ -162,31 +169,54 @@ class ExportedStylizer(nn.Module):
         self.knobs = dict(DEFAULTS)
         self.text = about
         self.loudest = _LOUDEST
+        self.slowest, self.fastest = _SLOWEST, _FASTEST
+        self.into = Reader()
+        self.back = Reader()
         self.playing = 0
+        self.host = self.rates[0]
         self.fresh = False
 
     def forward(self, block: Tensor) -> Tensor:
         """Take and give sound.
 
         Args:
-            block: Tensor [channels, samples] float32, any number of samples, at the rate that was set. One channel
-                is taken for all, and one comes back.
+            block: Tensor [channels, samples] float32, any number of samples, at the rate that was set. Where its
+                channels are not the module's, the module takes their mean, and its first comes back in each.
 
         Returns:
             Tensor of the same shape, `latency_samples` late. Finite whatever comes in.
         """
         sound = block.float()
         if sound.shape[0] != self.channels:
-            sound = sound[:1].expand(self.channels, sound.shape[1])
+            sound = sound.mean(dim=0, keepdim=True).expand(self.channels, sound.shape[1])
         sound = torch.nan_to_num(sound, nan=0.0, posinf=0.0, neginf=0.0).clamp(-self.loudest, self.loudest)
         out = sound
         for number, stream in enumerate(self.streams):
             if number == self.playing:
+                resampled = self.host != self.rates[number]
                 if not self.fresh:
                     stream.reset(self.knobs)  # type: ignore[operator]
+                    if resampled:
+                        self._begin(self.rates[number], stream.latency)  # type: ignore[arg-type]
                     self.fresh = True
-                out = stream.feed(sound, self.knobs)  # type: ignore[operator]
-        return out if block.shape[0] == self.channels else out[:1]
+                if resampled:
+                    self.into.write(sound)
+                    inside = self.into.read(self.into.ready())
+                    self.back.write(stream.feed(inside, self.knobs))  # type: ignore[operator]
+                    out = self.back.read(sound.shape[1])
+                else:
+                    out = stream.feed(sound, self.knobs)  # type: ignore[operator]
+        return out if block.shape[0] == self.channels else out[:1].expand(block.shape[0], out.shape[1])
+
+    def _begin(self, rate: int, latency: int) -> None:
+        """Make ready the way from the host's rate to `rate` and back."""
+        host, there = self.host, reach(self.host, rate)
+        late = delay(host, rate, latency)
+        self.into.prepare(host, rate)
+        self.into.restart(self.channels, 0, -there)
+        self.back.prepare(rate, host)
+        # What comes in at sample 0 is `there` samples late inside, and `latency` more of those inside.
+        self.back.restart(self.channels, (there - late) * self.back.step, latency)
 
     @torch.jit.export
     def set(self, name: str, value: float) -> bool:
@@ -212,28 +242,42 @@ class ExportedStylizer(nn.Module):
 
     @torch.jit.export
     def set_sample_rate(self, sample_rate: int) -> bool:
-        """Say at which rate sound comes, Hz; starts afresh where that changes anything.
+        """Say at which rate sound comes, Hz, 8000 to 384000; starts afresh where that changes anything.
+
+        At a rate that the file does not have, the next higher one plays (or its highest), and sound is resampled.
 
         Returns:
-            False where the file has no such rate; the nearest plays, and the style is transposed by as much.
+            False where the file does not play at such a rate; nothing happens then.
         """
+        if sample_rate < self.slowest or sample_rate > self.fastest:
+            return False
         best = 0
         for number, rate in enumerate(self.rates):
-            if abs(rate - sample_rate) < abs(self.rates[best] - sample_rate):
+            other = self.rates[best]
+            if other < sample_rate:
+                if rate > other:
+                    best = number
+            elif rate >= sample_rate and rate < other:
                 best = number
-        if best != self.playing:
+        if best != self.playing or sample_rate != self.host:
             self.playing = best
+            self.host = sample_rate
             self.fresh = False
-        return self.rates[best] == sample_rate
+        return True
 
     @torch.jit.export
     def sample_rate(self) -> int:
-        """Return the rate that plays, Hz."""
-        return self.rates[self.playing]
+        """Return the rate at which sound comes, Hz."""
+        return self.host
+
+    @torch.jit.export
+    def is_resampling(self) -> bool:
+        """Return whether the file lacks this rate."""
+        return self.host != self.rates[self.playing]
 
     @torch.jit.export
     def sample_rates(self) -> list[int]:
-        """Return the rates that there are, Hz."""
+        """Return the rates at which nothing is resampled, Hz."""
         return self.rates
 
     @torch.jit.export
@@ -243,7 +287,8 @@ class ExportedStylizer(nn.Module):
         for number, stream in enumerate(self.streams):
             if number == self.playing:
                 latency = stream.latency  # type: ignore[assignment]
-        return latency
+        rate = self.rates[self.playing]
+        return latency if rate == self.host else delay(self.host, rate, latency)
 
     @torch.jit.export
     def reset(self) -> None:
