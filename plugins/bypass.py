@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dsp.history import History
 from .ramp import Fade
 from .state import State, numbers, put
 
 Block = NDArray[np.float32]
 
 FADE_SECONDS = 0.010
-# After a fault there is no wet sound left to fade from. The fade then starts from the value of the last sample, so that
-# the waveform has no step. A mixture of both is never louder than the louder one.
-JOIN_SECONDS = 0.0015
+_JOIN_SECONDS = 0.0015
 
 
 class Delay:
@@ -23,8 +22,7 @@ class Delay:
     def __init__(self) -> None:
         self._samples = self._from = self._most = 0
         self._fade = Fade(on=True, seconds=FADE_SECONDS)
-        self._line: Block = np.zeros((1, 1), dtype=np.float32)
-        self._end = 0
+        self._line = History(1, 1)
 
     def prepare(
         self, *, samples: int, block: int, channels: int, sample_rate: int = 48_000, most: int | None = None
@@ -38,16 +36,13 @@ class Delay:
         """
         self._samples = self._from = samples
         self._most = samples if most is None else most
-        # Long enough that the samples are moved to the front rarely, and never onto themselves.
-        self._line = np.zeros((channels, 2 * self._most + max(block, 4096)), dtype=np.float32)
-        self._mixed = np.zeros((channels, block if self._most else 1), dtype=np.float32)
+        self._line = History(self._most + block, channels)
         self._fade.prepare(sample_rate=sample_rate, block=block, on=True)
         self.reset()
 
     def reset(self) -> None:
         """Forget the input, and end a crossfade at once."""
-        self._line[:, : self._most] = 0.0
-        self._end = self._most
+        self._line.begin(0)
         self._from = self._samples
         self._fade.jump(on=True)
 
@@ -64,33 +59,71 @@ class Delay:
 
     def state(self) -> State:
         """Return the delayed samples, [channels, most]; see `plugins.state`."""
-        return {"line": self._line[:, self._end - self._most : self._end].copy()}
+        return {"line": self._line.get(self._line.position - self._most, self._line.position)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from there; prepared as then."""
-        put(self._line[:, : self._most], state, "line")
-        self._end = self._most
+        line = np.zeros((self._line.memory.shape[0], self._most), dtype=np.float32)
+        put(line, state, "line")
+        self._line.begin(0)
+        self._line.push(line)
 
     def process(self, block: Block) -> Block:
-        """Return the input of `samples` ago, [channels, n]; valid until the next call."""
+        """Return the input of `samples` ago, [channels, n]."""
         if self._most == 0:
             return block
-        count = block.shape[1]
-        if self._end + count > self._line.shape[1]:
-            self._line[:, : self._most] = self._line[:, self._end - self._most : self._end]
-            self._end = self._most
-        self._line[:, self._end : self._end + count] = block
-        start = self._end - self._samples
-        earlier = self._end - self._from
-        self._end += count
-        there = self._line[:, start : start + count]
+        count, start = block.shape[1], self._line.position
+        self._line.push(block)
+        there = self._line.get(start - self._samples, start - self._samples + count)
         share = self._fade.next(count, on=True)
         if isinstance(share, float):
             return there
-        out = np.subtract(there, self._line[:, earlier : earlier + count], out=self._mixed[:, :count])
-        out *= share
-        out += self._line[:, earlier : earlier + count]
-        return out
+        earlier = self._line.get(start - self._from, start - self._from + count)
+        there -= earlier
+        there *= share
+        there += earlier
+        return there
+
+
+class Join:
+    """Leads from a sound that has just broken off to another one, without a step.
+
+    After a fault there is no wet sound left to fade from: a fade starts from the value of the last sample. A mixture
+    of both is never louder than the louder one.
+
+    Attributes:
+        last: array [channels], the last samples that were heard
+        held: array [channels], those from which it leads away
+        place: how far it is, in samples
+    """
+
+    def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
+        """Get ready for blocks of up to `block` samples."""
+        self._length = max(1, round(_JOIN_SECONDS * sample_rate))
+        falling = np.arange(self._length, 0, -1) / (self._length + 1)
+        self._falling = np.concatenate([falling, np.zeros(block)]).astype(np.float32)
+        self.last = np.zeros(channels, dtype=np.float32)
+        self.held = np.zeros((channels, 1), dtype=np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Have nothing to join."""
+        self.place = self._length
+        self.last[:] = 0.0
+
+    def begin(self) -> None:
+        """Begin with the next sample."""
+        self.place = 0
+        self.held[:, 0] = self.last
+
+    def process(self, block: Block) -> Block:
+        """Return what is heard in place of [channels, n]."""
+        if self.place < self._length:
+            falling = self._falling[self.place : self.place + block.shape[1]]
+            block = block + (self.held - block) * falling
+            self.place += block.shape[1]
+        self.last[:] = block[:, -1]
+        return block
 
 
 class Bypass:
@@ -104,7 +137,7 @@ class Bypass:
         self.bypassed = False
         self._delay = Delay()
         self._fade = Fade(on=True, seconds=FADE_SECONDS)
-        self._join = np.zeros(1, dtype=np.float32)
+        self._join = Join()
         self._latency = 0
 
     def prepare(
@@ -116,22 +149,16 @@ class Bypass:
             samples=latency, block=block, channels=channels, sample_rate=sample_rate, most=most
         )
         self._fade.prepare(sample_rate=sample_rate, block=block, on=not self.bypassed)
-        length = max(1, round(JOIN_SECONDS * sample_rate))
-        line = np.arange(length, 0, -1) / (length + 1)
-        self._join = np.concatenate([line, np.zeros(block)]).astype(np.float32)
-        self._join_length = length
+        self._join.prepare(sample_rate=sample_rate, block=block, channels=channels)
         self._mixed = np.zeros((channels, block), dtype=np.float32)
-        self._last = np.zeros(channels, dtype=np.float32)
-        self._held = np.zeros((channels, 1), dtype=np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget the input, and end a crossfade at once."""
         self._delay.reset()
         self._fade.jump(on=not self.bypassed)
-        self._joined = self._join_length
+        self._join.reset()
         self._wait = 0
-        self._last[:] = 0.0
 
     def move(self, latency: int) -> None:
         """Have the effect take another latency from now on."""
@@ -146,23 +173,23 @@ class Bypass:
     def state(self) -> State:
         """Return the switch and the delayed samples; see `plugins.state`."""
         return {
-            "switch": numbers(self.bypassed, self._joined, self._wait),
-            "last": self._last.copy(),
+            "switch": numbers(self.bypassed, self._join.place, self._wait),
+            "last": self._join.last.copy(),
             # Under the name that it has in takes.
-            "step": self._held.copy(),
+            "step": self._join.held.copy(),
             **self._delay.state(),
             **self._fade.state(),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from there; prepared as then."""
-        put(self._last, state, "last")
-        put(self._held, state, "step")
+        put(self._join.last, state, "last")
+        put(self._join.held, state, "step")
         self._delay.restore(state)
         self._fade.restore(state)
         bypassed, joined, wait = state["switch"].tolist()
         self.bypassed = bool(bypassed)
-        self._joined, self._wait = int(joined), int(wait)
+        self._join.place, self._wait = int(joined), int(wait)
 
     def process(self, block: Block, wet: Block | None) -> Block:
         """Return the next samples [channels, n]; valid until the next call.
@@ -177,8 +204,7 @@ class Bypass:
         if wet is None:
             self._fade.jump(on=False)
             self._wait = self._latency + count
-            self._joined = 0
-            self._held[:, 0] = self._last
+            self._join.begin()
         waiting = self._wait > 0
         self._wait = max(0, self._wait - count)
         share = self._fade.next(count, on=not self.bypassed and not waiting)
@@ -190,9 +216,4 @@ class Bypass:
             out += dry
             # Where the fade is over it is the wet sound itself, and not what is left of it by rounding.
             np.copyto(out, wet, where=share == 1.0)
-        if self._joined < self._join_length:
-            decay = self._join[self._joined : self._joined + count]
-            out = np.add(out, (self._held - out) * decay, out=self._mixed[:, :count])
-            self._joined += count
-        self._last[:] = out[:, -1]
-        return out
+        return self._join.process(out)

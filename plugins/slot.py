@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..media.errors import InputError
-from .bypass import FADE_SECONDS, JOIN_SECONDS, Delay
+from .bypass import FADE_SECONDS, Delay, Join
 from .effects import SILENT_DB, slot_parameters
 from .plugin import Plugin
 from .ramp import Ramp
@@ -76,7 +76,7 @@ class EffectSlot(Plugin):
         self._latency = 0
         self._shares = tuple(Ramp(value, FADE_SECONDS) for value in (0.0, 0.0, 1.0))
         self._level, self._dry = Ramp(1.0, _RAMP_SECONDS), Ramp(0.0, _RAMP_SECONDS)
-        self._line = Delay()
+        self._line, self._join = Delay(), Join()
         self._faults = 0
         self._failed = False
 
@@ -102,14 +102,7 @@ class EffectSlot(Plugin):
         self._longest_tail = round(_TAIL_SECONDS * sample_rate)
         self._silence = np.zeros((channels, block), dtype=np.float32)
         self._whole = np.zeros((channels, block), dtype=np.float32)
-        length = max(1, round(JOIN_SECONDS * sample_rate))
-        self._join = np.concatenate([np.arange(length, 0, -1) / (length + 1), np.zeros(block)]).astype(
-            np.float32
-        )
-        self._join_length = length
-        self._held = np.zeros((channels, 1), dtype=np.float32)
-        self._last = np.zeros(channels, dtype=np.float32)
-        self._mixed = np.zeros((channels, block), dtype=np.float32)
+        self._join.prepare(sample_rate=sample_rate, block=block, channels=channels)
         self._part = np.zeros((channels, block), dtype=np.float32)
         self.reset()
 
@@ -129,8 +122,7 @@ class EffectSlot(Plugin):
                 ramp.jump(value)
         self._level.jump(self._volume)
         self._dry.jump(self.get(f"{self.name}_dry"))
-        self._joined = self._join_length
-        self._last[:] = 0.0
+        self._join.reset()
 
     @property
     def latency_samples(self) -> int:
@@ -214,13 +206,7 @@ class EffectSlot(Plugin):
         wet = None if failed else self._work(block)
         if wet is None and not (failed and self._leave):
             self._fault(count)
-        out = self._blend(block, dry, dry if wet is None else wet)
-        if self._joined < self._join_length:
-            decay = self._join[self._joined : self._joined + count]
-            out = np.add(out, (self._held - out) * decay, out=self._mixed[:, :count])
-            self._joined += count
-        self._last[:] = out[:, -1]
-        return out
+        return self._join.process(self._blend(block, dry, dry if wet is None else wet))
 
     @property
     def _moved(self) -> bool:
@@ -267,8 +253,7 @@ class EffectSlot(Plugin):
         if self._in or self._leave:
             for ramp, value in zip(self._shares, _DRY, strict=True):
                 ramp.jump(value)
-            self._held[:, 0] = self._last
-            self._joined = 0
+            self._join.begin()
         if self._out:
             self._leave = self._fade_length if self._in or self._leave else 0
             self._in, self._wait = False, 0
@@ -328,11 +313,15 @@ class EffectSlot(Plugin):
             self._leave,
             self._wait,
             self._meanwhile == _DRY,
-            self._joined,
+            self._join.place,
             self._latency,
             self._ringing,
         )
-        state = super().state() | {"slot": slot, "last": self._last.copy(), "held": self._held.copy()}
+        state = super().state() | {
+            "slot": slot,
+            "last": self._join.last.copy(),
+            "held": self._join.held.copy(),
+        }
         state |= self._line.state()
         ramps = (*self._shares, self._level, self._dry)
         for number, ramp in enumerate(ramps):
@@ -344,10 +333,10 @@ class EffectSlot(Plugin):
         super().restore(state)
         bypassed, inside, leave, wait, as_dry, joined, latency, ringing = state["slot"].tolist()
         self.bypassed, self._in, self._leave = bool(bypassed), bool(inside), int(leave)
-        self._wait, self._joined, self._latency = int(wait), int(joined), int(latency)
+        self._wait, self._join.place, self._latency = int(wait), int(joined), int(latency)
         self._meanwhile, self._ringing = _DRY if as_dry else _OUT, int(ringing)
-        put(self._last, state, "last")
-        put(self._held, state, "held")
+        put(self._join.last, state, "last")
+        put(self._join.held, state, "held")
         self._line.jump(self._latency)
         self._line.restore(state)
         for number, ramp in enumerate((*self._shares, self._level, self._dry)):

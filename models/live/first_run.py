@@ -28,6 +28,7 @@ def compile_first() -> None:
 def _compile() -> None:
     import numpy as np
 
+    from ...dsp.dry_path import load_dry_path
     from ..style import Style
     from .stylizer import Stylizer
 
@@ -35,6 +36,7 @@ def _compile() -> None:
     style = Style.from_audio(noise, 8000, name="noise")
     for last in (False, True):
         try:
+            load_dry_path()
             made = Stylizer([style], sample_rate=8000, channels=1)
             made.feed(np.zeros((1, 4 * made.hop), dtype=np.float32))
         except Exception:

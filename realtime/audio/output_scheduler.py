@@ -24,9 +24,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...dsp.dry_path import stand_in
+from ...dsp.history import History
 from ...plugins import mute
 from ...plugins.mute import Gate
-from .rings import Frames, History, OutputRing
+from .rings import Frames, OutputRing
 
 # Seconds: of the join, of the crossfade back to wet, of the fade into and out of silence.
 JOIN = 0.003
@@ -87,7 +89,8 @@ class OutputScheduler:
         # What joins the dry signal to what is heard before it. The second one did when the crossfade that is under
         # way began.
         nothing = np.zeros((ring.channels, 0), dtype=np.float32)
-        self._join = self._under = _Join(0, nothing, np.zeros((ring.channels, 1), dtype=np.float32))
+        self._nothing = _Join(0, nothing, np.zeros(ring.channels, dtype=np.float32))
+        self._join = self._under = self._nothing
         self._fade = rising(round(FADE * sample_rate))
         # From this frame on the dry signal fades in.
         self._dry_from = start - self._fade.size
@@ -121,7 +124,7 @@ class OutputScheduler:
             self._recover(now)
         self._known = self._dry.position + self._delay
         start = max(self.frontier, now)
-        self._ring.write(start, self._block(np.zeros((self._ring.channels, 0), dtype=np.float32), start))
+        self._ring.write(start, self._block(self._nothing.samples, start))
 
     def place(self, wet: Frames | None, count: int) -> Frames:
         """Write the next `count` samples of the chain, [channels, count], and the dry signal behind them.
@@ -140,14 +143,15 @@ class OutputScheduler:
             start = min(max(start, now + self._period), end)
         if wet is None or end <= self._settled:
             self._place = 0
-            return self._gate.apply(start, self._fallback(start, end))
+            return self._gate.apply(start, self._dry_sound(start, end, self._join))
         if start == end:
-            return np.zeros((self._ring.channels, 0), dtype=np.float32)
+            return self._nothing.samples
         before = self._join
         heard = self._faded(wet[:, count - (end - start) :], start)
         # From here on the dry signal starts out where the wet one ends.
-        held = np.maximum(np.abs(wet[:, -1:]), np.minimum(np.abs(heard[:, -1:]), self._under.held))
-        self._join = _Join(end, (heard[:, -1:] - self._plain(end - 1, end)) * self._falling, held)
+        held = np.maximum(np.abs(wet[:, -1]), np.minimum(np.abs(heard[:, -1]), self._under.held))
+        step = heard[:, -1] - self._dry_sound(end - 1, end, self._nothing)[:, 0]
+        self._join = _Join(end, np.outer(step, self._falling), held)
         block = self._block(heard, start)
         # Between here and the end of the writing lies as little as possible.
         if self._clock() > start:
@@ -186,7 +190,7 @@ class OutputScheduler:
         self._skipped = False
         if self._place == 0:
             self._under = self._join
-        dry = self._under.apply(self._plain(start, start + count), start)
+        dry = self._dry_sound(start, start + count, self._under)
         gain = self._crossfade[self._place : self._place + count]
         self._place += count
         return np.concatenate([dry + gain * (wet[:, :count] - dry), wet[:, count:]], axis=1)
@@ -198,42 +202,41 @@ class OutputScheduler:
 
     def _block(self, heard: Frames, start: int) -> Frames:
         """Return `heard`, which begins at frame `start`, and the dry signal behind it, as the gate leaves them."""
-        split = start + heard.shape[1]
-        end = max(split, self._known + self._fade.size, self._stale)
-        block = np.concatenate([heard, self._fallback(split, end)], axis=1)
+        count = heard.shape[1]
+        end = max(start + count, self._known + self._fade.size, self._stale)
         # Frame after frame in memory, as in the ring, so that they are copied there in no time.
-        return np.asfortranarray(self._gate.apply(start, block))
+        rows = np.empty((end - start, self._ring.channels), dtype=np.float32)
+        rows[:count] = heard.T
+        self._write_dry(rows[count:], start + count, self._join)
+        return self._gate.apply(start, rows.T)
 
-    def _plain(self, start: int, stop: int) -> Frames:
-        """Return the delayed dry signal [channels, stop - start], mirrored and faded beyond what is known of it."""
-        known = self._known
-        split = min(max(known, start), stop)
-        out = self._dry.get(start - self._delay, split - self._delay)
-        if split < stop:
-            # Mirrored at its end it goes on without a step, and no louder than it was.
-            last = known - self._delay
-            mirror = self._dry.get(last - self._fade.size, last)[:, ::-1] * (1.0 - self._fade)
-            tail = np.zeros((out.shape[0], stop - split), dtype=np.float32)
-            part = mirror[:, split - known : stop - known]
-            tail[:, : part.shape[1]] = part
-            out = np.concatenate([out, tail], axis=1)
-        if start < self._dry_from + self._fade.size:
-            place = np.arange(start, stop) - self._dry_from
-            gain = np.where(place < 0, np.float32(0.0), self._fade[np.clip(place, 0, self._fade.size - 1)])
-            out *= gain
-        return out
-
-    def _fallback(self, start: int, stop: int) -> Frames:
+    def _dry_sound(self, start: int, stop: int, join: _Join) -> Frames:
         """Return what is heard [channels, stop - start] where the chain's output is missing."""
-        return self._join.apply(self._plain(start, stop), start)
+        rows = np.empty((stop - start, self._ring.channels), dtype=np.float32)
+        self._write_dry(rows, start, join)
+        return rows.T
+
+    def _write_dry(self, rows: Frames, start: int, join: _Join) -> None:
+        stand_in(
+            self._dry.memory,
+            self._delay,
+            self._known,
+            self._fade,
+            self._dry_from,
+            join.samples,
+            join.at,
+            join.held,
+            start,
+            rows,
+        )
 
     def _recover(self, now: int) -> None:
         """Let the dry signal, which has run out, fade to its end, and in again behind that."""
         self.ring_empty += 1
         self._miss()
         end = max(now, self._known + self._fade.size)
-        left = self._fallback(now, end)
-        self._join = _Join(now, left, np.abs(left).max(axis=1, initial=0.0, keepdims=True))
+        left = np.ascontiguousarray(self._dry_sound(now, end, self._join))
+        self._join = _Join(now, left, np.abs(left).max(axis=1, initial=0.0))
         self._dry_from = max(end, now + self._period)
 
 
@@ -244,20 +247,9 @@ class _Join:
     Attributes:
         at: the frame
         samples: [channels, n], falling to 0
-        held: [channels, 1], not below 0; the sum stays within this or, where that is louder, the dry signal
+        held: [channels], not below 0; the sum stays within this or, where that is louder, the dry signal
     """
 
     at: int
     samples: Frames
     held: Frames
-
-    def apply(self, block: Frames, start: int) -> Frames:
-        """Join the dry signal [channels, n] that begins at frame `start`, in place; return it."""
-        first = max(start, self.at)
-        last = min(start + block.shape[1], self.at + self.samples.shape[1])
-        if first < last:
-            part = block[:, first - start : last - start]
-            most = np.maximum(np.abs(part), self.held)
-            part += self.samples[:, first - self.at : last - self.at]
-            np.clip(part, -most, most, out=part)
-        return block

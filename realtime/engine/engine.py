@@ -13,10 +13,12 @@ from multiprocessing import parent_process
 
 import numpy as np
 
+from ...dsp.dry_path import take_in
+from ...dsp.history import History
 from ...media.errors import InputError
 from ...plugins.ramp import Ramp
 from ..audio.output_scheduler import FADE, OutputScheduler, rising
-from ..audio.rings import Frames, History
+from ..audio.rings import Frames
 from ..audio.stream_contract import POLL, ChainLike, DeviceLostError, Stream
 from ..link.changes import LAYOUT, ChangeKind
 from ..link.engine_settings import MUTE, EngineSettings
@@ -73,8 +75,9 @@ class Engine:
         self._input = History(frames, settings.channels)
         # What stands in for the chain is as loud as the chain would let it through.
         self._dry = History(frames, settings.channels)
-        self._dry_gain = Ramp(self._gain(), _GAIN_SECONDS)
-        self._dry_ceiling = Ramp(self._ceiling(), _GAIN_SECONDS)
+        self._gain, self._ceiling = self._levels()
+        self._dry_gain = Ramp(self._gain, _GAIN_SECONDS)
+        self._dry_ceiling = Ramp(self._ceiling, _GAIN_SECONDS)
         for ramp in (self._dry_gain, self._dry_ceiling):
             ramp.prepare(sample_rate=rate, block=stream.input.frames)
         self._fade = rising(round(FADE * rate))
@@ -187,23 +190,25 @@ class Engine:
         count: int = ring.position - self._input.position
         if not count:
             return 0
-        taken = np.ascontiguousarray(ring.take(count).T)
         # Behind the engine's own channels come those that are only captured.
-        block, further = taken[: self._settings.channels], taken[self._settings.channels :]
-        finite = np.isfinite(taken)
-        if not finite.all():
-            self._link.status[Cell.NON_FINITE] += taken.size - int(finite.sum())
-            taken[~finite] = 0.0
-        if self._faded < self._fade.size:
-            fade = self._fade[self._faded : self._faded + count]
-            taken[:, : fade.size] *= fade
-            self._faded += fade.size
-        self._trace.took(block, further)
-        self._input.push(block)
-        gain = self._dry_gain.next(self._gain(), count)
-        # Where it is lifted, the ceiling is its end; what was louder before passes bit by bit.
-        most = np.maximum(np.abs(block), self._dry_ceiling.next(self._ceiling(), count))
-        self._dry.push(np.clip(block * gain, -most, most))
+        rows = ring.take(count)
+        gain = self._dry_gain.next(self._gain, count)
+        ceiling = self._dry_ceiling.next(self._ceiling, count)
+        wrong = take_in(
+            rows,
+            self._fade,
+            self._faded,
+            np.atleast_1d(np.float32(gain)),
+            np.atleast_1d(np.float32(ceiling)),
+            self._input.memory,
+            self._dry.memory,
+            self._input.position,
+        )
+        if wrong:
+            self._link.status[Cell.NON_FINITE] += wrong
+        self._faded = min(self._faded + count, self._fade.size)
+        self._input.position = self._dry.position = self._input.position + count
+        self._trace.took(rows.T)
         return count
 
     def _step(self) -> int:
@@ -266,8 +271,8 @@ class Engine:
         return old + self._fade * (new - old)
 
     def _follow_parameters(self) -> None:
-        changed = np.flatnonzero(self._parameters != self._values)
-        for place in changed.tolist():
+        changed = np.flatnonzero(self._parameters != self._values).tolist()
+        for place in changed:
             value = self._values[place] = self._parameters[place]
             self._trace.changed(self._fed, place, float(value))
             name = self._ids[place]
@@ -275,15 +280,13 @@ class Engine:
                 self._ahead.open_gate(opened=not value and self._stop_at is None)
             elif name in self._knobs:
                 self._chain.set(name, float(value))
+        if changed:
+            self._gain, self._ceiling = self._levels()
 
-    def _gain(self) -> float:
-        """Return the level at which the chain lets sound through, as far as its knobs say."""
-        decibels = self._decibels("gain", "gain_bypass")
-        return 0.0 if decibels <= _SILENT_DB else float(10.0 ** (decibels / 20.0))
-
-    def _ceiling(self) -> float:
-        """Return the level above which the chain lifts nothing, as far as its knobs say."""
-        return float(10.0 ** (self._decibels("ceiling", "limiter_bypass") / 20.0))
+    def _levels(self) -> tuple[float, float]:
+        """Return at which level the chain lets sound through, and above which it lifts nothing, as its knobs say."""
+        gain, ceiling = self._decibels("gain", "gain_bypass"), self._decibels("ceiling", "limiter_bypass")
+        return 0.0 if gain <= _SILENT_DB else float(10.0 ** (gain / 20.0)), float(10.0 ** (ceiling / 20.0))
 
     def _decibels(self, knob: str, bypass: str) -> float:
         """Return where a knob of the chain stands; 0 where there is none, or what it turns is bypassed."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from ..audio.rings import Frames
 from ..audio.stream_contract import ChainLike, Stream
 from ..link.chain_state import StateWriter
@@ -90,11 +88,10 @@ class EngineTrace:
             self._chain.reset()
         return SlotFeed(board.slots, slots, rate, hop, lambda *change: self.event(self._frame, *change))
 
-    def took(self, block: Frames, further: Frames) -> None:
-        """Write down what came in: the chain's channels, and those that are only captured, both [channels, n]."""
+    def took(self, block: Frames) -> None:
+        """Write down what came in [channels, n]: the chain's channels, and those that are only captured."""
         if self._board is not None:
-            both = np.concatenate([block, further]) if further.shape[0] else block
-            self._taken = self._board.taps.input.write(self._origin + self._taken, both) - self._origin
+            self._taken = self._board.taps.input.write(self._origin + self._taken, block) - self._origin
 
     def heard(self) -> int:
         """Write down what the device has played since the last time; return the ring's frame behind it.

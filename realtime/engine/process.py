@@ -192,8 +192,10 @@ def _get_ready(chain: ChainLike, settings: EngineSettings, sample_rate: int) -> 
     """Prepare the chain, and run it in so that its first block takes no longer than any other."""
     import numpy as np
 
+    from ...dsp.dry_path import load_dry_path
     from .engine import MAX_BLOCK
 
+    load_dry_path()
     chain.prepare(sample_rate=sample_rate, block=MAX_BLOCK, channels=settings.channels)
     noise = 0.1 * np.random.default_rng(0).standard_normal((settings.channels, MAX_BLOCK))
     block = noise.astype(np.float32)

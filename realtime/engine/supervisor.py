@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
@@ -202,8 +203,10 @@ class Supervisor:
     def _watch(self) -> None:
         try:
             self._play(self._spawn(sample_rate=0))
-            while not self._stop.wait(_WATCH_SECONDS) and self._poll():
-                pass
+            while not self._stop.is_set() and self._poll():
+                assert self._active is not None
+                # The end of a process is seen at once.
+                wait([self._active.process.sentinel], _WATCH_SECONDS)
         except Exception as error:
             # What the user can mend is a shortage; anything else is ours.
             trace = "" if is_shortage(error) else traceback.format_exc()

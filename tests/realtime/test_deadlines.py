@@ -8,6 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gramophone.dsp.dry_path import stand_in, take_in
 from gramophone.plugins.knobs import GAIN, LIMITER
 from gramophone.realtime.audio.virtual_stream import VirtualStream
 from gramophone.realtime.engine.engine import Engine
@@ -63,6 +64,8 @@ def play(folder, sound, chain, *, period=128, latency="low", meddle=lambda _stre
     chain.stream = stream
     meddle(stream)
     Engine(chain, stream, link, IDS, chosen).run(lambda: None)
+    # Another kind of array would have another function compiled while sound waits.
+    assert [len(vars(one)["overloads"]) for one in (take_in, stand_in)] == [1, 1]
     stream.close()
     seal(folder / "out.wav")
     heard, rate = soundfile.read(folder / "out.wav", dtype="float32", always_2d=True)

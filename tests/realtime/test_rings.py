@@ -8,7 +8,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gramophone.realtime.audio.rings import History, InputRing, OutputRing
+from gramophone.dsp.history import History
+from gramophone.realtime.audio.rings import InputRing, OutputRing
 from gramophone.takes.wavfile import WavWriter, seal
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gramophone.dsp.history import History
 from gramophone.realtime.audio.output_scheduler import OutputScheduler
-from gramophone.realtime.audio.rings import History, InputRing, OutputRing
+from gramophone.realtime.audio.rings import InputRing, OutputRing
 from tests.sounds import steepest
 
 RATE = 48_000
