@@ -11,7 +11,7 @@ content along the strength at notes 1, then along the notes to 0.
 
 Renders are shared with benchmarks/quality.py, and what was measured is kept beside them in benchmarks/output, so that
 an interrupted run goes on where it was; after a change of an algorithm or a measure, remove both. Writes
-docs/measurements/frontier.csv and docs/images/frontier.svg where it ran over whole sets.
+docs/measurements/frontier.csv and docs/images/frontier.svg where it ran over whole sets, or with --save.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ RECIPES = ("gramophone", "transport")
 STRENGTHS = ("0.25", "0.5", "0.75", "1")
 NOTES = ("1", "0.5", "0")
 RIVALS = ("matched equaliser", "mix", "channel vocoder", "gramophone, notes 0, strength")
+END = ("gramophone, notes 0, strength", "1")
+# What two decimals do not show.
+ALIKE = 0.005
 UNCHANGED: Row = dict.fromkeys(COLUMNS, 1.0)
 PICTURE = DOCS / "images" / "frontier.svg"
 
@@ -88,14 +91,14 @@ def measure(pair: Pair, *, seed: int) -> dict[Point, Row]:
     """Rows by curve and point, those of the last run taken from its file."""
     path = OUTPUT / f"frontier.{pair.name}.{seed}.json"
     known: dict[str, Row] = json.loads(path.read_text()) if path.exists() else {}
-    meter = TranspositionFreeMeter(pair.content, pair.style, RATE)
+    meter = cache(lambda: TranspositionFreeMeter(pair.content, pair.style, RATE))
     rows: dict[Point, Row] = {}
     for point, make in outputs(pair, seed=seed):
         name = " ".join(point)
         if name not in known:
             print(f"{pair.name}: {name}", file=sys.stderr, flush=True)
             samples = make()
-            distance, kept = meter.distance(samples), content_kept(pair.content, samples, RATE)
+            distance, kept = meter().distance(samples), content_kept(pair.content, samples, RATE)
             both = (distance.raw + distance.centred) / 2.0
             parts = (kept.overall, kept.notes, kept.onset, kept.energy, kept.mel)
             known[name] = dict(zip(COLUMNS, (both, distance.raw, distance.centred, *parts), strict=True))
@@ -131,9 +134,11 @@ def compared(results: Mapping[str, Rows]) -> str:
     """
     lines = [f"| pair | {' | '.join(RIVALS)} |", "|---" * (len(RIVALS) + 1) + "|"]
     for name, rows in results.items():
-        cells = [
-            _closest(whole_way(rows), [row for (curve, _), row in rows.items() if curve == r]) for r in RIVALS
-        ]
+        cells = []
+        for rival in RIVALS:
+            # At strength 1 without notes it is where the way ends.
+            points = [row for (curve, at), row in rows.items() if curve == rival and (curve, at) != END]
+            cells.append(_closest(whole_way(rows), points))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -144,8 +149,10 @@ def _closest(way: list[Row], rival: list[Row]) -> str:
 
     best = max(rival, key=lambda row: np.subtract(*both(row, "distance")))
     ours, theirs = both(best, "distance")
-    lost = [column.removeprefix("free ") for column in COLUMNS[1:3] if np.subtract(*both(best, column)) > 0.0]
-    note = " (lost)" if ours > theirs else f" ({lost[0]} lost)" if lost else ""
+    lost = [
+        column.removeprefix("free ") for column in COLUMNS[1:3] if np.subtract(*both(best, column)) > ALIKE
+    ]
+    note = " (lost)" if ours > theirs + ALIKE else f" ({lost[0]} lost)" if lost else ""
     return f"{ours:.2f} against {theirs:.2f} at {best['kept']:.2f}{note}"
 
 
@@ -173,7 +180,7 @@ def draw(results: Mapping[str, Rows]) -> None:
             )
         chart.plot([1.0], [1.0], marker="s", color="black", linestyle="", label="content unchanged")
         chart.set(title=f"{group} pairs", xlabel="content kept", ylabel="transposition-free style distance")
-        chart.set_ylim(bottom=0.0)
+        chart.set(xlim=(0.0, 1.03), ylim=(0.0, 1.1))
         chart.grid(alpha=0.3)
     charts[0][0].legend(fontsize=7)
     figure.tight_layout()
@@ -186,6 +193,7 @@ def main() -> None:
     )
     parser.add_argument("--on", nargs="+", default=["judged", "fresh"], choices=list(SETS))
     parser.add_argument("--pairs", nargs="+", help="names of pairs (default: all)")
+    parser.add_argument("--save", action="store_true", help="write the files also for some of the pairs")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     means: dict[str, dict[Point, Row]] = {}
@@ -196,11 +204,13 @@ def main() -> None:
             continue
         found = {name: measure(load_pair(name), seed=args.seed) for name in names}
         points = list(found[names[0]])
-        means[group] = {point: mean([rows[point] for rows in found.values()], COLUMNS) for point in points}
-        for name, rows in (*found.items(), (group, means[group])):
+        means[f"{len(names)} {group}"] = here = {
+            point: mean([rows[point] for rows in found.values()], COLUMNS) for point in points
+        }
+        for name, rows in (*found.items(), (group, here)):
             flat[name] = {" ".join(point): row for point, row in rows.items()}
         print(f"\n### {group}\n\n{table(flat[group], COLUMNS)}\n\n{compared(found)}", flush=True)
-    if not args.pairs:
+    if args.save or not args.pairs:
         save("frontier", flat, COLUMNS)
         draw(means)
 
