@@ -72,12 +72,12 @@ def make(
 
     $ gramophone style make recordings/ s3://bucket/more -o rain.style
     """
-    path = output if output is not None else Path(f"{Path(clips[0]).stem}.style")
+    path = output if output is not None else Path(f"{called(clips[0])}.style")
     if path.suffix.lower() != ".style":
         raise InputError(f"{shown(path)}: a style file must end in .style; rename the output")
     check_one_place(jobs, scheduler)
     console.check_output(path, overwrite=overwrite, inputs=tuple(Path(clip) for clip in clips))
-    described = {"name": name or (path if len(clips) > 1 else Path(clips[0])).stem}
+    described = {"name": name or (path.stem if len(clips) > 1 else called(clips[0]))}
     described |= {"author": author, "licence": licence}
     with console.Display() as display:
         display.stage("loading")
@@ -88,6 +88,15 @@ def make(
         _unfinished(path).unlink(missing_ok=True)
         console.written.append(path)
     console.out().print(shown(path))
+
+
+def called(clip: str) -> str:
+    """The name of a style: the file's or the folder's, of a pattern that of the folder which it looks into."""
+    from ...media import addresses
+
+    while set(addresses.name_of(clip)) & set("*?[") and addresses.is_address(clip):
+        clip = clip.rpartition("/")[0]
+    return Path(addresses.name_of(clip)).stem or Path(clip).resolve().name or "style"
 
 
 def _of_clip(clips: list[str], display: console.Display, described: dict[str, str]) -> "Style | None":

@@ -13,6 +13,7 @@ import soundfile
 
 import gramophone
 from gramophone.app import scores
+from gramophone.app.cli import style
 from gramophone.offline.report.report import Row
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -242,3 +243,17 @@ def test_styles_of_many_files(call, folder: Path) -> None:
     again = call("style", "make", "rain", "-o", "rain.style")
     assert again.code == 2
     assert "already exists" in again.err
+
+
+@pytest.mark.parametrize(
+    ("clip", "name"),
+    [
+        ("deep/rain [1].wav", "rain [1]"),
+        ("recordings/", "recordings"),
+        ("s3://bucket/rain/", "rain"),
+        ("s3://bucket/rain/**/*.flac", "rain"),
+        ("https://host/rain.wav?signature=secret", "rain"),
+    ],
+)
+def test_a_style_is_called_like_its_file_or_folder(clip: str, name: str) -> None:
+    assert style.called(clip) == name
