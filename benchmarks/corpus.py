@@ -73,7 +73,7 @@ def make(files: Sequence[Path], out: Path) -> tuple[float, float]:
         str(out),
         "--overwrite",
     ]
-    process = psutil.Popen(command, stderr=subprocess.DEVNULL)
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
         taken = 0
         for one in (process, *process.children(recursive=True)):

@@ -68,7 +68,7 @@ def make(
 
     Of several files, of folders, or of a file longer than 30 s, the statistics are those of all the sound in them. The
     clip in the file is 30 s of stretches that together have these statistics. Files that are silent, clipped, damaged
-    or there already are left out. An hour takes about a minute. After an interruption, the same command goes on.
+    or there already are left out. An hour takes two to three minutes. After an interruption, the same command goes on.
 
     $ gramophone style make recordings/ s3://bucket/more -o rain.style
     """
