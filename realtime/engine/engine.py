@@ -22,7 +22,7 @@ from ..audio.rings import Frames
 from ..audio.stream_contract import POLL, ChainLike, DeviceLostError, Stream
 from ..link.changes import LAYOUT, ChangeKind
 from ..link.engine_settings import MUTE, EngineSettings
-from ..link.shared_memory import Cell, Link, Order
+from ..link.shared_memory import Link
 from .effect_watch import EffectWatch
 from .engine_trace import EngineTrace
 from .meters import Meters
@@ -67,7 +67,7 @@ class Engine:
         self._settings = settings
         self._rate = rate = stream.sample_rate
         self._knobs = frozenset(parameter.id for parameter in chain.parameters)
-        self._parameters, _ = link.cells()
+        self._parameters = np.frombuffer(memoryview(link.parameters), dtype=np.float64)
         self._values = self._parameters.copy()
         self._algorithmic = chain.latency_samples
         # A full ring, and before it what the chain has not had yet and what is heard late.
@@ -126,17 +126,15 @@ class Engine:
             channels=self._settings.channels,
             hop=self._chain.hop or stream.period,
         )
-        for cell, value in (
-            (Cell.PERIOD, stream.period),
-            *((Cell[event.name], number) for event, number in zip(LAYOUT, granted, strict=True)),
-        ):
-            link.status[cell] = value
+        link.status.period = stream.period
+        for event, number in zip(LAYOUT, granted, strict=True):
+            setattr(link.status, event.name.lower(), number)
         running()
         waited = True
         while not self._ended():
             began = time.perf_counter()
-            link.status[Cell.HEARTBEAT] = time.monotonic()
-            link.status[Cell.FRAMES] = stream.frames
+            link.status.heartbeat = time.monotonic()
+            link.status.frames = stream.frames
             if began >= self._housekeeping_at:
                 self._housekeeping_at = began + _HOUSEKEEPING
                 self._keep_house()
@@ -205,7 +203,7 @@ class Engine:
             self._input.position,
         )
         if wrong:
-            self._link.status[Cell.NON_FINITE] += wrong
+            self._link.status.non_finite += wrong
         self._faded = min(self._faded + count, self._fade.size)
         self._input.position = self._dry.position = self._input.position + count
         self._trace.took(rows.T)
@@ -237,7 +235,7 @@ class Engine:
         """An effect has come or gone with its latency: the dry signal follows, and the display."""
         self._algorithmic = latency
         self._ahead.move(latency + self._buffer)
-        self._link.status[Cell.ALGORITHMIC] = latency
+        self._link.status.algorithmic = latency
 
     def _process(self, block: Frames) -> Frames | None:
         """Return the chain's output; None if it failed, whatever the reason."""
@@ -308,7 +306,7 @@ class Engine:
         stream = self._stream
         parent = parent_process()
         orphan = parent is not None and not parent.is_alive()
-        if self._stop_at is None and (orphan or self._link.orders[Order.STOP]):
+        if self._stop_at is None and (orphan or self._link.orders.stop):
             self._ahead.open_gate(opened=False)
             self._trace.changed(self._fed, self._ids.index(MUTE.id), 1.0)
             self._stop_at = (self._ahead.silenced_from or 0) + stream.period
@@ -332,12 +330,12 @@ class Engine:
 
     def _report(self) -> None:
         status, stream = self._link.status, self._stream
-        status[Cell.FRAMES] = stream.frames
-        status[Cell.PLAYED] = self._played_before + stream.input.position - self._begun
-        status[Cell.DEADLINES_MISSED] = self._missed_before + self._ahead.deadlines_missed
-        status[Cell.RING_EMPTY] = self._empty_before + self._ahead.ring_empty
-        status[Cell.FAULTS] = self._faults + getattr(self._chain, "faults", 0)
-        status[Cell.XRUNS] = stream.xruns
+        status.frames = stream.frames
+        status.played = self._played_before + stream.input.position - self._begun
+        status.deadlines_missed = self._missed_before + self._ahead.deadlines_missed
+        status.ring_empty = self._empty_before + self._ahead.ring_empty
+        status.faults = self._faults + getattr(self._chain, "faults", 0)
+        status.xruns = stream.xruns
         if self._watch is not None:
             self._watch.publish()
 

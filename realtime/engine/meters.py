@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from ..audio.rings import Frames
-from ..link.histogram import BINS, bin_of
-from ..link.shared_memory import HISTOGRAM, INPUT_PEAKS, OUTPUT_PEAKS, Cell, Link
+from ..link.histogram import bin_of
+from ..link.shared_memory import Link
 
 # Peak meters fall back by 20 dB in a second.
 _FALL = 0.1
@@ -26,11 +26,13 @@ class Meters:
     """
 
     def __init__(self, link: Link, *, sample_rate: int, channels: int, hop: int) -> None:
-        _, self._status = link.cells()
+        self._status = status = link.status
         self._sample_rate = sample_rate
-        self._input = self._status[INPUT_PEAKS : INPUT_PEAKS + channels]
-        self._output = self._status[OUTPUT_PEAKS : OUTPUT_PEAKS + channels]
-        self._histogram = self._status[HISTOGRAM : HISTOGRAM + BINS]
+        self._input, self._output = (
+            np.frombuffer(memoryview(peaks), dtype=np.float64)[:channels]
+            for peaks in (status.input_peaks, status.output_peaks)
+        )
+        self._histogram = status.histogram
         self._hop = hop
         self._hop_work = 0.0
         self._hop_samples = 0
@@ -47,8 +49,8 @@ class Meters:
 
     def limiter(self, samples: int) -> None:
         """Note that a limiter worked in the last `samples`."""
-        self._status[Cell.LIMITER_AT] = time.monotonic()
-        self._status[Cell.LIMITED] += samples / self._sample_rate
+        self._status.limiter_at = time.monotonic()
+        self._status.limited += samples / self._sample_rate
 
     def chain(self, seconds: float, samples: int) -> None:
         """Take in the time that the chain took for `samples`; several blocks may make up a hop."""
@@ -58,16 +60,16 @@ class Meters:
         if hops:
             each = self._hop_work / hops
             self._histogram[bin_of(each)] += hops
-            self._status[Cell.SLOWEST_HOP] = max(self._status[Cell.SLOWEST_HOP], each)
+            self._status.slowest_hop = max(self._status.slowest_hop, each)
             self._hop_work = 0.0
             self._hop_samples -= hops * self._hop
 
     def work(self, seconds: float, samples: int) -> None:
         """Take in the time that everything took for `samples`."""
-        self._status[Cell.WORK] += seconds
+        self._status.work += seconds
         self._load_work += seconds
         self._load_samples += samples
         if self._load_samples >= _LOAD_SECONDS * self._sample_rate:
-            self._status[Cell.LOAD] = self._load_work * self._sample_rate / self._load_samples
+            self._status.load = self._load_work * self._sample_rate / self._load_samples
             self._load_work = 0.0
             self._load_samples = 0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ...media.errors import InputError, noted
 from ..link.engine_settings import DeviceSettings, EngineSettings
-from ..link.shared_memory import Cell, EngineState, Link, Order
+from ..link.shared_memory import EngineState, Link
 
 if TYPE_CHECKING:
     from ..audio.stream_contract import ChainLike, Stream
@@ -69,14 +69,14 @@ def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain:
 
         watch = EffectWatch(link.effects, effects)
     _set_parameters(chain, link, ids)
-    ready_for = int(link.orders[Order.SAMPLE_RATE])
+    ready_for = link.orders.sample_rate
     if ready_for:
         _get_ready(chain, settings, ready_for)
     # Now, when nobody waits: a first collection looks at all that the libraries have made.
     gc.collect()
     gc.freeze()
     link.enter(EngineState.READY)
-    while not link.orders[Order.PLAY]:
+    while not link.orders.play:
         if _unwanted(link):
             return
         time.sleep(_WATCH_SECONDS)
@@ -116,7 +116,7 @@ def _play(
         sys.setswitchinterval(0.0002)
         hold_memory()
         refused = raise_priority()
-        link.status[Cell.REALTIME] = float(refused is None)
+        link.status.realtime = refused is None
         if refused is not None:
             notes.append(refused)
     link.report({"notes": notes, "input": stream.input_name, "output": stream.output_name})
@@ -129,7 +129,7 @@ def _play(
 
 
 def _running(link: Link) -> None:
-    link.status[Cell.HEARTBEAT] = time.monotonic()
+    link.status.heartbeat = time.monotonic()
     link.enter(EngineState.RUNNING)
 
 
@@ -138,7 +138,7 @@ def _open(settings: EngineSettings, link: Link, stack: ExitStack) -> Stream | No
     if not isinstance(settings.device, DeviceSettings):
         from ..audio.virtual_stream import VirtualStream
 
-        virtual = VirtualStream(settings, start=int(link.orders[Order.RESUME]))
+        virtual = VirtualStream(settings, start=link.orders.resume)
         stack.callback(virtual.close)
         return virtual
     from ..audio.portaudio_stream import open_device
@@ -149,11 +149,11 @@ def _open(settings: EngineSettings, link: Link, stack: ExitStack) -> Stream | No
         try:
             return stack.enter_context(open_device(settings, settings.device, connect=connect))
         except InputError as error:
-            if not link.orders[Order.PERSIST]:
+            if not link.orders.persist:
                 raise
             # A device that has come back as another one may be refused for as long as it is there.
             link.report(link.last_report() | {"notes": [str(error)]})
-        link.status[Cell.HEARTBEAT] = time.monotonic()
+        link.status.heartbeat = time.monotonic()
         link.enter(EngineState.LOST)
         connect = None
         end = time.monotonic() + _RETRY_SECONDS
@@ -165,7 +165,7 @@ def _open(settings: EngineSettings, link: Link, stack: ExitStack) -> Stream | No
 
 def _unwanted(link: Link) -> bool:
     parent = parent_process()
-    return bool(link.orders[Order.STOP]) or (parent is not None and not parent.is_alive())
+    return link.orders.stop or (parent is not None and not parent.is_alive())
 
 
 def _live_chain(settings: EngineSettings) -> ChainLike:
@@ -215,5 +215,5 @@ def _fail(link: Link, message: str, *, mendable: bool) -> None:
     told["error"] = " ".join(message.split())
     told["trace"] = "" if mendable else traceback.format_exc()[-8000:]
     link.report(told)
-    link.status[Cell.INPUT_ERROR] = float(mendable)
+    link.status.input_error = mendable
     link.enter(EngineState.FAILED)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..link.engine_settings import MUTE, EngineSettings
-from ..link.histogram import BINS, percentile
-from ..link.shared_memory import HISTOGRAM, INPUT_PEAKS, OUTPUT_PEAKS, Cell, EngineState, Link
+from ..link.histogram import percentile
+from ..link.shared_memory import EngineState, Link, Status
 
 if TYPE_CHECKING:
     from .supervisor import Supervisor
@@ -131,43 +131,39 @@ def take_snapshot(
     """
     links = [] if supervisor is None else list(supervisor.links)
     # What was found out of the device stays true while the next engine gets ready.
-    known = next((link for link in reversed(links) if link.status[Cell.SAMPLE_RATE]), None)
+    known = next((link for link in reversed(links) if link.status.sample_rate), None)
     state = _state(supervisor)
 
-    def total(cell: Cell) -> int:
-        return sum(link.count(cell) for link in links)
+    present = Status() if known is None else known.status
+    # What was heard last is not heard any more.
+    peaks = present if state == RUNNING else Status()
 
-    def present(cell: Cell) -> float:
-        return 0.0 if known is None else float(known.status[cell])
-
-    def peaks(first: int) -> tuple[float, ...]:
-        if known is None or state != RUNNING:
-            return (0.0,) * settings.channels
-        return tuple(float(known.status[first + channel]) for channel in range(settings.channels))
+    def total(cell: str) -> int:
+        return sum(getattr(link.status, cell) for link in links)
 
     told = {} if known is None else known.last_report()
     return Snapshot(
         state=state,
         seconds=0.0 if supervisor is None else supervisor.seconds,
-        input_peak=peaks(INPUT_PEAKS),
-        output_peak=peaks(OUTPUT_PEAKS),
-        load=present(Cell.LOAD),
-        limiter_active=time.monotonic() - present(Cell.LIMITER_AT) < _LIMITER_SECONDS,
+        input_peak=tuple(peaks.input_peaks[: settings.channels]),
+        output_peak=tuple(peaks.output_peaks[: settings.channels]),
+        load=present.load,
+        limiter_active=time.monotonic() - present.limiter_at < _LIMITER_SECONDS,
         muted=bool(parameters[MUTE.id]),
-        sample_rate=int(present(Cell.SAMPLE_RATE)),
-        blocksize=int(present(Cell.PERIOD)),
-        hop=int(present(Cell.HOP)),
-        algorithmic_latency=int(present(Cell.ALGORITHMIC)),
-        buffer_latency=int(present(Cell.BUFFER)),
-        device_latency=int(present(Cell.DEVICE)),
-        deadlines_missed=total(Cell.DEADLINES_MISSED),
-        faults=total(Cell.FAULTS),
-        ring_empty=total(Cell.RING_EMPTY),
-        xruns=total(Cell.XRUNS),
+        sample_rate=present.sample_rate,
+        blocksize=present.period,
+        hop=present.hop,
+        algorithmic_latency=present.algorithmic,
+        buffer_latency=present.buffer,
+        device_latency=present.device,
+        deadlines_missed=total("deadlines_missed"),
+        faults=total("faults"),
+        ring_empty=total("ring_empty"),
+        xruns=total("xruns"),
         engine_restarts=0 if supervisor is None else supervisor.engine_restarts,
         device_losses=0 if supervisor is None else supervisor.device_losses,
-        non_finite_inputs=total(Cell.NON_FINITE),
-        realtime_priority=bool(present(Cell.REALTIME)),
+        non_finite_inputs=total("non_finite"),
+        realtime_priority=present.realtime,
         parameters=dict(parameters),
         input_name=str(told.get("input", "")),
         output_name=str(told.get("output", "")),
@@ -201,40 +197,40 @@ def figures(supervisor: Supervisor) -> dict[str, object]:
     `load` is the mean share of one core, `limiter_active` the share of the time in which a limiter worked.
     """
     links = list(supervisor.links)
-    known = next((link for link in reversed(links) if link.status[Cell.SAMPLE_RATE]), links[-1])
+    known = next((link for link in reversed(links) if link.status.sample_rate), links[-1])
     seconds = supervisor.seconds
-    histogram = [sum(link.status[HISTOGRAM + place] for link in links) for place in range(BINS)]
+    histogram = [sum(counts) for counts in zip(*(link.status.histogram for link in links), strict=True)]
 
-    def total(cell: Cell) -> int:
-        return sum(link.count(cell) for link in links)
+    def total(cell: str) -> int:
+        return sum(getattr(link.status, cell) for link in links)
 
-    def share(cell: Cell) -> float:
-        return float(sum(link.status[cell] for link in links)) / seconds if seconds else 0.0
+    def share(cell: str) -> float:
+        return float(sum(getattr(link.status, cell) for link in links)) / seconds if seconds else 0.0
 
-    slowest = max(link.status[Cell.SLOWEST_HOP] for link in links)
-    latencies = [known.count(cell) for cell in (Cell.ALGORITHMIC, Cell.BUFFER, Cell.DEVICE)]
+    slowest = max(link.status.slowest_hop for link in links)
+    latencies = [known.status.algorithmic, known.status.buffer, known.status.device]
     return {
         "seconds": seconds,
-        "sample_rate": known.count(Cell.SAMPLE_RATE),
-        "blocksize": known.count(Cell.PERIOD),
-        "hop": known.count(Cell.HOP),
+        "sample_rate": known.status.sample_rate,
+        "blocksize": known.status.period,
+        "hop": known.status.hop,
         "algorithmic_latency_samples": latencies[0],
         "buffer_latency_samples": latencies[1],
         "device_latency_samples": latencies[2],
         "total_latency_samples": sum(latencies),
-        "load": share(Cell.WORK),
+        "load": share("work"),
         "hop_ms_p50": min(1e3 * percentile(histogram, 0.5), 1e3 * slowest),
         "hop_ms_p99": min(1e3 * percentile(histogram, 0.99), 1e3 * slowest),
         "hop_ms_max": 1e3 * slowest,
-        "deadlines_missed": total(Cell.DEADLINES_MISSED),
-        "faults": total(Cell.FAULTS),
-        "xruns": total(Cell.XRUNS),
-        "ring_empty": total(Cell.RING_EMPTY),
+        "deadlines_missed": total("deadlines_missed"),
+        "faults": total("faults"),
+        "xruns": total("xruns"),
+        "ring_empty": total("ring_empty"),
         "effects": _effect_figures(supervisor, known, seconds),
-        "limiter_active": share(Cell.LIMITED),
+        "limiter_active": share("limited"),
         "engine_restarts": supervisor.engine_restarts,
         "device_losses": supervisor.device_losses,
-        "non_finite_inputs": total(Cell.NON_FINITE),
-        "realtime_priority": bool(known.status[Cell.REALTIME]),
+        "non_finite_inputs": total("non_finite"),
+        "realtime_priority": known.status.realtime,
         "notes": _notes(supervisor),
     }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..link.descriptors import is_shortage, reason, reserve
 from ..link.effect_board import EffectBoard
 from ..link.engine_settings import EngineSettings, VirtualSettings
-from ..link.shared_memory import Cell, EngineState, Link, Order
+from ..link.shared_memory import EngineState, Link
 from ..link.spawning import start_process
 from .effect_watch import TAKEN_OUT, failed_line
 from .process import DEVICE_LOST, run_engine
@@ -126,7 +126,7 @@ class Supervisor:
         with reserve.released():
             effects = EffectBoard.new(self._context, self._out)
             link = Link.new(self._context, self._parameters, self._board, effects)
-            link.orders[Order.SAMPLE_RATE] = sample_rate
+            link.orders.sample_rate = sample_rate
             process = self._context.Process(
                 target=run_engine,
                 args=(link, self._ids, self._settings, self._build_chain),
@@ -183,22 +183,22 @@ class Supervisor:
         """Have a worker take the device."""
         if self.links:
             last = self.link
-            worker.link.orders[Order.PERSIST] = float(self.has_played)
-            worker.link.orders[Order.RESUME] = self._resume_at(last)
+            worker.link.orders.persist = self.has_played
+            worker.link.orders.resume = self._resume_at(last)
             # While it waits it writes nothing itself.
             worker.link.report({"connections": last.last_report().get("connections")})
         self._active = worker
         self._beat = (0.0, time.monotonic())
         self.links.append(worker.link)
-        worker.link.orders[Order.PLAY] = 1.0
+        worker.link.orders.play = True
 
     def _resume_at(self, last: Link) -> int:
         """Return the frame at which files go on: what would have passed meanwhile is lost, as it is in life."""
-        frames = last.count(Cell.FRAMES)
+        frames = last.status.frames
         if not isinstance(self._settings.device, VirtualSettings) or self._settings.fast or not frames:
             return frames
-        gap = time.monotonic() - last.status[Cell.HEARTBEAT]
-        return frames + round(gap * last.status[Cell.SAMPLE_RATE])
+        gap = time.monotonic() - last.status.heartbeat
+        return frames + round(gap * last.status.sample_rate)
 
     def _watch(self) -> None:
         try:
@@ -257,7 +257,7 @@ class Supervisor:
 
     def _hangs(self, worker: Worker) -> bool:
         now = time.monotonic()
-        beat = worker.link.status[Cell.HEARTBEAT]
+        beat = worker.link.status.heartbeat
         # Seen from here, so that a machine that was asleep is not taken for an engine that hangs.
         if beat != self._beat[0]:
             self._beat = (beat, now)
@@ -270,7 +270,7 @@ class Supervisor:
             told = worker.link.last_report()
             self.failure = (
                 told.get("error", ""),
-                bool(worker.link.status[Cell.INPUT_ERROR]),
+                worker.link.status.input_error,
                 told.get("trace", ""),
             )
             reason = told.get("error", "")
@@ -300,7 +300,7 @@ class Supervisor:
         if standby is None or not standby.process.is_alive():
             # Nobody else writes there now, and it does not run.
             worker.link.enter(EngineState.LOADING)
-            standby = self._spawn_patiently(sample_rate=worker.link.count(Cell.SAMPLE_RATE))
+            standby = self._spawn_patiently(sample_rate=worker.link.status.sample_rate)
             if standby is None:
                 return False
         self._play(standby)
@@ -318,7 +318,7 @@ class Supervisor:
         if not wanted or time.monotonic() < self._next_standby:
             return
         try:
-            self._standby = self._spawn(sample_rate=self.link.count(Cell.SAMPLE_RATE))
+            self._standby = self._spawn(sample_rate=self.link.status.sample_rate)
             self._pause = _FIRST_PAUSE
         except (OSError, MemoryError) as error:
             # The sound goes on without.
@@ -335,9 +335,7 @@ class Supervisor:
     @property
     def seconds(self) -> float:
         """Seconds of sound that all engine processes together have played."""
-        return sum(
-            link.status[Cell.PLAYED] / rate for link in self.links if (rate := link.status[Cell.SAMPLE_RATE])
-        )
+        return sum(link.status.played / rate for link in self.links if (rate := link.status.sample_rate))
 
     def _end(self) -> None:
         workers = [worker for worker in (self._active, self._standby) if worker is not None]
@@ -354,7 +352,7 @@ class Supervisor:
 
     def _let_finish(self, worker: Worker) -> None:
         """Have an engine that plays fade out and put its device down; return when it has, or takes too long."""
-        worker.link.orders[Order.STOP] = 1.0
+        worker.link.orders.stop = True
         end = time.monotonic() + _STOP_SECONDS
         while worker.link.state == EngineState.RUNNING and time.monotonic() < end:
             worker.process.join(_WATCH_SECONDS)

@@ -11,9 +11,10 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum, auto
 from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING, Any
+
+from .memory_types import cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,12 +30,13 @@ _ALIGNMENT = 16
 _POLL_SECONDS = 0.002
 
 
-class _Cell(IntEnum):
-    #: host: number of the newest request
-    ASKED = 0
-    #: engine: number of the request that the memory answers
-    ANSWERED = auto()
-    FRAME = auto()
+@cells()
+class _Cells(ctypes.Structure):
+    """The number of the newest request (host), of the one that the memory answers, and at which frame (engine)."""
+
+    asked: int
+    answered: int
+    frame: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class StateBox:
 
     memory: Doubles
     text: Characters
-    cells: Doubles
+    cells: _Cells
 
     @classmethod
     def new(cls, context: SpawnContext) -> StateBox:
@@ -64,17 +66,17 @@ class StateBox:
         return cls(
             context.RawArray(ctypes.c_double, _BYTES // 8),
             context.RawArray(ctypes.c_char, _TEXT_BYTES),
-            context.RawArray(ctypes.c_double, len(_Cell)),
+            context.RawValue(_Cells),
         )
 
     def request(self, *, timeout: float) -> ChainState | None:
         """Ask for the state and wait for it (host, one thread at a time); None where no engine answers in time."""
         import numpy as np
 
-        number = self.cells[_Cell.ASKED] + 1.0
-        self.cells[_Cell.ASKED] = number
+        number = self.cells.asked + 1
+        self.cells.asked = number
         end = time.monotonic() + timeout
-        while self.cells[_Cell.ANSWERED] != number:
+        while self.cells.answered != number:
             if time.monotonic() > end:
                 return None
             time.sleep(_POLL_SECONDS)
@@ -83,7 +85,7 @@ class StateBox:
         for name, kind, shape, start in json.loads(bytes(self.text.value)):
             size = np.dtype(kind).itemsize * int(np.prod(shape))
             arrays[name] = np.frombuffer(memory[start : start + size], dtype=kind).reshape(shape).copy()
-        return ChainState(int(self.cells[_Cell.FRAME]), arrays)
+        return ChainState(self.cells.frame, arrays)
 
 
 class StateWriter:
@@ -112,17 +114,17 @@ class StateWriter:
             raise ValueError(f"the state of this chain takes {start} bytes; there is room for {_BYTES}")
         box.text.value = text
         # Requests to an earlier engine are not answered.
-        self._answered = box.cells[_Cell.ASKED]
+        self._answered = box.cells.asked
 
     @property
     def wanted(self) -> bool:
         """Whether there is a request that has not been answered."""
-        return self._box.cells[_Cell.ASKED] != self._answered
+        return self._box.cells.asked != self._answered
 
     def answer(self, state: State, frame: int) -> None:
         """Copy the state, which is that before `frame`."""
-        number = self._box.cells[_Cell.ASKED]
+        number = self._box.cells.asked
         for name, view in self._views.items():
             view[...] = state[name]
-        self._box.cells[_Cell.FRAME] = frame
-        self._answered = self._box.cells[_Cell.ANSWERED] = number
+        self._box.cells.frame = frame
+        self._answered = self._box.cells.answered = number

@@ -68,29 +68,25 @@ class Change:
     value: float
 
 
-class _Cell(IntEnum):
-    POSITION = 0
-
-
 @dataclass(frozen=True)
 class ChangeLog:
     """The ring. Passed to engine processes when they are spawned."""
 
     memory: Doubles
-    cells: Doubles
+    count: ctypes.c_int64
 
     @classmethod
     def new(cls, context: SpawnContext) -> ChangeLog:
         """Return an empty log."""
         return cls(
             context.RawArray(ctypes.c_double, _CAPACITY * _FIELDS),
-            context.RawArray(ctypes.c_double, len(_Cell)),
+            context.RawValue(ctypes.c_int64),
         )
 
     @property
     def position(self) -> int:
         """The number of entries so far."""
-        return int(self.cells[_Cell.POSITION])
+        return self.count.value
 
     def add(self, frame: int, index: int, value: float) -> None:
         """Add an entry (engine)."""
@@ -100,7 +96,7 @@ class ChangeLog:
         self.memory[place] = frame
         self.memory[place + 1] = index
         self.memory[place + 2] = value
-        self.cells[_Cell.POSITION] = position + 1
+        self.count.value = position + 1
 
 
 class ChangeReader:

@@ -1,8 +1,7 @@
 """Memory that the host and an engine process share: cells with one writer each, and no locks.
 
-A cell is one aligned float64, which every processor that Python runs on reads and writes whole. Counters are exact up
-to 2^53. A text has a version number that is odd while it is being written. The memory has no name in the file system,
-so killed processes leave nothing behind.
+A text has a version number that
+is odd while it is being written. The memory has no name in the file system, so killed processes leave nothing behind.
 """
 
 from __future__ import annotations
@@ -16,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from .engine_settings import MAX_CHANNELS
 from .histogram import BINS
+from .memory_types import cells
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from typing import TypeAlias
 
     from .effect_board import EffectBoard
     from .memory_types import Characters, Doubles
     from .trace_board import TraceBoard
+
+    Peaks: TypeAlias = Doubles
+    Histogram: TypeAlias = Doubles
 
 _TEXT_BYTES = 16_384
 
@@ -43,59 +45,72 @@ class EngineState(IntEnum):
     FAILED = auto()
 
 
-class Order(IntEnum):
-    """Cells that the host writes, for one engine process."""
+@cells()
+class Orders(ctypes.Structure):
+    """What the host writes, for one engine process.
 
-    #: 1: take the device and play
-    PLAY = 0
-    #: 1: fade out and end
-    STOP = auto()
-    #: Hz at which to get ready before the device is open; 0 where it is not known yet
-    SAMPLE_RATE = auto()
-    #: 1: an engine has played before, so that a missing device is waited for
-    PERSIST = auto()
-    #: frame of the files at which the virtual device goes on
-    RESUME = auto()
+    Attributes:
+        play: take the device and play
+        stop: fade out and end
+        sample_rate: Hz at which to get ready before the device is open; 0 where it is not known yet
+        persist: an engine has played before, so that a missing device is waited for
+        resume: frame of the files at which the virtual device goes on
+    """
 
-
-class Cell(IntEnum):
-    """Cells that one engine process writes, for the host."""
-
-    STATE = 0
-    #: time.monotonic(), seconds
-    HEARTBEAT = auto()
-    #: frames that the device moved, counted from the beginning of the files if there are any
-    FRAMES = auto()
-    #: frames that this process played
-    PLAYED = auto()
-    SAMPLE_RATE = auto()
-    PERIOD = auto()
-    HOP = auto()
-    ALGORITHMIC = auto()
-    BUFFER = auto()
-    DEVICE = auto()
-    #: seconds of work in all, and share of one core of late
-    WORK = auto()
-    LOAD = auto()
-    SLOWEST_HOP = auto()
-    DEADLINES_MISSED = auto()
-    FAULTS = auto()
-    RING_EMPTY = auto()
-    XRUNS = auto()
-    NON_FINITE = auto()
-    #: time.monotonic() at which a limiter last worked; seconds in which one did
-    LIMITER_AT = auto()
-    LIMITED = auto()
-    REALTIME = auto()
-    #: 1 if the user can mend the cause of FAILED
-    INPUT_ERROR = auto()
-    TEXT_VERSION = auto()
+    play: bool
+    stop: bool
+    sample_rate: int
+    persist: bool
+    resume: int
 
 
-# Behind the cells: a peak for each channel of input and output, and the histogram of times.
-INPUT_PEAKS = len(Cell)
-OUTPUT_PEAKS = INPUT_PEAKS + MAX_CHANNELS
-HISTOGRAM = OUTPUT_PEAKS + MAX_CHANNELS
+@cells(Peaks=ctypes.c_double * MAX_CHANNELS, Histogram=ctypes.c_double * BINS)
+class Status(ctypes.Structure):
+    """What one engine process writes, for the host.
+
+    Attributes:
+        state: an `EngineState`
+        heartbeat: time.monotonic(), seconds
+        frames: that the device moved, counted from the beginning of the files if there are any
+        played: frames that this process played
+        sample_rate, period, hop, algorithmic, buffer, device: what it plays with; samples, and Hz
+        work, load: seconds of work in all, and share of one core of late
+        slowest_hop: seconds
+        deadlines_missed, faults, ring_empty, xruns, non_finite: see `realtime.engine.stats.Snapshot`
+        limiter_at, limited: time.monotonic() at which a limiter last worked; seconds in which one did
+        realtime: whether the system granted that priority
+        input_error: whether the user can mend the cause of FAILED
+        text_version: of `Link.text`
+        input_peaks, output_peaks: of each channel
+        histogram: of the times of hops, see `realtime.link.histogram`
+    """
+
+    state: int
+    heartbeat: float
+    frames: int
+    played: int
+    sample_rate: int
+    period: int
+    hop: int
+    algorithmic: int
+    buffer: int
+    device: int
+    work: float
+    load: float
+    slowest_hop: float
+    deadlines_missed: int
+    faults: int
+    ring_empty: int
+    xruns: int
+    non_finite: int
+    limiter_at: float
+    limited: float
+    realtime: bool
+    input_error: bool
+    text_version: int
+    input_peaks: Peaks
+    output_peaks: Peaks
+    histogram: Histogram
 
 
 @dataclass(frozen=True)
@@ -104,16 +119,15 @@ class Link:
 
     Attributes:
         parameters: targets, in the order of the host's list; shared by all engine processes of one host
-        orders: indexed by `Order`
-        status: indexed by `Cell`; then the peaks and the histogram
+        orders, status: cells
         text: JSON, UTF-8, ends with a zero byte
         board: for the engine's trace, shared by all engines of one host; None for no trace
         effects: for the effects of the chain; None where nobody asks
     """
 
     parameters: Doubles
-    orders: Doubles
-    status: Doubles
+    orders: Orders
+    status: Status
     text: Characters
     board: TraceBoard | None = None
     effects: EffectBoard | None = None
@@ -129,50 +143,37 @@ class Link:
         """Return zeroed memory for one more engine process."""
         return cls(
             parameters,
-            context.RawArray(ctypes.c_double, len(Order)),
-            context.RawArray(ctypes.c_double, HISTOGRAM + BINS),
+            context.RawValue(Orders),
+            context.RawValue(Status),
             context.RawArray(ctypes.c_char, _TEXT_BYTES),
             board,
             effects,
         )
 
-    def cells(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the parameters and the status as arrays (engine): views of the same memory."""
-        import numpy as np
-
-        return (
-            np.frombuffer(memoryview(self.parameters), dtype=np.float64),
-            np.frombuffer(memoryview(self.status), dtype=np.float64),
-        )
-
     @property
     def state(self) -> EngineState:
         """The state of the process."""
-        return EngineState(int(self.status[Cell.STATE]))
+        return EngineState(self.status.state)
 
     def enter(self, state: EngineState) -> None:
         """Set the state of the process (engine)."""
-        self.status[Cell.STATE] = float(state)
-
-    def count(self, cell: Cell) -> int:
-        """Return a cell that holds a whole number."""
-        return int(self.status[cell])
+        self.status.state = int(state)
 
     def report(self, text: dict[str, Any]) -> None:
         """Write the text (engine); without the notes, if it is too long."""
         data = json.dumps(text).encode()
         if len(data) >= _TEXT_BYTES:
             data = json.dumps({key: value for key, value in text.items() if key != "notes"}).encode()
-        self.status[Cell.TEXT_VERSION] += 1.0
+        self.status.text_version += 1
         self.text.value = data[: _TEXT_BYTES - 1]
-        self.status[Cell.TEXT_VERSION] += 1.0
+        self.status.text_version += 1
 
     def last_report(self) -> dict[str, Any]:
         """Return the last complete text (host); empty if there is none."""
         for _ in range(10):
-            before = self.status[Cell.TEXT_VERSION]
+            before = self.status.text_version
             data = bytes(self.text.value)
-            if before % 2.0 == 0.0 and before == self.status[Cell.TEXT_VERSION]:
+            if before % 2 == 0 and before == self.status.text_version:
                 break
         else:
             return {}

@@ -11,12 +11,12 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum, auto
 from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING
 
 from ...plugins.knobs import MAX_STYLES
 from .changes import ChangeKind
+from .memory_types import cells
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,13 +31,19 @@ _CLIP_SECONDS = 30.0
 _STATISTICS = 2 * 2**20
 
 
-class _Cell(IntEnum):
-    #: host: serial number of what is in the memory; 0 where nothing has been offered yet
-    OFFERED = 0
-    #: host: how many bytes that are
-    SIZE = auto()
-    #: engine: serial number of what is in its slot, below 0 if it could not be used
-    TAKEN = auto()
+@cells()
+class _Cells(ctypes.Structure):
+    """Of one slot.
+
+    Attributes:
+        offered: host: serial number of what is in the memory; 0 where nothing has been offered yet
+        size: host: how many bytes that are
+        taken: engine: serial number of what is in its slot, below 0 if it could not be used
+    """
+
+    offered: int
+    size: int
+    taken: int
 
 
 @dataclass(frozen=True)
@@ -46,13 +52,13 @@ class SlotMailbox:
 
     Attributes:
         memory: of each slot, `bytes` long
-        cells: indexed by slot and `_Cell`
+        cells: of each slot
         flags: engine: 1 if its chain has slots, -1 if it has none, 0 if that is not known yet; and the rate of its
             slots in Hz
     """
 
     memory: tuple[Doubles, ...]
-    cells: Doubles
+    cells: ctypes.Array[_Cells]
     flags: Doubles
 
     @classmethod
@@ -61,7 +67,7 @@ class SlotMailbox:
         size = _STATISTICS // 8 + round(_CLIP_SECONDS * sample_rate * 4) // 8
         return cls(
             tuple(context.RawArray(ctypes.c_double, size) for _ in range(MAX_STYLES)),
-            context.RawArray(ctypes.c_double, MAX_STYLES * len(_Cell)),
+            context.RawArray(_Cells, MAX_STYLES),
             context.RawArray(ctypes.c_double, 2),
         )
 
@@ -84,24 +90,24 @@ class SlotMailbox:
 
     def offer(self, slot: int, serial: int, size: int) -> None:
         """Offer a slot's memory (host); with 0 and 0, withdraw it."""
-        self.cells[slot * len(_Cell) + _Cell.SIZE] = size
-        self.cells[slot * len(_Cell) + _Cell.OFFERED] = serial
+        self.cells[slot].size = size
+        self.cells[slot].offered = serial
 
     def offered(self, slot: int) -> int:
         """Return the serial number of the style in a slot's memory; 0 if there is none."""
-        return int(self.cells[slot * len(_Cell) + _Cell.OFFERED])
+        return self.cells[slot].offered
 
     def taken(self, slot: int) -> int:
         """Return the serial number of the engine's style in a slot; below 0 if it could not be used."""
-        return int(self.cells[slot * len(_Cell) + _Cell.TAKEN])
+        return self.cells[slot].taken
 
     def take(self, slot: int, serial: int) -> None:
         """Confirm the style in a slot (engine)."""
-        self.cells[slot * len(_Cell) + _Cell.TAKEN] = serial
+        self.cells[slot].taken = serial
 
     def packed(self, slot: int) -> NDArray[np.uint8]:
         """Return the packed style in a slot's memory."""
-        return self.bytes(slot)[: int(self.cells[slot * len(_Cell) + _Cell.SIZE])]
+        return self.bytes(slot)[: self.cells[slot].size]
 
 
 class SlotFeed:

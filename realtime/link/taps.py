@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from enum import IntEnum, auto
 from multiprocessing.context import SpawnContext
 from typing import TYPE_CHECKING
 
 from .engine_settings import EngineSettings
+from .memory_types import cells
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from .memory_types import Doubles
 
     Frames = NDArray[np.float32]
     Floats = ctypes.Array[ctypes.c_float]
@@ -44,15 +42,15 @@ class OverwrittenError(LookupError):
         self.oldest = oldest
 
 
-class _Cell(IntEnum):
-    POSITION = 0
-    #: first frame that holds anything
-    FIRST = auto()
-    SAMPLE_RATE = auto()
-    #: first frame at that rate
-    SINCE = auto()
-    #: time.monotonic() when POSITION was last written
-    AT = auto()
+@cells()
+class _Cells(ctypes.Structure):
+    """Of one tap: the next frame, the first that holds anything, Hz, the first at that rate, when it last moved."""
+
+    position: int
+    first: int
+    sample_rate: int
+    since: int
+    at: float
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,14 @@ class Tap:
 
     Attributes:
         memory: channels one after the other, `frames` of each
-        cells: indexed by `_Cell`
+        cells: where it stands
         channels: of each frame
         frames: how many it holds; the oldest ones may be being overwritten
         margin: how many those are
     """
 
     memory: Floats
-    cells: Doubles
+    cells: _Cells
     channels: int
     frames: int
     margin: int
@@ -80,7 +78,7 @@ class Tap:
         frames = round(SECONDS * sample_rate) + margin
         return cls(
             context.RawArray(ctypes.c_float, channels * frames),
-            context.RawArray(ctypes.c_double, len(_Cell)),
+            context.RawValue(_Cells),
             channels,
             frames,
             margin,
@@ -89,27 +87,27 @@ class Tap:
     @property
     def position(self) -> int:
         """The frame that will be written next; all before it, back to `oldest`, can be read."""
-        return int(self.cells[_Cell.POSITION])
+        return self.cells.position
 
     @property
     def oldest(self) -> int:
         """The first frame that can be read, for a while."""
-        return max(int(self.cells[_Cell.FIRST]), self.position + self.margin - self.frames)
+        return max(self.cells.first, self.position + self.margin - self.frames)
 
     @property
     def sample_rate(self) -> int:
         """Hz; 0 before the first engine has opened its device."""
-        return int(self.cells[_Cell.SAMPLE_RATE])
+        return self.cells.sample_rate
 
     @property
     def since(self) -> int:
         """The first frame at the present rate; earlier ones have another rate."""
-        return int(self.cells[_Cell.SINCE])
+        return self.cells.since
 
     @property
     def written_at(self) -> float:
         """Time, of `time.monotonic`, at which the position was last moved."""
-        return float(self.cells[_Cell.AT])
+        return self.cells.at
 
     def read(self, start: int, stop: int) -> Frames:
         """Return a copy [channels, stop - start].
@@ -132,17 +130,17 @@ class Tap:
     def begin(self, frame: int, sample_rate: int) -> None:
         """Go on at `frame`, not before `position`; what lies between is silence (writer)."""
         if sample_rate != self.sample_rate:
-            self.cells[_Cell.SINCE] = frame
-        self.cells[_Cell.SAMPLE_RATE] = sample_rate
+            self.cells.since = frame
+        self.cells.sample_rate = sample_rate
         position = self.position
         if position == 0:
-            self.cells[_Cell.FIRST] = frame
-            self.cells[_Cell.POSITION] = frame
+            self.cells.first = frame
+            self.cells.position = frame
             return
         memory = self._array()
         gap = min(frame - position, self.frames)
         _write(memory, frame - gap, memory[:, :0], gap)
-        self.cells[_Cell.POSITION] = max(position, frame)
+        self.cells.position = max(position, frame)
 
     def write(self, start: int, block: Frames) -> int:
         """Write [channels, n] to frames `start` onwards; not seen before `publish`. Returns `start` + n (writer)."""
@@ -153,8 +151,8 @@ class Tap:
 
     def publish(self, stop: int, now: float) -> None:
         """Make all frames before `stop` readable (writer)."""
-        self.cells[_Cell.AT] = now
-        self.cells[_Cell.POSITION] = stop
+        self.cells.at = now
+        self.cells.position = stop
 
     def _array(self) -> Frames:
         import numpy as np

@@ -13,7 +13,7 @@ from gramophone.plugins.knobs import GAIN, LIMITER
 from gramophone.realtime.audio.virtual_stream import VirtualStream
 from gramophone.realtime.engine.engine import Engine
 from gramophone.realtime.link.engine_settings import MUTE, DeviceSettings, EngineSettings, VirtualSettings
-from gramophone.realtime.link.shared_memory import Cell, Link
+from gramophone.realtime.link.shared_memory import Link
 from gramophone.realtime.link.trace_board import TraceBoard
 from gramophone.takes.wavfile import seal
 from tests.realtime import trial_chains
@@ -80,7 +80,7 @@ def sine(seconds, *, frequency=440.0, level=0.5):
 
 
 def delayed(sound, link):
-    latency = link.count(Cell.ALGORITHMIC) + link.count(Cell.BUFFER)
+    latency = link.status.algorithmic + link.status.buffer
     return np.pad(sound, ((0, 0), (latency, 0)))
 
 
@@ -96,9 +96,9 @@ def test_latency_is_exact_and_the_tail_is_flushed(tmp_path, period, algorithmic)
     sound[0, [0, 1000, 4999]] = 0.5
     sound[1, 77] = -1.0
     heard, link = play(tmp_path, sound, trial_chains.Delay(latency=algorithmic), period=period)
-    assert link.count(Cell.ALGORITHMIC) == algorithmic
-    assert link.count(Cell.BUFFER) % period == 0
-    assert link.count(Cell.BUFFER) >= period
+    assert link.status.algorithmic == algorithmic
+    assert link.status.buffer % period == 0
+    assert link.status.buffer >= period
     np.testing.assert_array_equal(heard, delayed(sound, link))
 
 
@@ -106,7 +106,7 @@ def test_latency_is_exact_and_the_tail_is_flushed(tmp_path, period, algorithmic)
 def test_buffer_latency_is_what_was_asked_for_in_whole_blocks(tmp_path, latency):
     _, link = play(tmp_path, sine(0.05), trial_chains.Delay(), period=128, latency=latency)
     seconds = EngineSettings(device=DeviceSettings(), latency=latency).latency_seconds()
-    assert link.count(Cell.BUFFER) == max(1, int(np.ceil(seconds * RATE / 128))) * 128
+    assert link.status.buffer == max(1, int(np.ceil(seconds * RATE / 128))) * 128
 
 
 @pytest.mark.parametrize("algorithmic", [512, 2048])
@@ -120,7 +120,7 @@ def test_a_short_stall_is_heard_as_the_delayed_dry_sound(tmp_path, algorithmic):
     near = np.abs(heard - 0.6 * dry) > 1e-6
     assert 128 < near.sum() < 5 * 128 + 240 + 144
     assert steepest(heard) < STEEPEST
-    assert (link.count(Cell.DEADLINES_MISSED), link.count(Cell.RING_EMPTY)) == (1, 0)
+    assert (link.status.deadlines_missed, link.status.ring_empty) == (1, 0)
 
 
 @pytest.mark.parametrize("blocks", [20, 200, 505, 511, 513, 700])
@@ -134,7 +134,7 @@ def test_a_long_stall_is_silence_and_the_sound_returns_at_the_same_latency(tmp_p
     back = 20_000 + blocks * 128 + 4800
     np.testing.assert_allclose(heard[:, back:], 0.6 * dry[:, back:], atol=1e-6)
     assert steepest(heard) < STEEPEST
-    assert (link.count(Cell.DEADLINES_MISSED), link.count(Cell.RING_EMPTY)) == (1, 1)
+    assert (link.status.deadlines_missed, link.status.ring_empty) == (1, 1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -198,7 +198,7 @@ def test_what_is_heard_is_never_above_the_ceiling_and_the_dry_sound(
     )
     dry = delayed(sound, link)
     most = np.abs(dry)
-    if link.count(Cell.RING_EMPTY):
+    if link.status.ring_empty:
         # What fades out there is the last 5 ms of the dry sound, backwards; it may still be held in a join.
         most = np.lib.stride_tricks.sliding_window_view(np.pad(most, ((0, 0), (960, 0))), 961, axis=1).max(-1)
     assert (np.abs(heard) <= np.maximum(most, ceiling) + 1e-6).all()
@@ -247,7 +247,7 @@ def test_where_wet_is_dry_a_late_chain_cannot_be_heard(tmp_path):
     sound = sine(1.0)
     heard, link = play(tmp_path, sound, Late({9000: 4, 20_000: 3, 30_000: 5}, latency=512))
     np.testing.assert_allclose(heard, delayed(sound, link), atol=1e-6)
-    assert link.count(Cell.DEADLINES_MISSED) == 3
+    assert link.status.deadlines_missed == 3
 
 
 @pytest.mark.parametrize("kind", ["raise", "nan"])
@@ -262,14 +262,14 @@ def test_a_plugin_that_fails_leaves_the_dry_sound(tmp_path, kind):
 
     heard, link = play(tmp_path, sound, Now(kind, latency=512, colour=0.6))
     dry = delayed(sound, link)
-    buffer = link.count(Cell.BUFFER)
+    buffer = link.status.buffer
     middle = slice(20_000 + buffer + 300, 24_000 + buffer)
     np.testing.assert_allclose(heard[:, middle], dry[:, middle], atol=1e-6)
     np.testing.assert_allclose(heard[:, :20_000], 0.6 * dry[:, :20_000], atol=1e-6)
     np.testing.assert_allclose(heard[:, 26_000:], 0.6 * dry[:, 26_000:], atol=1e-6)
     assert steepest(heard) < STEEPEST
-    assert 4000 // 128 <= link.count(Cell.FAULTS) <= 4000 // 128 + 1
-    assert link.count(Cell.DEADLINES_MISSED) == 0
+    assert 4000 // 128 <= link.status.faults <= 4000 // 128 + 1
+    assert link.status.deadlines_missed == 0
     assert bool(link.last_report().get("notes")) == (kind == "raise")
 
 
@@ -279,7 +279,7 @@ def test_input_that_is_no_number_becomes_silence_and_is_counted(tmp_path):
     sound[0, 6000] = np.inf
     heard, link = play(tmp_path, sound, trial_chains.Delay())
     np.testing.assert_array_equal(heard, delayed(np.where(np.isfinite(sound), sound, 0.0), link))
-    assert link.count(Cell.NON_FINITE) == 11
+    assert link.status.non_finite == 11
 
 
 class Pedal(trial_chains.Bad):

@@ -12,7 +12,7 @@ import soundfile
 from gramophone.realtime.engine import supervisor as module
 from gramophone.realtime.engine.supervisor import Supervisor
 from gramophone.realtime.link.engine_settings import MUTE, EngineSettings, VirtualSettings
-from gramophone.realtime.link.shared_memory import Cell, Link, Order
+from gramophone.realtime.link.shared_memory import Link
 from gramophone.realtime.link.trace_board import TraceBoard
 from tests.realtime import trial_chains
 from tests.waiting import wait_until
@@ -36,7 +36,7 @@ def supervisor(
 
 def played(link: Link) -> float:
     """Seconds that an engine process has played."""
-    return link.status[Cell.PLAYED] / (link.status[Cell.SAMPLE_RATE] or RATE)
+    return link.status.played / (link.status.sample_rate or RATE)
 
 
 def test_after_four_failures_in_a_row_no_other_engine_is_tried(
@@ -59,7 +59,7 @@ def test_after_four_failures_in_a_row_no_other_engine_is_tried(
         made._active.process.kill()
         wait_until(lambda: made.engine_restarts == 1 and played(made.link) > 1.2)
         assert (len(made.links), len(made.notes), made.failure) == (2, 1, None)
-        assert made.link.orders[Order.PERSIST] == 1.0
+        assert made.link.orders.persist
         assert not made.ended.is_set()
         made._parameters[IDS.index("trouble")] = 1.0
         wait_until(made.ended.is_set)
