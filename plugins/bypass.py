@@ -37,6 +37,7 @@ class Delay:
         self._samples = self._from = samples
         self._most = samples if most is None else most
         self._line = History(self._most + block, channels)
+        self._block = block
         self._fade.prepare(sample_rate=sample_rate, block=block, on=True)
         self.reset()
 
@@ -45,6 +46,17 @@ class Delay:
         self._line.begin(0)
         self._from = self._samples
         self._fade.jump(on=True)
+
+    def widen(self, most: int) -> None:
+        """Let `move` ask for up to so many samples from now on, while it plays."""
+        if most <= self._most:
+            return
+        # All that there is: the new delay may come in with a block that has begun before.
+        size = self._line.memory.shape[1]
+        heard = self._line.get(self._line.position - size, self._line.position)
+        self._line, self._most = History(max(most + self._block, size), heard.shape[0]), most
+        self._line.begin(0)
+        self._line.push(heard)
 
     def move(self, samples: int) -> None:
         """Go over to another delay."""
@@ -164,6 +176,10 @@ class Bypass:
         """Have the effect take another latency from now on."""
         self._latency = latency
         self._delay.move(latency)
+
+    def widen(self, most: int) -> None:
+        """Have room for a latency of up to so many samples from now on."""
+        self._delay.widen(most)
 
     def jump(self, latency: int) -> None:
         """Have the effect take another latency at once, for a moment in which nothing is heard."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..media.errors import InputError
 from .bypass import Bypass
-from .knob_ids import chain_parameters, slot_names, whole_bypass
+from .knob_ids import SlotNames, chain_parameters, slot_names, whole_bypass
 from .parameter import Parameter
 from .plugin import Plugin
 from .slot import EffectSlot, slots_of
@@ -51,7 +51,6 @@ class Chain:
         self._bypasses = [None if isinstance(plugin, EffectSlot) else Bypass() for plugin in self.plugins]
         self._whole = Bypass()
         self._latency = 0
-        self._order = self._sorted = list(range(len(self.plugins)))
         names = slot_names([(plugin.name, plugin.parameters) for plugin in self.plugins], defaults)
         self.parameters: tuple[Parameter, ...] = chain_parameters(names)
         # Each id leads to a plugin's knob or to a switch.
@@ -59,11 +58,49 @@ class Chain:
         self._knobs: dict[str, tuple[Plugin, str]] = {}
         self._switches: dict[str, Bypass | EffectSlot] = {whole_bypass().id: self._whole}
         for plugin, bypass, name in zip(self.plugins, self._bypasses, names, strict=True):
-            self._switches[name.bypass.id] = plugin if isinstance(plugin, EffectSlot) else bypass or Bypass()
-            for own, parameter in name.parameters.items():
-                self._knobs[parameter.id] = (plugin, own)
+            self._lead(plugin, bypass, name)
+        self._order = self._sorted = self._sort()
         for identity, value in (defaults or {}).items():
             self.set(identity, value)
+
+    def _lead(self, plugin: Plugin, bypass: Bypass | None, name: SlotNames) -> None:
+        """Have the ids of a plugin lead to it."""
+        self._switches[name.bypass.id] = plugin if isinstance(plugin, EffectSlot) else bypass or Bypass()
+        for own, parameter in name.parameters.items():
+            self._knobs[parameter.id] = (plugin, own)
+
+    def add(self, slot: EffectSlot) -> None:
+        """Add an effect while the chain plays. Takes no noticeable time.
+
+        Args:
+            slot: prepared as the chain is, with `<key>_on` at 0
+
+        Raises:
+            InputError: one of its knobs has the id of another
+        """
+        (name,) = slot_names([(slot.name, slot.parameters)])
+        added = (*name.parameters.values(), name.bypass)
+        if taken := {parameter.id for parameter in self.parameters} & {parameter.id for parameter in added}:
+            raise InputError(f"the chain has {min(taken)!r} already")
+        self.plugins = (*self.plugins, slot)
+        self.effects = (*self.effects, slot)
+        self._bypasses.append(None)
+        self._keys = (*self._keys, name.key)
+        self.parameters = (*self.parameters, *added)
+        self._lead(slot, None, name)
+        settled = self._order is self._sorted
+        self._order, self._sorted = [*self._order, len(self.plugins) - 1], self._sort()
+        if settled:
+            # Nobody hears it yet, so the others need not leave for that.
+            self._order = self._sorted
+        self._whole.widen(self._most_latency)
+
+    @property
+    def _most_latency(self) -> int:
+        return sum(
+            plugin.most_latency if isinstance(plugin, EffectSlot) else plugin.latency_samples
+            for plugin in self.plugins
+        )
 
     def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
         """Get ready to play, silent, every knob at its target; see `Plugin.prepare`."""
@@ -79,10 +116,7 @@ class Chain:
             sample_rate=sample_rate,
             block=block,
             channels=channels,
-            most=sum(
-                plugin.most_latency if isinstance(plugin, EffectSlot) else plugin.latency_samples
-                for plugin in self.plugins
-            ),
+            most=self._most_latency,
         )
         self._order = self._sorted
         self._most = block

@@ -225,15 +225,29 @@ def find_effects(
     """
     effects: list[Effect] = []
     for name, first in (*((name, True) for name in before), *((name, False) for name in after)):
-        reference, title = find(name)
-        key = key_for(title, [one.key for one in effects])
-        if reference in BUILT_IN:
-            effects.append(built_in_effect(reference, key=key, before=first))
-            continue
-        found = look_at(reference, sample_rate=sample_rate, channels=channels)
-        effects.append(effect_of(found, reference, title, key=key, before=first))
+        taken = [one.key for one in effects]
+        effects.append(
+            find_effect(name, before=first, taken=taken, sample_rate=sample_rate, channels=channels)
+        )
     check_effects(effects)
     return tuple(effects)
+
+
+def find_effect(
+    name: str,
+    *,
+    before: bool = False,
+    taken: Sequence[str] = (),
+    sample_rate: int = 48_000,
+    channels: int = 2,
+) -> Effect:
+    """Find one effect; see `find_effects`. `taken` are the keys that others have."""
+    reference, title = find(name)
+    key = key_for(title, taken)
+    if reference in BUILT_IN:
+        return built_in_effect(reference, key=key, before=before)
+    found = look_at(reference, sample_rate=sample_rate, channels=channels)
+    return effect_of(found, reference, title, key=key, before=before)
 
 
 def effect_of(found: dict[str, Any], reference: str, title: str, *, key: str, before: bool) -> Effect:

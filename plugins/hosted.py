@@ -44,6 +44,12 @@ def check_installed() -> None:
         raise InputError(_MISSING)
 
 
+def preload() -> None:
+    """Load the library, if it is there, so that nobody has to wait for that later."""
+    with suppress(ImportError):
+        importlib.import_module("minihost")
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what plugins write to the terminal away from it while they are loaded."""
@@ -111,11 +117,13 @@ class Hosted(Plugin):
 
     Args:
         effect: what was found out about it
+        beside: whether it is made beside a thread that must not wait. What takes long then lets others work: what has
+            heard nothing but silence is not made to forget.
     """
 
     neutral = None
 
-    def __init__(self, effect: Effect) -> None:
+    def __init__(self, effect: Effect, *, beside: bool = False) -> None:
         self.name = effect.key  # type: ignore[misc]
         self.parameters = effect.parameters  # type: ignore[misc]
         super().__init__()
@@ -124,6 +132,9 @@ class Hosted(Plugin):
         self._instances: list[Any] = []
         self._prepared: tuple[int, int, int] | None = None
         self._latency = effect.latency
+        self._beside = beside
+        # Whether it has heard nothing but silence since it was loaded.
+        self._fresh = False
         #: whether `rewind` leaves something of the sound, so that it has to die away in silence
         self.lingers = is_uri(effect.reference) or effect.reference.endswith(".lv2")
 
@@ -132,10 +143,13 @@ class Hosted(Plugin):
         if self._prepared != (sample_rate, block, channels):
             self._load(sample_rate, block, channels)
             self._prepared = (sample_rate, block, channels)
+            self._fresh = True
         for id in self._indexes:
             self._put(id)
         # An LV2 says its latency only once it has worked.
+        fresh = self._fresh
         self.process(np.zeros((channels, block), dtype=np.float32))
+        self._fresh = fresh
         self.reset()
 
     def _load(self, sample_rate: int, block: int, channels: int) -> None:
@@ -168,6 +182,7 @@ class Hosted(Plugin):
 
     def process(self, block: Block) -> Block:
         """Take and return one block; see `Plugin.process`."""
+        self._fresh = False
         count = block.shape[1]
         given = self._given[: self._inputs * count].reshape(self._inputs, count)
         made = self._made[: self._outputs * count].reshape(self._outputs, count)
@@ -187,8 +202,11 @@ class Hosted(Plugin):
         return out
 
     def reset(self) -> None:
-        """Forget all sound; see `Plugin.reset`. Takes up to some milliseconds."""
-        self._settle()
+        """Forget all sound; see `Plugin.reset`. Takes up to a quarter of a second, in which no other thread works."""
+        if self._fresh and self._beside:
+            self.rewind()
+        else:
+            self._settle()
 
     @_quiet()
     def _settle(self) -> None:
@@ -202,6 +220,14 @@ class Hosted(Plugin):
         """Forget the sound, as far as that takes no time."""
         for instance in self._instances:
             instance.reset()
+
+    def take_state(self, state: bytes) -> None:
+        """Have what the plugin calls its state; its knobs stay. Not while it works. RuntimeError if it refuses."""
+        self._effect = replace(self._effect, state=state)
+        for instance in self._instances:
+            instance.set_state(state)
+        for id in self._indexes:
+            self._put(id)
 
     def set(self, id: str, value: float) -> None:
         """Give a knob a new target; see `Plugin.set`. Whether it glides there is the effect's own matter."""
@@ -261,14 +287,19 @@ class _BuiltIn(Plugin):
             super().set(parameter.id, self._inner.get(parameter.id.partition(".")[2]))
 
 
-def make_slot(effect: Effect) -> EffectSlot:
-    """Return the slot of an effect, with the effect in it; loaded when it is prepared."""
+def make_slot(effect: Effect, *, beside: bool = False) -> EffectSlot:
+    """Return the slot of an effect, with the effect in it; loaded when it is prepared.
+
+    Args:
+        effect: what is known of it
+        beside: see `Hosted`
+    """
     inside: Plugin
     if effect.reference.startswith(PYTHON):
         module, _, name = effect.reference.removeprefix(PYTHON).partition(":")
         inside = getattr(importlib.import_module(module), name)()
     else:
-        inside = _BuiltIn(effect) if effect.reference in BUILT_IN else Hosted(effect)
+        inside = _BuiltIn(effect) if effect.reference in BUILT_IN else Hosted(effect, beside=beside)
     return EffectSlot(inside, key=effect.key, title=effect.title, before=effect.before)
 
 

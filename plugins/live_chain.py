@@ -74,6 +74,5 @@ def chain_around(stylizer: Plugin, effects: Sequence[Effect] = ()) -> Chain:
         return Chain([stylizer, Gain(), Limiter()], defaults=_DEFAULTS)
     from .hosted import make_slot
 
-    before = [make_slot(one) for one in effects if one.before]
-    after = [make_slot(one) for one in effects if not one.before]
-    return Chain([*before, stylizer, *after, Gain(), Limiter()], defaults=_DEFAULTS)
+    # The chain puts them where they belong; counted as here, whichever came first.
+    return Chain([*map(make_slot, effects), stylizer, Gain(), Limiter()], defaults=_DEFAULTS)

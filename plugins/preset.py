@@ -17,20 +17,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..media.errors import InputError
 from ..media.files import replacing, shown
-from ..media.inputs import parse_json, read_bytes
+from ..media.inputs import fitted, parse_json, read_bytes
+from .effects import MAX_EFFECTS, KeptState
 from .knobs import present_name, present_value
 from .parameter import Parameter
 
 FORMAT = "gramophone preset"
-VERSION = 1
+#: Version 2 of a preset holds states of plugins; whatever holds none is written as 1, which every version reads.
+VERSION = 2
 SUFFIX = ".json"
 PROGRAMS = 128
 #: Parameters that a preset does not hold.
 PASSING = frozenset({"mute", "bypass", "freeze", "soundcheck"})
 
 _LARGEST = 1 << 20
+# With the states of plugins.
+_LARGEST_PRESET = 1 << 24
 # What every file system takes, and what no shell or address has to quote much.
 _NAME = re.compile(r"[\w][\w .,'()+-]{0,62}", re.UNICODE)
 # Of the 255 that a file's name may have, its suffix takes some.
@@ -49,6 +55,7 @@ class Preset:
         values: by parameter id, in the parameter's unit
         program: MIDI program that recalls it, 0 to 127, or None
         styles: the mixture of styles, weights 0 to 1 by name; empty where only the weights of the slots are known
+        states: what plugins call their states, by the keys of the effects
         faults: what its file says beside that and cannot be used, a phrase each
     """
 
@@ -56,6 +63,7 @@ class Preset:
     values: Mapping[str, float] = field(default_factory=dict)
     program: int | None = None
     styles: Mapping[str, float] = field(default_factory=dict)
+    states: Mapping[str, KeptState] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
 
 
@@ -77,17 +85,18 @@ def check_name(name: str) -> str:
     return name
 
 
-def read_json(path: Path, kind: str) -> dict[str, Any]:
+def read_json(path: Path, kind: str, *, most: int = _LARGEST) -> dict[str, Any]:
     """Read one of the program's own settings files, an object with "format" and "version".
 
     Args:
         path: the file
         kind: what "format" must say
+        most: bytes
 
     Raises:
         InputError: it cannot be read, is too large, or is something else
     """
-    data = read_bytes(path, most=_LARGEST, what=kind)
+    data = read_bytes(path, most=most, what=kind)
     try:
         found = parse_json(data)
     except ValueError as error:
@@ -104,7 +113,7 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
     return found
 
 
-def write_json(path: Path, kind: str, content: Mapping[str, object]) -> None:
+def write_json(path: Path, kind: str, content: Mapping[str, object], *, version: int = 1) -> None:
     """Write a settings file for `read_json`, in place of the one that is there; make its folder.
 
     Raises:
@@ -115,7 +124,7 @@ def write_json(path: Path, kind: str, content: Mapping[str, object]) -> None:
     except OSError as error:
         raise InputError(f"cannot make the folder {shown(path.parent)}: {error.strerror or error}") from None
     text = json.dumps(
-        {"format": kind, "version": VERSION, **content}, indent=2, allow_nan=False, ensure_ascii=False
+        {"format": kind, "version": version, **content}, indent=2, allow_nan=False, ensure_ascii=False
     )
     with replacing(path, overwrite=True) as temporary:
         # What names hold beside characters, such as a byte that is not UTF-8, becomes an escape of JSON's.
@@ -158,6 +167,10 @@ class PresetFolder:
 
     def __init__(self, path: Path, parameters: Sequence[Parameter]) -> None:
         self.path = path
+        self.know(parameters)
+
+    def know(self, parameters: Sequence[Parameter]) -> None:
+        """Hold these parameters from now on."""
         self._parameters = [parameter for parameter in parameters if parameter.id not in PASSING]
 
     def names(self) -> list[str]:
@@ -175,7 +188,7 @@ class PresetFolder:
             raise InputError(
                 f"there is no preset {name!r}; there are: {', '.join(self.names()) or 'none yet'}"
             )
-        found = read_json(path, FORMAT)
+        found = read_json(path, FORMAT, most=_LARGEST_PRESET)
         values, faults = known_values(found.get("values"), self._parameters)
         program = found.get("program")
         if program is not None and (
@@ -191,7 +204,20 @@ class PresetFolder:
         )
         if weights != styles:
             faults.append("its styles are not all weights from 0 to 1")
-        return Preset(name=path.stem, values=values, program=program, styles=weights, faults=tuple(faults))
+        states = {}
+        for key, entry in _states(found.get("effects", {}), faults):
+            try:
+                states[key] = fitted(entry, KeptState, name=f"the state of {key!r}", advice="it is left out")
+            except InputError as error:
+                faults.append(str(error))
+        return Preset(
+            name=path.stem,
+            values=values,
+            program=program,
+            styles=weights,
+            states=states,
+            faults=tuple(faults),
+        )
 
     def all(self) -> list[Preset]:
         """Return every preset that can be read, in alphabetical order."""
@@ -208,7 +234,12 @@ class PresetFolder:
         return next((preset for preset in self.all() if preset.program == number), None)
 
     def save(
-        self, name: str, values: Mapping[str, float], *, styles: Mapping[str, float] | None = None
+        self,
+        name: str,
+        values: Mapping[str, float],
+        *,
+        styles: Mapping[str, float] | None = None,
+        states: Mapping[str, KeptState] | None = None,
     ) -> Preset:
         """Save a preset, in place of one with its name, whose program it keeps; a new one gets the lowest free.
 
@@ -223,8 +254,11 @@ class PresetFolder:
             program = next((number for number in range(PROGRAMS) if number not in taken), None)
         held = {one.id: one.clamp(values[one.id]) for one in self._parameters if one.id in values}
         mixture = dict(styles or {})
-        write_json(path, FORMAT, {"program": program, "values": held, "styles": mixture})
-        return Preset(name=path.stem, values=held, program=program, styles=mixture)
+        content: dict[str, object] = {"program": program, "values": held, "styles": mixture}
+        if states:
+            content["effects"] = {key: msgspec.to_builtins(state) for key, state in states.items()}
+        write_json(path, FORMAT, content, version=VERSION if states else 1)
+        return Preset(name=path.stem, values=held, program=program, styles=mixture, states=dict(states or {}))
 
     def delete(self, name: str) -> None:
         """Delete a preset; harmless where there is none. InputError if that is not allowed."""
@@ -244,6 +278,13 @@ def _is_name(name: str) -> bool:
         return check_name(name) == name
     except InputError:
         return False
+
+
+def _states(found: object, faults: list[str]) -> list[tuple[str, object]]:
+    if isinstance(found, dict) and len(found) <= MAX_EFFECTS:
+        return list(found.items())
+    faults.append(f"its effects are not an object of up to {MAX_EFFECTS}")
+    return []
 
 
 def _weight(value: object) -> bool:

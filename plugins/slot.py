@@ -71,6 +71,8 @@ class EffectSlot(Plugin):
         self.bypassed = False
         #: set to have it leave the chain for a moment, so that it can be moved
         self.held = False
+        #: the same, so that it can be given another state
+        self.resting = False
         self._watch: Watch | None = None
         self._place = 0
         self._latency = 0
@@ -152,7 +154,7 @@ class EffectSlot(Plugin):
 
     @property
     def _wanted(self) -> bool:
-        return self.get(f"{self.name}_on") >= 0.5 and not self.held and not self._out
+        return self.get(f"{self.name}_on") >= 0.5 and not (self.held or self.resting or self._out)
 
     @property
     def _volume(self) -> float:

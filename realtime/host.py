@@ -12,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from ..media.errors import InputError
 from ..media.files import replacing
 from ..media.output_lock import claimed
 from ..models.live.first_run import compile_first
+from ..plugins.effects import MAX_EFFECTS, MAX_STATE, Effect, check_effects
 from ..plugins.live_chain import live_parameters
 from ..plugins.parameter import Parameter
 from ..takes.wavfile import seal
@@ -34,6 +36,11 @@ if TYPE_CHECKING:
 
 
 _PIECE = 0.5
+# Some effects read gigabytes of sound when they are loaded.
+_ADDING_SECONDS = 60.0
+_ADDING_POLL = 0.02
+# An effect has up to 128 parameters of its own, and five of its slot.
+MOST_KNOBS = 133
 
 
 class EngineError(RuntimeError):
@@ -68,7 +75,9 @@ class Host:
         self.parameters: tuple[Parameter, ...] = (*known, MUTE)
         self._places = {parameter.id: place for place, parameter in enumerate(self.parameters)}
         context = multiprocessing.get_context("spawn")
-        self._cells = context.RawArray(ctypes.c_double, len(self.parameters))
+        # With room for the knobs of effects that are added while it plays.
+        room = MAX_EFFECTS * MOST_KNOBS if build_chain is None else 0
+        self._cells = context.RawArray(ctypes.c_double, len(self.parameters) + room)
         for place, parameter in enumerate(self.parameters):
             self._cells[place] = parameter.default
         for name, value in settings.parameters.items():
@@ -79,6 +88,10 @@ class Host:
         self._board = TraceBoard.new(context, settings)
         self._changes = self.change_reader()
         self._asking = threading.Lock()
+        #: held while an effect is added
+        self.adding = threading.Lock()
+        #: what records this host; see `realtime.recorder`
+        self.recorders: WeakSet[Any] = WeakSet()
         self._styles = StyleManager(context, settings, self._board, get=self.get, put=self.set)
         self._supervisor: Supervisor | None = None
         self._files = ExitStack()
@@ -153,6 +166,77 @@ class Host:
     def get(self, id: str) -> float:
         """Return a parameter's target; InputError if there is no such parameter."""
         return float(self._cells[self._place(id)])
+
+    def add_effect(self, effect: Effect) -> None:
+        """Add an effect to the chain while it plays; return when it is there, and comes in with a crossfade.
+
+        It is loaded beside the sound. Its knobs join `parameters`, `<key>_place` says where it stands.
+
+        Args:
+            effect: from `plugins.found.find_effect`, with a key that no other has
+
+        Raises:
+            InputError: it cannot be loaded here; there are too many; a take is being recorded; or the chain is another
+                than the live one
+        """
+        with self.adding:
+            place, now = self._announce(effect), time.monotonic()
+            while not (outcome := self._supervisor.link.effects.added[place]):  # type: ignore[union-attr]
+                if self.finished or time.monotonic() - now > _ADDING_SECONDS:
+                    break
+                time.sleep(_ADDING_POLL)
+            if outcome <= 0.0:
+                raise InputError(
+                    f"{effect.title} cannot be added while it plays; name it at the start, with --before or --after"
+                )
+
+    def set_effect_state(self, key: str, state: bytes) -> None:
+        """Give an effect what its plugin calls its state, soon; its knobs stay. It leaves the chain for a moment.
+
+        Raises:
+            InputError: there is no such effect; the state is too large; or a take is being recorded
+        """
+        with self.adding:
+            supervisor, effects = self._supervisor, list(self._settings.effects)
+            place = next((place for place, one in enumerate(effects) if one.key == key), None)
+            if supervisor is None or place is None:
+                raise InputError(f"there is no effect {key!r} that plays")
+            if effects[place].state == state:
+                return
+            if not 0 < len(state) <= MAX_STATE:
+                raise InputError(
+                    f"a state of {key} of {len(state)} bytes is impossible; up to {MAX_STATE} are"
+                )
+            if any(recorder.status.recording for recorder in self.recorders):
+                raise InputError(f"{key} keeps its state until the recording has ended")
+            effects[place] = replace(effects[place], state=state)
+            supervisor.restate(place, effects[place])
+            self._settings = replace(self._settings, effects=tuple(effects))
+
+    def _announce(self, effect: Effect) -> int:
+        """Give an effect its knobs and its number, and tell the engines of it; return the number."""
+        supervisor, settings = self._supervisor, self._settings
+        if supervisor is None or self.finished or self._build_chain is not None:
+            raise InputError("an effect can be added only while the live chain plays")
+        if any(recorder.status.recording for recorder in self.recorders):
+            raise InputError(
+                "a take has the same effects from start to end; end the recording, then add another"
+            )
+        check_effects((*settings.effects, effect))
+        known = {parameter.id for parameter in self.parameters}
+        effects = (*settings.effects, effect)
+        added = [parameter for parameter in live_parameters(effects) if parameter.id not in known]
+        everything = (*self.parameters, *added)
+        if len(everything) > len(self._cells):
+            raise InputError(f"{effect.title} has too many parameters to be added while it plays")
+        for place, parameter in enumerate(added, start=len(self.parameters)):
+            self._cells[place] = parameter.default
+        place = supervisor.add(effect, [parameter.id for parameter in everything])
+        self._settings = replace(settings, effects=effects)
+        self._changes.know([parameter.id for parameter in everything])
+        self._places = {parameter.id: place for place, parameter in enumerate(everything)}
+        self.parameters = everything
+        return place
 
     def _place(self, id: str) -> int:
         try:

@@ -85,6 +85,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._take: Path | None = None
         host.board.pace[0] = float(whole)
+        host.recorders.add(self)
 
     def start(self) -> Path:
         """Begin a take; return its folder, which is filled later. Harmless while one is being recorded.
@@ -92,7 +93,8 @@ class Recorder:
         Raises:
             InputError: the engine does not answer, since it does not play now; or the folder cannot be made
         """
-        with self._lock:
+        # A take has the effects that there are when it begins.
+        with self._lock, self._host.adding:
             if self._status().recording:
                 return self._status().takes[-1]
             self._end()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gramophone.plugins.effects import Effect
+from gramophone.plugins.hosted import open_plugin
 from gramophone.plugins.parameter import Parameter
 from gramophone.plugins.plugin import Plugin
 
@@ -40,6 +41,21 @@ def crashing_vst3(folder: Path) -> Path:
     source.write_text("#include <stdlib.h>\nint ModuleEntry(void *handle) { abort(); }\n")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", binary, source], check=True)
     return folder / "Crash.vst3"
+
+
+TURNED = 0.8
+
+
+def changed_state(effect: Effect) -> bytes:
+    """The state of an effect with its first parameter at `TURNED`."""
+    plugin = open_plugin(effect.reference, sample_rate=48_000, block=64, channels=2)
+    plugin.set_param(effect.indexes[0], TURNED)
+    # It hears of a parameter with the sound.
+    sound = np.zeros((plugin.num_input_channels, 64), dtype=np.float32)
+    plugin.process(sound, np.zeros((plugin.num_output_channels, 64), dtype=np.float32))
+    state: bytes = plugin.get_state()
+    plugin.close()
+    return state
 
 
 _MANIFEST = """@prefix lv2: <http://lv2plug.in/ns/lv2core#> .

@@ -128,6 +128,7 @@ class Desk:
         self._told = 0
         self._pictures: tuple[Spectra, Spectra] | None = None
         self._known: dict[str, tuple[float, str]] = {}
+        self._shown = router.surface.parameters
         self._port = settings.port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
@@ -320,6 +321,12 @@ class Desk:
                 self._changed(found)
 
     def _send_knobs(self) -> None:
+        if self._shown != self._router.surface.parameters:
+            # An effect has been added: the pages are built anew.
+            self._shown = self._router.surface.parameters
+            self._said.clear()
+            self._broadcast(json.dumps(feed.hello(self._router.surface)))
+            self._broadcast(json.dumps({"type": "values", "v": feed.values(self._router.surface)}))
         self._send_values()
         self._send_learning()
         self._send_news()

@@ -14,6 +14,7 @@ from ...media.files import shown
 from ...plugins.knobs import MAX_STYLES
 from .. import console
 from ..repeated_task import Task
+from ..session.effect_shelf import EffectShelf
 from ..session.settings_folder import map_file, presets_folder, state_file, takes_folder
 from ..session.style_shelf import StyleShelf
 from ..session.take_shelf import TakeShelf
@@ -149,6 +150,7 @@ class LiveControls:
             actions={**self._shelf.actions, "record": self._takes.press},
             mixture=self._shelf,
         )
+        self._effects = EffectShelf(host, self.router)
         self._takes.attach(self.router.surface)
         self._shelf.attach(self.router.surface)
         self.controller: MidiInput | None = None
@@ -185,7 +187,9 @@ class LiveControls:
             from ...realtime.control.osc import OscControl, parse_address
 
             feedback = None if options.osc_to is None else parse_address(options.osc_to, option="--osc-to")
-            self._osc = OscControl(self.router.surface, parse_address(options.osc), feedback=feedback)
+            self._osc = OscControl(
+                self.router.surface, parse_address(options.osc), feedback=feedback, add=self._effects.add
+            )
             stack.callback(self._osc.close)
         elif options.osc_to is not None:
             raise InputError("--osc-to needs --osc, the port to listen on; give both")
@@ -197,7 +201,7 @@ class LiveControls:
                 self.router,
                 self._host,
                 options.desk,
-                Commands(self.router, self._shelf, self._takes),
+                Commands(self.router, self._shelf, self._takes, self._effects),
             )
             stack.callback(self._desk.close)
 

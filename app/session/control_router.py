@@ -81,6 +81,13 @@ class ControlRouter:
         # The controller's thread reads the map; learning and editing write it.
         self._lock = threading.RLock()
 
+    def renew(self) -> None:
+        """Have every control know what there is to turn: an effect has been added."""
+        self.surface.renew()
+        with self._lock:
+            self.learner.know(self.surface.parameters)
+            self.midi.know(self.surface.parameters)
+
     def close(self) -> None:
         """Finish pending work."""
         self.surface.close()

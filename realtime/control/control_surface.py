@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ...media.errors import InputError
+from ...plugins.effects import KeptState
 from ...plugins.knobs import MAX_STYLES
 from ...plugins.parameter import Parameter
 from ...plugins.preset import Preset, PresetFolder, summary
@@ -92,6 +93,16 @@ class Mixture(Protocol):
         """Fade to these weights."""
 
 
+class Effects(Protocol):
+    """The effects of the chain that have states of their own."""
+
+    def states(self) -> dict[str, KeptState]:
+        """Return what they call their states, by key."""
+
+    def restore(self, states: Mapping[str, KeptState]) -> list[str]:
+        """Give them their states back; return a line for each that is not the same plugin, or cannot take it."""
+
+
 class ControlSurface:
     """Parameters and triggers of one host. Safe to call from any thread.
 
@@ -114,10 +125,13 @@ class ControlSurface:
         self._engine = engine
         self._mixture = mixture
         self.presets = presets
-        self.parameters = engine.parameters
-        self._known = {parameter.id: parameter for parameter in engine.parameters}
+        self.parameters: tuple[Parameter, ...] = ()
+        self._known: dict[str, Parameter] = {}
+        self.renew()
         self._actions = dict(actions or {})
         self.triggers = tuple(item for item in TRIGGERS if item.id in self._actions or item.id == "panic")
+        #: for presets; None where effects have no states
+        self.effects: Effects | None = None
         #: name of the preset that was recalled last
         self.preset: str | None = None
         self._lines: deque[tuple[int, str]] = deque(maxlen=_LINES)
@@ -125,6 +139,12 @@ class ControlSurface:
         self._jobs: queue.Queue[Callable[[], object] | None] = queue.Queue(_MOST_JOBS)
         self._thread = threading.Thread(target=self._work, name="surface", daemon=True)
         self._thread.start()
+
+    def renew(self) -> None:
+        """Take over the engine's parameters: there are more where an effect has been added."""
+        self._known = {parameter.id: parameter for parameter in self._engine.parameters}
+        self.presets.know(self._engine.parameters)
+        self.parameters = self._engine.parameters
 
     def close(self) -> None:
         """Finish pending jobs, for some seconds at most, and stop."""
@@ -206,11 +226,15 @@ class ControlSurface:
         """Save the present values as a preset; raises InputError if it cannot be saved."""
         values = {parameter.id: self._engine.get(parameter.id) for parameter in self.parameters}
         styles = None if self._mixture is None else self._mixture.styles()
-        preset = self.presets.save(name, values, styles=styles)
+        states = None if self.effects is None else self.effects.states()
+        preset = self.presets.save(name, values, styles=styles, states=states)
         self.preset = preset.name
         return preset
 
     def _apply(self, preset: Preset) -> None:
+        if self.effects is not None and preset.states:
+            for line in self.effects.restore(preset.states):
+                self.notify(f"error: preset {preset.name}: {line}")
         named = self._mixture is not None and bool(preset.styles)
         for identity, value in preset.values.items():
             # The slots may have other styles by now, so styles are found by name.

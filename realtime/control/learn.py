@@ -52,7 +52,7 @@ class Learner:
         by_channel: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._known: Mapping[str, Parameter] = {parameter.id: parameter for parameter in parameters}
+        self.know(parameters)
         self._by_channel = by_channel
         self._clock = clock
         self._lock = threading.Lock()
@@ -64,6 +64,10 @@ class Learner:
         self._bound: Control | None = None
         self._bound_target: str | None = None
         self._moved = 0.0
+
+    def know(self, parameters: Sequence[Parameter]) -> None:
+        """Learn these parameters from now on."""
+        self._known: Mapping[str, Parameter] = {parameter.id: parameter for parameter in parameters}
 
     def start(self) -> None:
         """Begin to learn; nothing is touched or moved yet."""

@@ -14,6 +14,7 @@ recall the preset with that program, and need no map.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ FORMAT = "gramophone MIDI map"
 # A controller used as a pad is down from the middle on.
 _DOWN = 64
 _MOST = 4096
+# An entry that is kept, as JSON: names of effects and parameters are shorter.
+_LONGEST = 1024
 _MEND = "mend it or learn it again"
 
 
@@ -129,6 +132,8 @@ class MidiMap:
         self.parameters = tuple(parameters)
         self.knobs = knobs
         self.pads: tuple[Pad, ...] = tuple(pads)
+        #: knobs of effects that are not loaded, as they stand in the file: they are kept, and do nothing
+        self.absent: tuple[dict[str, object], ...] = ()
         self._down: set[tuple[int, int]] = set()
 
     def receive(self, message: Sequence[int], hand: Hand) -> None:
@@ -190,6 +195,28 @@ class MidiMap:
 
         self.knobs.assign(item for item in self.knobs.assignments if stays(item))
         self.pads = tuple(pad for pad in self.pads if stays(pad))
+        self.absent = tuple(
+            entry
+            for entry in self.absent
+            if controllers.isdisjoint({entry.get("cc"), entry.get("fine")})
+            or (channel is not None and entry.get("channel") != channel + 1)
+        )
+
+    def know(self, parameters: Sequence[Parameter]) -> None:
+        """Turn these parameters from now on, also with what was kept for them."""
+        self.parameters = tuple(parameters)
+        by_id = {parameter.id: parameter for parameter in parameters}
+        absent, self.absent = self.absent, ()
+        for entry in absent:
+            try:
+                knob = parse_knob(entry, by_id, where="the MIDI map")
+            except InputError:
+                # It was for another effect of that name.
+                continue
+            if knob is None:
+                self.absent = (*self.absent, entry)
+            else:
+                self.knobs.assign((*self.knobs.assignments, knob))
 
     def save(self, path: Path) -> None:
         """Write the map in place of the one that is there; InputError where that cannot be."""
@@ -197,7 +224,7 @@ class MidiMap:
             path,
             FORMAT,
             {
-                "knobs": list(map(written_knob, self.knobs.assignments)),
+                "knobs": [*map(written_knob, self.knobs.assignments), *self.absent],
                 "pads": list(map(written_pad, self.pads)),
             },
         )
@@ -236,7 +263,7 @@ def written_pad(pad: Pad) -> dict[str, object]:
 def read_map(path: Path, parameters: Sequence[Parameter]) -> tuple[MidiMap, list[str]]:
     """Read a map, and what is wrong with entries that are left out, a line each, which names the file and the entry.
 
-    Knobs of parameters that are not there are passed over.
+    Knobs of parameters that are not there are kept for `save`; see `MidiMap.absent`.
 
     Raises:
         InputError: it cannot be read, or is no map
@@ -244,13 +271,17 @@ def read_map(path: Path, parameters: Sequence[Parameter]) -> tuple[MidiMap, list
     found = read_json(path, FORMAT)
     by_id = {parameter.id: parameter for parameter in parameters}
     knobs, pads, faults = [], [], []
+    absent: list[dict[str, object]] = []
     for place, entry in enumerate(_entries(found, "knobs", path), start=1):
         try:
             knob = parse_knob(entry, by_id, where=f"{shown(path)}, knob {place}")
         except InputError as error:
             faults.append(str(error))
         else:
-            knobs += [knob] if knob is not None else []
+            if knob is not None:
+                knobs.append(knob)
+            elif len(json.dumps(entry)) <= _LONGEST:
+                absent.append(entry)
     for place, entry in enumerate(_entries(found, "pads", path), start=1):
         try:
             pads.append(parse_pad(entry, where=f"{shown(path)}, pad {place}"))
@@ -258,7 +289,9 @@ def read_map(path: Path, parameters: Sequence[Parameter]) -> tuple[MidiMap, list
             faults.append(str(error))
     listed = CcMap(["none"], parameters)
     listed.assign(knobs)
-    return MidiMap(parameters, knobs=listed, pads=pads), faults
+    read = MidiMap(parameters, knobs=listed, pads=pads)
+    read.absent = tuple(absent)
+    return read, faults
 
 
 def _entries(found: dict[str, Any], key: str, path: Path) -> list[Any]:

@@ -2,8 +2,9 @@
 
 `/gramophone/<parameter>` with a number from 0 to 1 sets it; without an argument it asks for the value.
 `/gramophone/<trigger>` presses: no argument or a number of 0.5 or more is down, a lower one is up.
-`/gramophone/preset` with a name recalls a preset. Feedback goes to the last sender, or to a fixed address: every change
-that the receiver did not make itself, and all values to a new receiver.
+`/gramophone/preset` with a name recalls a preset, `/gramophone/add_before` and `/gramophone/add_after` add an effect.
+Feedback goes to the last sender, or to a fixed address: every change that the receiver did not make itself, and all
+values to a new receiver.
 
 OSC 1.0 (Wright and Freed 1997) leaves time tags to the receiver; here a bundle takes effect when it arrives.
 """
@@ -17,7 +18,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
@@ -48,6 +49,13 @@ _TAGS = frozenset("ihfdsbrmtTFN[]")
 _BUNDLE_HEADER = 16
 
 Address = tuple[str, int]
+
+
+class AddEffect(Protocol):
+    """Adds an effect by its name, soon."""
+
+    def __call__(self, name: str, *, before: bool) -> object:
+        """Add it before or after the stylizer."""
 
 
 def parse_address(text: str, *, host: str = LOOPBACK, option: str = "--osc") -> Address:
@@ -105,13 +113,22 @@ class OscControl:
         surface: for parameters and triggers
         address: host and port to listen on
         feedback: address for feedback; None is the last sender
+        add: called with the name of an effect that is to be added, and whether before the stylizer
 
     Raises:
         InputError: the address cannot be taken, or `feedback` does not exist
     """
 
-    def __init__(self, surface: ControlSurface, address: Address, *, feedback: Address | None = None) -> None:
+    def __init__(
+        self,
+        surface: ControlSurface,
+        address: Address,
+        *,
+        feedback: Address | None = None,
+        add: AddEffect | None = None,
+    ) -> None:
         self._surface = surface
+        self._add = add
         self._fixed = _resolved(feedback) if feedback is not None else None
         self._peer: Address | None = self._fixed
         #: packets that came in and could not be read
@@ -214,6 +231,12 @@ class OscControl:
         elif name == "preset":
             if isinstance(first, str):
                 self._surface.recall(first)
+        elif name in ("add_before", "add_after"):
+            if self._add is not None and isinstance(first, str):
+                try:
+                    self._add(first, before=name == "add_before")
+                except InputError as error:
+                    self._surface.notify(f"error: {error}")
         elif not name.startswith(PRESET) and self._surface.can(name):
             self._surface.press(name, number is None or number >= 0.5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ...plugins.effects import MAX_EFFECTS
 from ...plugins.slot import EffectSlot
 from ..link.effect_board import EffectBoard
 
@@ -22,15 +23,24 @@ class EffectWatch:
 
     def __init__(self, board: EffectBoard, effects: Sequence[EffectSlot]) -> None:
         self._board = board
-        self._effects = tuple(effects)
-        self._samples = [0] * len(self._effects)
-        self._before = [0.0] * len(self._effects)
+        self._effects: dict[int, EffectSlot] = {}
+        self._samples = [0] * MAX_EFFECTS
+        self._before = [0.0] * MAX_EFFECTS
         self.sample_rate = 48_000
         #: called with a line for the user; kept until somebody listens
         self.say: Callable[[str], None] | None = None
         self._said: list[str] = []
-        for place, slot in enumerate(self._effects):
-            slot.watched(self, place)
+        for place, slot in enumerate(effects):
+            self.add(place, slot)
+
+    def add(self, place: int, slot: EffectSlot) -> None:
+        """Watch one more effect, number `place` of the settings."""
+        self._effects[place] = slot
+        slot.watched(self, place)
+
+    def slot(self, place: int) -> EffectSlot | None:
+        """Return an effect of the chain; None where there is none of that number."""
+        return self._effects.get(place)
 
     def listen(self, say: Callable[[str], None]) -> None:
         """Have `say` called with what there is to tell, from now on and so far."""
@@ -69,7 +79,10 @@ class EffectWatch:
             # Another process has found it before, and said so.
             return
         self._board.out[place] = 1.0
-        line = failed_line(self._effects[place].title, reason)
+        self.tell(failed_line(self._effects[place].title, reason))
+
+    def tell(self, line: str) -> None:
+        """Say something to the user."""
         if self.say is None:
             self._said.append(line)
         else:
@@ -77,7 +90,7 @@ class EffectWatch:
 
     def publish(self) -> None:
         """Write down the latencies."""
-        for place, slot in enumerate(self._effects):
+        for place, slot in self._effects.items():
             self._board.latency[place] = slot.latency_samples
             if slot.out_of_chain:
                 self._board.load[place] = 0.0

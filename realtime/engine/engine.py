@@ -23,6 +23,7 @@ from ..audio.stream_contract import POLL, ChainLike, DeviceLostError, Stream
 from ..link.changes import LAYOUT, ChangeKind
 from ..link.engine_settings import MUTE, EngineSettings
 from ..link.shared_memory import Link
+from .effect_loader import EffectLoader
 from .effect_watch import EffectWatch
 from .engine_trace import EngineTrace
 from .meters import Meters
@@ -48,7 +49,8 @@ class Engine:
         link: to the host
         ids: of the cells in `link.parameters`
         settings: of the engine
-        watch: of the chain's effects, if there are any
+        watch: of the chain's effects, if it can have any
+        loader: of effects that are added
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Engine:
         ids: Sequence[str],
         settings: EngineSettings,
         watch: EffectWatch | None = None,
+        loader: EffectLoader | None = None,
     ) -> None:
         self._chain = chain
         self._stream = stream
@@ -67,7 +70,9 @@ class Engine:
         self._settings = settings
         self._rate = rate = stream.sample_rate
         self._knobs = frozenset(parameter.id for parameter in chain.parameters)
-        self._parameters = np.frombuffer(memoryview(link.parameters), dtype=np.float64)
+        # There is room for further ones behind them.
+        self._cells = np.frombuffer(memoryview(link.parameters), dtype=np.float64)
+        self._parameters = self._cells[: len(ids)]
         self._values = self._parameters.copy()
         self._algorithmic = chain.latency_samples
         # A full ring, and before it what the chain has not had yet and what is heard late.
@@ -94,6 +99,7 @@ class Engine:
         self._housekeeping_at = self._connections_at = 0.0
         self._stop_at: int | None = None
         self._watch = watch
+        self._loader = loader
         if watch is not None:
             watch.sample_rate = rate
             watch.listen(self._note)
@@ -231,6 +237,23 @@ class Engine:
             self._meters.limiter(count)
         return count
 
+    def _take_added(self) -> None:
+        """Put an effect that has been loaded meanwhile into the chain; its knobs then bring it in."""
+        added = None if self._loader is None else self._loader.put(self._chain)
+        if added is None:
+            return
+        known, self._ids = len(self._ids), added.errand.ids
+        self._parameters = self._cells[: len(self._ids)]
+        self._values = np.concatenate([self._values, self._parameters[known:]])
+        self._knobs = frozenset(parameter.id for parameter in self._chain.parameters)
+        for place, id in enumerate(self._ids[known:], start=known):
+            if id == f"{added.errand.effect.key}_on":
+                # It comes in as by a hand.
+                self._values[place] = 0.0
+            elif id in self._knobs:
+                self._chain.set(id, float(self._values[place]))
+        self._trace.renew()
+
     def _follow_latency(self, latency: int) -> None:
         """An effect has come or gone with its latency: the dry signal follows, and the display."""
         self._algorithmic = latency
@@ -310,6 +333,7 @@ class Engine:
             self._ahead.open_gate(opened=False)
             self._trace.changed(self._fed, self._ids.index(MUTE.id), 1.0)
             self._stop_at = (self._ahead.silenced_from or 0) + stream.period
+        self._take_added()
         if time.monotonic() >= self._connections_at:
             self._connections_at = time.monotonic() + _CONNECTIONS
             self._publish("connections", stream.connections())

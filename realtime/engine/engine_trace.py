@@ -41,6 +41,16 @@ class EngineTrace:
         self._frame = 0
         self._feed = None if board is None else self._slot_feed(board)
 
+    def renew(self) -> None:
+        """The chain has more in it now."""
+        if self._board is None:
+            return
+        try:
+            self._writer = StateWriter(self._board.state, self._state())
+        except ValueError:
+            # Only what begins with the engine can be recorded then.
+            self._writer = None
+
     def begin(
         self, start: int, values: Sequence[float] | None, layout: Mapping[ChangeKind, float] | None = None
     ) -> None:

@@ -23,6 +23,7 @@ from ..link.shared_memory import EngineState, Link
 
 if TYPE_CHECKING:
     from ..audio.stream_contract import ChainLike, Stream
+    from .effect_loader import EffectLoader
     from .effect_watch import EffectWatch
 
     BuildChain = Callable[[EngineSettings], ChainLike]
@@ -63,11 +64,21 @@ def run_engine(
 def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain: BuildChain) -> None:
     with noted() as notes:
         chain = build_chain(settings)
-    watch = None
-    if link.effects is not None and (effects := getattr(chain, "effects", ())):
+    watch = loader = None
+    if link.effects is not None and (effects := getattr(chain, "effects", None)) is not None:
         from .effect_watch import EffectWatch
 
         watch = EffectWatch(link.effects, effects)
+    if watch is not None and link.effects is not None and link.errands is not None:
+        from .effect_loader import EffectLoader
+        from .engine import MAX_BLOCK
+
+        loader = EffectLoader(link.errands, link.effects, watch, block=MAX_BLOCK, channels=settings.channels)
+        if not settings.fast:
+            # Before any sound: what loads them later must be here already.
+            from ...plugins import hosted
+
+            hosted.preload()
     _set_parameters(chain, link, ids)
     ready_for = link.orders.sample_rate
     if ready_for:
@@ -75,10 +86,14 @@ def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain:
     # Now, when nobody waits: a first collection looks at all that the libraries have made.
     gc.collect()
     gc.freeze()
+    if loader is not None and ready_for:
+        loader.begin(ready_for)
     link.enter(EngineState.READY)
     while not link.orders.play:
         if _unwanted(link):
             return
+        if loader is not None and (added := loader.put(chain)):
+            ids = added.errand.ids
         time.sleep(_WATCH_SECONDS)
     link.enter(EngineState.OPENING)
     with ExitStack() as stack:
@@ -86,7 +101,7 @@ def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain:
         if stream is not None:
             notes += stream.notes
             ready = stream.sample_rate == ready_for
-            _play(chain, stream, link, ids, settings, notes, ready=ready, watch=watch)
+            _play(chain, stream, link, ids, settings, notes, ready=ready, watch=watch, loader=loader)
     link.enter(EngineState.FINISHED)
 
 
@@ -100,6 +115,7 @@ def _play(
     *,
     ready: bool,
     watch: EffectWatch | None = None,
+    loader: EffectLoader | None = None,
 ) -> None:
     from ..audio.stream_contract import DeviceLostError
     from ..link.priority import hold_memory, raise_priority
@@ -120,7 +136,10 @@ def _play(
         if refused is not None:
             notes.append(refused)
     link.report({"notes": notes, "input": stream.input_name, "output": stream.output_name})
-    engine = Engine(chain, stream, link, ids, settings, watch)
+    if loader is not None:
+        loader.begin(stream.sample_rate)
+        loader.playing = True
+    engine = Engine(chain, stream, link, ids, settings, watch, loader)
     try:
         engine.run(lambda: _running(link))
     except DeviceLostError:

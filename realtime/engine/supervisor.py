@@ -7,20 +7,26 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
+from ...plugins.effects import without_texts
 from ..link.descriptors import is_shortage, reason, reserve
 from ..link.effect_board import EffectBoard
 from ..link.engine_settings import EngineSettings, VirtualSettings
 from ..link.shared_memory import EngineState, Link
 from ..link.spawning import start_process
+from .effect_loader import Errand
 from .effect_watch import TAKEN_OUT, failed_line
 from .process import DEVICE_LOST, run_engine
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from ...plugins.effects import Effect
     from ..link.memory_types import Doubles
     from ..link.trace_board import TraceBoard
     from .process import BuildChain
@@ -41,12 +47,13 @@ _LONGEST_PAUSE = 5.0
 _GIVE_UP_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Worker:
     """An engine process and what is shared with it."""
 
     process: SpawnProcess
     link: Link
+    errands: Connection
 
 
 class Supervisor:
@@ -103,6 +110,9 @@ class Supervisor:
         self._stop = threading.Event()
         self._started = threading.Event()
         self._beat = (0.0, 0.0)
+        # Held while a process is started or an effect is added, so that each process knows of each effect.
+        self._spawning = threading.Lock()
+        self._workers: WeakSet[Worker] = WeakSet()
         self._thread = threading.Thread(target=self._watch, name="engine supervisor", daemon=True)
 
     def start(self) -> None:
@@ -122,10 +132,33 @@ class Supervisor:
         """What is shared with the engine process that plays, or is to play next."""
         return self.links[-1]
 
+    def add(self, effect: Effect, ids: Sequence[str]) -> int:
+        """Have the engines add an effect, and know the ids of all parameters from now on; return its number."""
+        with self._spawning:
+            place = len(self._settings.effects)
+            self._ids = tuple(ids)
+            self._tell((*self._settings.effects, effect), Errand(without_texts(effect), place, self._ids))
+        return place
+
+    def restate(self, place: int, effect: Effect) -> None:
+        """Have effect number `place` take another state, in the engines and in those that come after them."""
+        with self._spawning:
+            known = self._settings.effects
+            effects = (*known[:place], effect, *known[place + 1 :])
+            self._tell(effects, Errand(without_texts(effect), place, self._ids, again=True))
+
+    def _tell(self, effects: tuple[Effect, ...], errand: Errand) -> None:
+        self.settings = self._settings = replace(self._settings, effects=effects)
+        for worker in self._workers:
+            # One that has ended needs nothing more.
+            with suppress(OSError):
+                worker.errands.send(errand)
+
     def _spawn(self, *, sample_rate: int) -> Worker:
-        with reserve.released():
+        with self._spawning, reserve.released():
             effects = EffectBoard.new(self._context, self._out)
-            link = Link.new(self._context, self._parameters, self._board, effects)
+            ours, theirs = self._context.Pipe()
+            link = Link.new(self._context, self._parameters, self._board, effects, theirs)
             link.orders.sample_rate = sample_rate
             process = self._context.Process(
                 target=run_engine,
@@ -135,7 +168,10 @@ class Supervisor:
                 daemon=True,
             )
             start_process(process)
-        return Worker(process, link)
+            theirs.close()
+            worker = Worker(process, link, ours)
+            self._workers.add(worker)
+        return worker
 
     def _spawn_patiently(self, *, sample_rate: int) -> Worker | None:
         """Start an engine as soon as the system has room for it; return None if that takes too long."""
@@ -160,7 +196,7 @@ class Supervisor:
         """Whether an effect hangs in a process that gets ready, where nothing beats."""
         board, process = worker.link.effects, worker.process.pid or 0
         now = time.monotonic()
-        if board is None or board.culprit is None:
+        if board is None or not board.working[0]:
             return False
         begun, since = self._works.get(process, (0.0, now))
         if board.working[1] != begun:

@@ -115,6 +115,10 @@ class ChangeReader:
         #: entries that were overwritten before they were read
         self.lost = 0
 
+    def know(self, ids: Sequence[str]) -> None:
+        """Take further ids of parameters, behind those that it has."""
+        self._ids = tuple(ids)
+
     def read(self) -> list[Change]:
         """Return all entries since the last call, the oldest first."""
         position = self._log.position
@@ -140,7 +144,8 @@ class ChangeReader:
 
     def _name(self, index: int) -> str:
         if index >= 0:
-            return self._ids[index]
+            # Of effects that were added since it began.
+            return self._ids[index] if index < len(self._ids) else ""
         if index <= ChangeKind.SLOT:
             return f"slot_{ChangeKind.SLOT - index + 1}"
         return ChangeKind(index).name.lower()

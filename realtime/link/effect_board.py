@@ -25,6 +25,8 @@ class EffectBoard:
         seconds: of work, for each effect
         load: of one core, for each effect, over about the last second
         latency: samples, for each effect
+        added: for each effect that was added while it played: 1 when it is in the chain, -1 if it cannot be; and,
+            behind them, the effect that is being loaded for that, counted from 1
     """
 
     out: Doubles
@@ -32,11 +34,12 @@ class EffectBoard:
     seconds: Doubles
     load: Doubles
     latency: Doubles
+    added: Doubles
 
     @classmethod
     def new(cls, context: SpawnContext, out: Doubles) -> EffectBoard:
         """Return the memory of one more engine process."""
-        made = [context.RawArray(ctypes.c_double, size) for size in (3, *(MAX_EFFECTS,) * 3)]
+        made = [context.RawArray(ctypes.c_double, size) for size in (3, *(MAX_EFFECTS,) * 3, MAX_EFFECTS + 1)]
         return cls(out, *made)
 
     @classmethod
@@ -47,5 +50,5 @@ class EffectBoard:
     @property
     def culprit(self) -> int | None:
         """The place of the effect that worked when the process was looked at; None if none did."""
-        place = int(self.working[0])
+        place = int(self.working[0] or self.added[MAX_EFFECTS])
         return place - 1 if place else None

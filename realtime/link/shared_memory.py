@@ -18,6 +18,7 @@ from .histogram import BINS
 from .memory_types import cells
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
     from typing import TypeAlias
 
     from .effect_board import EffectBoard
@@ -123,6 +124,7 @@ class Link:
         text: JSON, UTF-8, ends with a zero byte
         board: for the engine's trace, shared by all engines of one host; None for no trace
         effects: for the effects of the chain; None where nobody asks
+        errands: what is to be added to the chain, see `realtime.engine.effect_loader`; None for nothing
     """
 
     parameters: Doubles
@@ -131,6 +133,7 @@ class Link:
     text: Characters
     board: TraceBoard | None = None
     effects: EffectBoard | None = None
+    errands: Connection | None = None
 
     @classmethod
     def new(
@@ -139,6 +142,7 @@ class Link:
         parameters: Doubles,
         board: TraceBoard | None = None,
         effects: EffectBoard | None = None,
+        errands: Connection | None = None,
     ) -> Link:
         """Return zeroed memory for one more engine process."""
         return cls(
@@ -148,6 +152,7 @@ class Link:
             context.RawArray(ctypes.c_char, _TEXT_BYTES),
             board,
             effects,
+            errands,
         )
 
     @property

@@ -1,6 +1,7 @@
 """Effects around the stylizer: they come, go, move and fail while sound passes, without a click."""
 
 import itertools
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -27,7 +28,9 @@ LATE = 480
 class Late(Plugin):
     """A plugin that is 480 samples late, and halves its input where its knob says so."""
 
-    parameters = (Parameter(id="late.half", name="Half", low=0.0, high=1.0, default=0.0, curve="toggle"),)
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(id="late.half", name="Half", low=0.0, high=1.0, default=0.0, curve="toggle"),
+    )
 
     def __init__(self, name="late", latency=LATE):
         self.name = name  # type: ignore[misc]
@@ -57,6 +60,19 @@ class Late(Plugin):
     def restore(self, state):
         super().restore(state)
         self.past = state["past"]
+
+
+class Plain(Late):
+    """One that is always there."""
+
+    parameters = ()
+
+    def __init__(self):
+        super().__init__("plain", 96)
+
+    def get(self, id):
+        del id
+        return 0.0
 
 
 def slot(name="late", *, before=False, latency=LATE):
@@ -134,6 +150,30 @@ def test_a_change_of_the_chain_makes_no_click(moves, hertz):
     # A branch adds up with the sound itself; a fade of 10 ms adds its own slope to that of the sound.
     loudest = np.abs(heard).max() / np.abs(sound).max()
     assert steps <= own * max(1.0, loudest) + 1.0 / (0.010 * RATE)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_is_added_while_it_plays_is_as_if_it_had_been_there(before):
+    sound = sine(24_000)
+    there = ready(Plain(), slot(before=before))
+    there.set("late_on", 0.0)
+    there.reset()
+    chain = ready(Plain())
+    for one in (there, chain):
+        one.set("bypass", 1.0)
+    early = [play(one, sound[:, :5000]) for one in (there, chain)]
+    late = slot(before=before)
+    late.set("late_on", 0.0)
+    late.prepare(sample_rate=RATE, block=1024, channels=2)
+    chain.add(late)
+    # The dry signal has room for the new latency, and has kept what it heard.
+    moves = [(100, "late_on", 1.0), (9000, "bypass", 0.0), (14_000, "late_place", 3.0)]
+    rest = [play(one, sound[:, 5000:], moves) for one in (there, chain)]
+    assert np.array_equal(*early)
+    assert np.array_equal(*rest)
+    assert chain.latency_samples == there.latency_samples == LATE + 96
+    assert {one.id for one in chain.parameters} == {one.id for one in there.parameters}
+    there.restore(chain.state())
 
 
 def test_a_branch_lies_beside_the_delayed_sound():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,9 +16,9 @@ from gramophone.offline.bounce.replay import live_again
 from gramophone.offline.render.effects import through_effects
 from gramophone.plugins.effects import PlainEffect, to_plain
 from gramophone.plugins.found import find, find_effects, is_installed, look_at
-from gramophone.plugins.hosted import make_slot
+from gramophone.plugins.hosted import Hosted, make_slot
 from gramophone.plugins.live_chain import live_parameters
-from tests.effects import CALF_REVERB, ZAM, crashing_vst3, need_plugins
+from tests.effects import CALF_REVERB, TURNED, ZAM, changed_state, crashing_vst3, need_plugins
 from tests.take_maker import make_take, noisy_tune, style_file
 
 pytestmark = pytest.mark.slow
@@ -166,3 +167,19 @@ def test_a_take_loads_only_what_is_installed(tmp_path):
         )
         with pytest.raises(InputError, match="no plugins are installed"):
             live_again(take)
+
+
+def test_a_state_is_taken_and_the_knobs_stay():
+    [effect] = find_effects(after=[CALF_REVERB])
+    turned = changed_state(effect)
+    assert turned != effect.state
+    # All but one are knobs.
+    inside = Hosted(replace(effect, parameters=effect.parameters[1:], indexes=effect.indexes[1:]))
+    inside.prepare(sample_rate=RATE, block=64, channels=2)
+    knob = effect.parameters[1].id
+    inside.set(knob, 0.75)
+    inside.take_state(turned)
+    inside.process(noise(samples=64))
+    [instance] = inside._instances
+    assert instance.get_param(effect.indexes[0]) == pytest.approx(TURNED)
+    assert instance.get_param(effect.indexes[1]) == pytest.approx(inside.get(knob)) == 0.75

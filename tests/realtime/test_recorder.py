@@ -97,7 +97,8 @@ def test_a_take_in_the_middle_and_another_one(tmp_path: Path) -> None:
         dry = joined(take.dry())
         starts = np.flatnonzero((sound[0] == dry[0, 0]) & (sound[1] == dry[1, 0]))
         assert any(np.array_equal(sound[:, at : at + dry.shape[1]], dry) for at in starts)
-        assert 0 <= take.frames - take.wet_frames <= LATENCY + take.header.buffer
+        # What is played last is waited for, but not for long: a busy machine may hold up the engine.
+        assert 0 <= take.frames - take.wet_frames <= LATENCY + take.header.buffer + RATE // 4
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_sound(tmp_path: Path) -> None:

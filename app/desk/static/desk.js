@@ -125,7 +125,7 @@ const handlers = {
     document.body.classList.toggle("learning", now.on);
     $("learn").setAttribute("aria-pressed", now.on);
     $("map-shelf").hidden = !now.on;
-    $("presets-shelf").hidden = now.on;
+    $("presets-shelf").hidden = $("effects-shelf").hidden = now.on;
     $("styles-shelf").classList.toggle("aside", now.on);
     shelves();
     for (const item of document.querySelectorAll(".learnable")) item.classList.toggle("touched", item.dataset.id === now.target);
@@ -170,6 +170,11 @@ const handlers = {
     $("bounce").disabled = now.bouncing !== null;
     $("bounce").textContent = now.bouncing === null ? "Bounce" : "Bouncing…";
     $("bounce-take").textContent = takes[0] ?? "";
+  },
+
+  effects({ loading }) {
+    $("effect").disabled = Boolean(loading);
+    $("effect").textContent = loading ? "Loading…" : "Add";
   },
 
   news: ({ text }) => news(text),
@@ -243,6 +248,15 @@ $("store-form").addEventListener("submit", (event) => {
   if (name) send({ do: "store", name });
   $("store-name").value = "";
   $("store-form").hidden = true;
+});
+
+$("effect").addEventListener("click", () => { $("effect-form").hidden = !$("effect-form").hidden; if (!$("effect-form").hidden) $("effect-name").focus(); });
+$("effect-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = $("effect-name").value.trim();
+  if (name) send({ do: "add", name, before: event.submitter?.value === "before" });
+  $("effect-name").value = "";
+  $("effect-form").hidden = true;
 });
 
 for (const id of ["record", ...CAPTURES]) { $(id).classList.add("learnable"); $(id).dataset.id = id; }

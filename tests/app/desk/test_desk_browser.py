@@ -151,6 +151,17 @@ def test_an_evening_at_the_desk(page: Page, session: Session, knobs: Any, artefa
     wait_until(lambda: host.get("bypass") == 0.0)
     page.set_viewport_size(SIZES["tablet"])
 
+    # An effect that is added has its knobs on the page.
+    page.locator("#effect").click()
+    page.locator("#effect-name").fill("gain")
+    page.get_by_role("button", name="After").click()
+    page.locator("[data-id=gain2_on][aria-checked=true]").wait_for()
+    assert host.get("gain2_on") == 1.0
+    host.set("gain2_on", 0.0)
+    page.locator("[data-id=gain2_on][aria-checked=false]").wait_for()
+    page.screenshot(path=artefacts / "desk-effect.png")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
     presets(page, host)
     (artefacts / "capture-seconds.json").write_text(json.dumps(capturing(page, session)))
     recording(page, session, artefacts)
