@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from ..media.spool import Source
 from .meters import REACH, Samples, peaks
@@ -67,6 +66,9 @@ class TrackLimiter:
         are all <= required[n] is so too. The release only lowers m. The smoothing is two boxes, one after the
         other, whose radii add up to r: a triangle, so that the gain moves in parabolas without corners.
         """
+        # Loaded here, since what plays live loads this module and never comes here.
+        from scipy.ndimage import minimum_filter1d, uniform_filter1d
+
         radius = self._radius
         lowest = minimum_filter1d(required, 2 * radius + 1, mode="nearest")[radius:-radius]
         if self._release > 0.0:
