@@ -13,6 +13,8 @@ import gramophone
 song, clip, output = sys.argv[1:]
 content, rate = soundfile.read(song, always_2d=True, dtype="float32")
 stylizer = gramophone.Stylizer([gramophone.load_style(clip)], sample_rate=rate, channels=content.shape[1])
+stylizer.set("strength", 0.0)
+stylizer.reset()  # begins there
 blocks = []
 for start in range(0, len(content), 256):
     stylizer.set("strength", start / len(content))  # ramped: nothing clicks

@@ -78,8 +78,6 @@ def folder(tmp_path):
     song, clip = np.atleast_2d(plucked_strings(RATE))[:1, : 2 * RATE], bubbling_water(RATE)[:, : 2 * RATE]
     for name in ("songs", "modules"):
         (tmp_path / name).mkdir()
-    # What is tested is this checkout.
-    (tmp_path / "modules" / "gramophone").symlink_to(ROOT)
     for name in ("one", "two"):
         soundfile.write(tmp_path / "songs" / f"{name}.wav", song.T, RATE)
     soundfile.write(tmp_path / "song.wav", song.T, RATE)
