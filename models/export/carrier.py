@@ -59,6 +59,7 @@ class Carrier(nn.Module):
         self.slot = 0
         self.place = 0
         self.turn = 0
+        self.nearest = 32
 
     @torch.jit.export
     def open(self, slot: int, count: int, stride: int, length: int) -> None:
@@ -118,17 +119,20 @@ class Carrier(nn.Module):
             share = shares[slot]
             count = self.counts[slot]
             if share > self.least and count > 0:
-                # ‖p - w‖² without ‖w‖², which is the same for all.
+                # ‖p - w‖² without ‖w‖², to its rounding; among the nearest it is then taken from the differences. A
+                # clip that repeats itself has places that are all but the same.
                 places = self.places.narrow(0, slot * self.room, count)
                 norms = self.norms.narrow(0, slot * self.room, count)
-                scores = torch.addmv(norms, places, wanted, alpha=-2.0)
-                found = int(scores.argmin())
+                rough = torch.addmv(norms, places, wanted, alpha=-2.0)
+                near = torch.topk(rough, min(self.nearest, count), largest=False, sorted=False)[1]
+                exact = (places[near].double() - wanted).square().sum(dim=1)
+                found = int(near[exact <= exact.min()].min())
                 scarce = -math.log(share) * self.scarcity * spread
-                score = float(scores[found]) + scarce
+                score = float(exact.min()) + scarce
                 if score < best_score:
                     best_score, best_slot, best = score, slot, found
                 if slot == self.slot and here < count:
-                    stay = float(scores[here]) + scarce
+                    stay = float((places[here].double() - wanted).square().sum()) + scarce
         if best_score < stay - self.worth * spread:
             self.slot = best_slot
             here = best
