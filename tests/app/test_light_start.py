@@ -15,7 +15,7 @@ import os, pathlib, sys
 
 class Refuses:
     def find_spec(self, name, path=None, target=None):
-        if name in ("torch", "scipy.signal", "matplotlib", "dask", "fsspec", "aiohttp"):
+        if name in ("torch", "scipy.signal", "scipy.ndimage", "matplotlib", "dask", "fsspec", "aiohttp"):
             pathlib.Path(os.environ["TOLD"]).write_text(name + " " + " ".join(sys.argv))
             raise ImportError(name + " may not be imported")
 
