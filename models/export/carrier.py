@@ -28,6 +28,7 @@ class Carrier(nn.Module):
     places: Tensor
     norms: Tensor
     clip: Tensor
+    toneless: Tensor
 
     def __init__(
         self, layout: Layout, *, kind: int, slots: int, places: int, samples: int, window: Tensor
@@ -48,9 +49,10 @@ class Carrier(nn.Module):
             places, samples = 1, 1
         self.register_buffer("places", torch.zeros(slots * places, bands))
         self.register_buffer("norms", torch.zeros(slots * places))
-        self.register_buffer(
-            "clip", torch.from_numpy(noise_clip()) if kind == NOISE else torch.zeros(slots, samples)
-        )
+        clip = torch.from_numpy(noise_clip()) if kind == NOISE else torch.zeros(slots, samples)
+        self.register_buffer("clip", clip)
+        # Noise has no tones.
+        self.register_buffer("toneless", clip if kind == NOISE else torch.zeros(slots, samples))
         # Of all slots, one after the other: a slot's are cut out in one operation.
         self.room = places
         self.counts = [0] * slots
@@ -74,14 +76,13 @@ class Carrier(nn.Module):
         self.place = 0
         self.turn = 0
 
-    def choose(self, wanted: Tensor, shares: list[float], spread: float, around: bool) -> Tensor:
-        """Return the spectra [n, B] of the next frame and, `around` it, of those that tell its tones.
+    def choose(self, wanted: Tensor, shares: list[float], spread: float) -> Tensor:
+        """Return the spectra [2, B] of the next frame, with its tones and without them.
 
         Args:
             wanted: Tensor [b], band vector that a place should resemble
             shares: of the slots; only those that have one are searched
             spread: variance of the styles' band vectors
-            around: whether they are asked for; noise has none
         """
         slot, start = 0, 0
         if self.noise:
@@ -92,15 +93,9 @@ class Carrier(nn.Module):
             slot = self.slot
             start = self.place * self.strides[slot] + self.turn
             start = max(0, min(start, self.lengths[slot] - self.n_fft))
-        frames = [self._frame(slot, start)]
-        if around and not self.noise:
-            last = self.lengths[slot] - self.n_fft
-            frames.append(self._frame(slot, max(0, min(start - self.n_fft // 4, last))))
-            frames.append(self._frame(slot, max(0, min(start + self.n_fft // 4, last))))
-        return torch.stack(frames)
-
-    def _frame(self, slot: int, start: int) -> Tensor:
-        found: Tensor = torch.fft.rfft(self.clip[slot, start : start + self.n_fft] * self.analysis)
+        end = start + self.n_fft
+        both = torch.stack([self.clip[slot, start:end], self.toneless[slot, start:end]])
+        found: Tensor = torch.fft.rfft(both * self.analysis)
         return found
 
     def _move(self, wanted: Tensor, shares: list[float], spread: float) -> None:

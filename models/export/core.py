@@ -346,16 +346,15 @@ class StylizerCore(nn.Module):
         wished = torch.expm1(torch.add(levels[0], step, alpha=strength).clamp_min_(0.0))
         voices = torch.zeros([0, wished.shape[0]], dtype=torch.complex64)
         if self.carrier != 0:
-            voices = self.voice.choose(wanted, self.bank.shares, self.bank.spread, notes > 0.0)
+            voices = self.voice.choose(wanted, self.bank.shares, self.bank.spread)
         ours, powers = spectra[:channels], powers[:channels]
         gain = self.loudness.gain
         spoken = ours
         squares = wished.square()
         if notes > 0.0:
-            audible = self.output.audible
-            spoken = self.notes.speak(ours, powers, magnitudes[0], voices, gain, strength, audible)
+            spoken = self.notes.speak(ours, powers, magnitudes[0], voices, gain, strength)
             loud = torch.real(spoken * spoken.conj()).sum(dim=0) * (gain * gain * unit)
-            loud[audible:] = 0.0
+            loud[self.output.audible :] = 0.0
             squares = torch.lerp(squares, loud, notes)
         held = self.loudness.hold(squares, strength)
         played = spoken * (math.sqrt(notes) * held)
@@ -426,4 +425,5 @@ def fill(core: StylizerCore, slot: int, style: PreparedStyle) -> None:
         voice.places[rows] = places
         voice.norms[rows] = places.square().sum(dim=-1)
         voice.clip[slot, :length] = torch.from_numpy(style.clip)
+        voice.toneless[slot, :length] = torch.from_numpy(style.toneless)
     core.open_slot(slot, style.top, count, style.stride, length)

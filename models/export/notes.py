@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..live import band_map
+from ..live import band_map, medians
 from ..live import notes as live
 from ..live.core_memory import RING
 from ..live.prepared_style import WIDE, Layout, spread_shares
@@ -31,7 +31,6 @@ class Notes(nn.Module):
     maps: Tensor
     map: Tensor
     solved: Tensor
-    offset: Tensor
     floors: Tensor
     ring: Tensor
     attack: Tensor
@@ -49,7 +48,6 @@ class Notes(nn.Module):
         self.register_buffer("maps", torch.zeros(slots, WIDE, WIDE))
         self.register_buffer("map", torch.zeros(WIDE, WIDE))
         self.register_buffer("solved", torch.zeros(WIDE, WIDE))
-        self.register_buffer("offset", torch.zeros(WIDE))
         self.register_buffer("floors", torch.zeros(WIDE))
         self.register_buffer("ring", torch.zeros(RING, layout.bins))
         self.register_buffer("attack", torch.zeros(WIDE))
@@ -65,10 +63,10 @@ class Notes(nn.Module):
         self.faintest = live._FAINTEST
         self.rise, self.border = live._RISE_DB, live._BORDER_DB
         self.follow_db = live._FOLLOW_DB * layout.hop / layout.sample_rate
-        self.above = live._ABOVE
+        self.above = medians._ABOVE
         self.amount = live._DISTRIBUTION
         self.tied, self.most_tied = live._TIED, live._MOST_TIED
-        self.most_own, self.most_carrier, self.most_both = live._OWN, live._CARRIER, live._BOTH
+        self.most_own, self.most_carrier = live._OWN, live._CARRIER
         self.straight, self.coupled = band_map._STRAIGHT, band_map._TIED
         around = torch.arange(layout.bins).unsqueeze(0) + torch.arange(-8, 9, 2).unsqueeze(1)
         self.register_buffer("neighbours", around.clamp(0, layout.bins - 1))
@@ -85,13 +83,11 @@ class Notes(nn.Module):
         self.means[1] = bank.wide_mean
         self.map.copy_(torch.eye(self.bands))
         self.maps.copy_(torch.eye(self.bands).expand_as(self.maps))
-        self.offset.zero_()
         self.floors.fill_(self.silent)
         self.ring.zero_()
 
     def forget(self, bank: StyleBank, lost: float) -> None:
         """Let what is expected take the place of what was learnt, by a part `lost`."""
-        self.offset.mul_(1.0 - lost)
         self.distribution.forget(bank.wide_quantiles, lost)
         self.memory.forget(bank.wide_lagged, lost)
         self.means[1].lerp_(bank.wide_mean, lost)
@@ -148,15 +144,12 @@ class Notes(nn.Module):
         moved = self.distribution.match(mapped, bank.wide_quantiles[:, 0], steps)
         if learnt > 0.0 and even:
             self.distribution.follow(mapped, 4.0 * learnt)
-        moved = torch.add(torch.lerp(mapped, moved, self.amount), self.offset, alpha=asked)
+        moved = torch.lerp(mapped, moved, self.amount)
         if iterations > 0 and asked > 0.0:
             spread = float(bank.wide_lagged[:, : self.bands].diagonal().sum())
             top = max(float(bank.wide_top[0]), 1e-9)
             change = self.memory.descend(moved, iterations, style=bank.wide_lagged, top=top, spread=spread)
             moved = torch.add(moved, change, alpha=asked)
-        if learnt > 0.0:
-            self.offset.add_(bank.wide_mean - logs[1], alpha=learnt * asked)
-            self.offset.mul_(1.0 - learnt * (1.0 - asked)).clamp_(-3.0, 3.0)
         target = torch.minimum((bank.wide_mean + moved).clamp_min(0.0), bank.wide_largest)
         wanted = torch.expm1(target)
         share = self.spread.sum(dim=1)
@@ -178,42 +171,32 @@ class Notes(nn.Module):
         voices: Tensor,
         gain: float,
         strength: float,
-        audible: int,
     ) -> Tensor:
         """Return what own partials and carrier make together [C, B].
 
         Args:
             spectra, powers: Tensor [C, B], of the input
             magnitude: Tensor [B], in units of S0
-            voices: Tensor [n, B], of the carrier: the newest frame and those around it; none where n is 0
+            voices: Tensor [2, B], of the carrier, with its tones and without them; or none
             gain: that the input is reckoned with
             strength: 0 to 1
-            audible: bins that are played
         """
         channels = spectra.shape[0]
         own = self._gains(self.levels[0], self.wanted, self.most_own)
         unit = gain / self.quiet
-        out = spectra
         if voices.shape[0] > 0:
             attack = torch.mv(self.spread.mT, self.attack)
             silent = strength * (1.0 - self._tonal(self.ring, magnitude)) * (1.0 - attack).clamp_min(0.0)
             own = own * (1.0 - silent).clamp_min(0.0).sqrt()
-            theirs = voices.abs() / self.quiet
-            gains = self._gains(self._levels(theirs[0]), self.wanted, self.most_carrier)
+            gains = self._gains(self._levels(voices[0].abs() / self.quiet), self.wanted, self.most_carrier)
             gains = gains * silent.sqrt() / gain
-            if voices.shape[0] > 1:
-                gains = gains * (1.0 - self._tonal(theirs, theirs[0]))
             if channels > 1:
                 part = ((powers @ self.wide) * (unit * unit)).clamp_min(1e-10).sqrt()
                 gains = gains * ((part / self.levels[0].clamp_min(1e-5)) @ self.spread)
             else:
                 gains = gains.unsqueeze(0)
-            out = spectra * own + voices[0] * gains
-        else:
-            out = spectra * own
-        sound = torch.real(out * out.conj()).sum(dim=0) * (unit * unit / channels)
-        sound[audible:] = 0.0
-        return out * self._gains(self._levels(sound.sqrt()), self.wanted, self.most_both)
+            return spectra * own + voices[1] * gains
+        return spectra * own
 
     def _levels(self, magnitude: Tensor) -> Tensor:
         found: Tensor = (magnitude.square() @ self.wide).clamp_min(0.0).sqrt()

@@ -165,7 +165,6 @@ class Core:
             kept.sum,
             kept.rumble,
             kept.offset,
-            kept.wide_offset,
             kept.wide_past,
             kept.ring,
         ):

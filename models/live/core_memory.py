@@ -175,7 +175,6 @@ class Kept(NamedTuple):
     wide_snapshot: Floats
     wide_maps: Floats
     wide_map: Floats
-    wide_offset: Floats
     wide_quantiles: Floats
     wide_widths: Floats
     wide_gram: Floats
@@ -268,9 +267,7 @@ class Work(NamedTuple):
     own_gain: Floats
     carried_gain: Floats
     side: Floats
-    around: Floats
-    voices: Floats
-    carried: NDArray[np.complex64]
+    toneless: NDArray[np.complex64]
     spoken: NDArray[np.complex64]
 
 
@@ -314,7 +311,6 @@ def kept_fields(layout: Layout, *, channels: int, slots: int) -> Fields:
         "wide_snapshot": (_f4, (WIDE + 1, WIDE)),
         "wide_maps": (_f4, (slots, WIDE, WIDE)),
         "wide_map": (_f4, (WIDE, WIDE)),
-        "wide_offset": (_f4, (WIDE,)),
         "wide_quantiles": (_f4, (QUANTILES, WIDE)),
         "wide_widths": (_f4, (QUANTILES - 1, WIDE)),
         "wide_gram": (_f4, (len(layout.lags) * WIDE, WIDE)),
@@ -379,9 +375,7 @@ def work_fields(layout: Layout, *, channels: int) -> Fields:
         "own_gain": (_f4, (bins,)),
         "carried_gain": (_f4, (bins,)),
         "side": (_f4, (bins,)),
-        "around": (_f4, (3, bins)),
-        "voices": (_f4, (2, n_fft)),
-        "carried": (np.complex64, (2, bins)),
+        "toneless": (np.complex64, (1, bins)),
         "spoken": (np.complex64, (channels, bins)),
     }
 
@@ -425,19 +419,18 @@ def open_kept(now: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) ->
         wide_snapshot=floats_2d(memory, place[32]),
         wide_maps=floats_3d(memory, place[33]),
         wide_map=floats_2d(memory, place[34]),
-        wide_offset=floats(memory, place[35]),
-        wide_quantiles=floats_2d(memory, place[36]),
-        wide_widths=floats_2d(memory, place[37]),
-        wide_gram=floats_2d(memory, place[38]),
-        wide_past=floats_2d(memory, place[39]),
-        floors=floats(memory, place[40]),
-        ring=floats_2d(memory, place[41]),
-        style_wide_mean=floats(memory, place[42]),
-        style_wide_largest=floats(memory, place[43]),
-        style_wide_quantiles=floats_2d(memory, place[44]),
-        style_wide_steps=floats_2d(memory, place[45]),
-        style_wide_lagged=floats_2d(memory, place[46]),
-        style_wide_top=floats(memory, place[47]),
+        wide_quantiles=floats_2d(memory, place[35]),
+        wide_widths=floats_2d(memory, place[36]),
+        wide_gram=floats_2d(memory, place[37]),
+        wide_past=floats_2d(memory, place[38]),
+        floors=floats(memory, place[39]),
+        ring=floats_2d(memory, place[40]),
+        style_wide_mean=floats(memory, place[41]),
+        style_wide_largest=floats(memory, place[42]),
+        style_wide_quantiles=floats_2d(memory, place[43]),
+        style_wide_steps=floats_2d(memory, place[44]),
+        style_wide_lagged=floats_2d(memory, place[45]),
+        style_wide_top=floats(memory, place[46]),
     )
 
 
@@ -490,10 +483,8 @@ def open_work(memory: Bytes, place: NDArray[np.int64]) -> Work:
         own_gain=floats(memory, place[42]),
         carried_gain=floats(memory, place[43]),
         side=floats(memory, place[44]),
-        around=floats_2d(memory, place[45]),
-        voices=floats_2d(memory, place[46]),
-        carried=complex_2d(memory, place[47]),
-        spoken=complex_2d(memory, place[48]),
+        toneless=complex_2d(memory, place[45]),
+        spoken=complex_2d(memory, place[46]),
     )
 
 

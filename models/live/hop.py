@@ -410,24 +410,25 @@ def _give_phase(kept: Kept, made: Made, work: Work, asked: float) -> None:
 
 @inlined
 def _carry(kept: Kept, made: Made, bank: Bank, work: Work) -> None:
-    """Write the spectrum of the carrier's next frame; and, where its tones are to be told, of those around it."""
+    """Write the spectrum of the carrier's next frame; with `notes`, also without its tones."""
     now = kept.now[0]
     size, n_fft = kept.input.shape[1], kept.frames.shape[1]
-    voice = work.voice[0]
     if made.plan[0].carrier == NOISE:
+        # It has no tones.
         start = next_noise(now, size, n_fft, made.noise.shape[1])
-        clip = made.noise[0, start : start + n_fft]
+        whole = toneless = made.noise[0, start : start + n_fft]
     else:
         start = next_place(now, size, n_fft, bank, kept.shares, work)
-        clip = bank.clip[now.slot, start : start + n_fft]
-        if now.notes > 0.0:
-            last = bank.slots[now.slot].length - n_fft
-            for row in range(2):
-                at = max(0, min(start + (n_fft // 4 if row == 1 else -(n_fft // 4)), last))
-                near, there = work.voices[row], bank.clip[now.slot, at : at + n_fft]
-                for n in range(n_fft):
-                    near[n] = there[n] * made.analysis[n]
-            transform(work.voices, work.carried, made.axes)
-    for n in range(n_fft):
-        voice[n] = clip[n] * made.analysis[n]
+        whole = bank.clip[now.slot, start : start + n_fft]
+        toneless = bank.toneless[now.slot, start : start + n_fft]
+    _window(whole, made.analysis, work.voice[0])
     transform(work.voice, work.phase, made.axes)
+    if now.notes > 0.0:
+        _window(toneless, made.analysis, work.voice[0])
+        transform(work.voice, work.toneless, made.axes)
+
+
+@compiled
+def _window(samples: Floats, window: Floats, out: Floats) -> None:
+    for n in range(out.size):
+        out[n] = samples[n] * window[n]

@@ -12,18 +12,11 @@ from numpy.typing import NDArray
 
 from ...dsp.compiled import compiled
 
+_f4 = np.float32
 Floats = NDArray[np.float32]
 
-
-@compiled
-def middle_of_3(rows: Floats, out: Floats) -> None:
-    """Write the median of three rows [3, B]."""
-    for k in range(out.size):
-        p0, p1, p2 = rows[0, k], rows[1, k], rows[2, k]
-        p0, p1 = min(p0, p1), max(p0, p1)
-        p1 = min(p1, p2)
-        p1 = max(p0, p1)
-        out[k] = p1
+# A bin is a partial where it stands this far above its neighbours, as a ratio of magnitudes.
+_ABOVE = 1.4
 
 
 @compiled
@@ -76,3 +69,22 @@ def middle_of_9(rows: Floats, out: Floats) -> None:
         p4 = max(p6, p4)
         p4 = min(p4, p2)
         out[k] = p4
+
+
+@compiled
+def tonal_mask(frames: Floats, magnitudes: Floats, room: Floats, around: Floats, out: Floats) -> None:
+    """Write 0 to 1: where magnitudes [B] are steady over `frames` [n, B] and stand above their neighbours."""
+    bins = magnitudes.size
+    for shift in range(9):
+        row, by = room[shift], 2 * shift - 8
+        first, last = max(0, -by), min(bins, bins - by)
+        row[:first] = magnitudes[0]
+        for k in range(first, last):
+            row[k] = magnitudes[k + by]
+        row[last:] = magnitudes[bins - 1]
+    middle_of_9(room, around)
+    steady = room[0]
+    middle_of_7(frames, steady)
+    for k in range(bins):
+        ours, theirs = steady[k] * steady[k], _f4(_ABOVE) * around[k]
+        out[k] = ours / (ours + theirs * theirs + _f4(1e-9))

@@ -67,7 +67,6 @@ def _forget_others(kept: Kept) -> None:
         forget_quantiles(kept.wide_quantiles, kept.wide_widths, kept.style_wide_quantiles, lost)
         wide_means = kept.wide_means[1]
         for k in range(wide_means.size):
-            kept.wide_offset[k] *= rest
             wide_means[k] += part * (kept.style_wide_mean[k] - wide_means[k])
         for row in range(kept.wide_gram.shape[0]):
             for k in range(kept.wide_gram.shape[1]):

@@ -4,11 +4,14 @@ Everything here is in W wide bands, none of which names a note. In each hop:
 
 1. running statistics of the levels of input and output in these bands, as `models.live.hop` has them in narrow ones;
 2. *levels wanted*: the map that ties the style's loudness to the input's (models.live.band_map), the style's quantiles,
-   what the output's mean lacks, and steps towards the style's lagged covariances, which are its grain;
+   and steps towards the style's lagged covariances, which are its grain;
 3. *own partials*: the input's bins under gains that bring its bands to these levels, smooth over frequency;
 4. *carrier*: the frame of the clip that plays along, brought to the same levels, without its tones;
 5. *who speaks*: the input where it is steady and stands above its neighbours, and where a band rises at once; elsewhere
-   the carrier. Band levels are set once more on the sum.
+   the carrier.
+
+What the output's bands then lack, hop by hop or on average, is not made up for: where the style is loud and the input
+has little, it would be noise and the remains of partials that are raised, over the notes.
 """
 
 from __future__ import annotations
@@ -21,11 +24,11 @@ from numpy.typing import NDArray
 from ...dsp.compiled import compiled, inlined
 from ...dsp.level import S0
 from .bands import Basis, add_bands, into_bands
-from .carrier import INPUT, STYLE
+from .carrier import INPUT
 from .core_memory import Kept, Made, Work
 from .elementwise import exp_less_1, log_of_1_and
 from .gram_memory import descend, follow_frame
-from .medians import middle_of_3, middle_of_7, middle_of_9
+from .medians import tonal_mask
 from .quantiles import follow_quantiles, match
 
 _f4 = np.float32
@@ -37,17 +40,14 @@ _FAINTEST = 5e-4
 # A band attacks where it stands this far above its floor, dB, and how sharp that border is. The floor follows down at
 # once, and up by so many dB a second.
 _RISE_DB, _BORDER_DB, _FOLLOW_DB = 5.0, 1.5, 400.0
-# A bin is a partial where it stands this far above its neighbours, as a ratio of magnitudes.
-_ABOVE = 1.4
 # How far values go towards the style's quantiles.
 _DISTRIBUTION = 0.75
 # How far the level of a frame, in decibels, goes from what the style asks for towards the input's; and the largest
 # change, as a factor.
 _TIED = 0.25
 _MOST_TIED = 30.0
-# The largest gains of the own partials, of the carrier, and of both together; and that of an offset.
-_OWN, _CARRIER, _BOTH = 100.0, 1000.0, 4.0
-_MOST_OFFSET = _f4(3.0)
+# The largest gains of the own partials, and of the carrier.
+_OWN, _CARRIER = 100.0, 1000.0
 
 
 @inlined
@@ -109,10 +109,8 @@ def want_levels(kept: Kept, made: Made, work: Work, asked: float) -> None:
     )
     if learnt > 0.0 and now.count % 2 == 0:
         follow_quantiles(mapped, kept.wide_quantiles, kept.wide_widths, 4.0 * learnt)
-    factor = _f4(asked)
     for band in range(bands):
         moved[band] = mapped[band] + _f4(_DISTRIBUTION) * (moved[band] - mapped[band])
-        moved[band] += factor * kept.wide_offset[band]
     if now.iterations > 0 and asked > 0.0:
         spread = 0.0
         for band in range(bands):
@@ -130,13 +128,7 @@ def want_levels(kept: Kept, made: Made, work: Work, asked: float) -> None:
             spread,
         )
         for band in range(bands):
-            moved[band] += factor * change[band]
-    if learnt > 0.0:
-        gained, lost = _f4(learnt * asked), _f4(1.0 - learnt * (1.0 - asked))
-        heard = work.wide_logs[1]
-        for band in range(bands):
-            offset = kept.wide_offset[band] + gained * (kept.style_wide_mean[band] - heard[band])
-            kept.wide_offset[band] = min(max(offset * lost, -_MOST_OFFSET), _MOST_OFFSET)
+            moved[band] += _f4(asked) * change[band]
     for band in range(bands):
         target = max(kept.style_wide_mean[band] + moved[band], _f4(0.0))
         moved[band] = min(target, kept.style_wide_largest[band])
@@ -187,11 +179,11 @@ def speak(kept: Kept, made: Made, work: Work) -> None:
     levels, wanted = work.wide_levels[0], work.asked_for
     speaking, own, carried = work.speaking, work.own_gain, work.carried_gain
     _gains(levels, wanted, _OWN, made.spread, work.ratio, own)
-    theirs = work.phase[0].view(np.float32)
+    theirs = work.toneless[0].view(np.float32)
     if plan.carrier == INPUT:
         carried[:] = _f4(0.0)
     else:
-        _tonal(kept.ring, magnitudes, work.medians, work.edges, speaking)
+        tonal_mask(kept.ring, magnitudes, work.medians, work.edges, speaking)
         work.side[:] = _f4(0.0)
         add_bands(work.attack, made.spread, 1.0, work.side)
         strength = _f4(now.strength)
@@ -199,25 +191,15 @@ def speak(kept: Kept, made: Made, work: Work) -> None:
             silent = strength * (_f4(1.0) - speaking[k]) * (_f4(1.0) - work.side[k])
             speaking[k] = max(silent, _f4(0.0))
             own[k] *= np.sqrt(_f4(1.0) - speaking[k])
-        # The clip is at the reference level, as the input is with its gain.
-        voice = work.step
+        # The clip is at the reference level, as the input is with its gain. What its tones leave is not made up for.
+        voice, tones = work.step, work.phase[0].view(np.float32)
         for k in range(voice.size):
-            re, im = theirs[2 * k], theirs[2 * k + 1]
+            re, im = tones[2 * k], tones[2 * k + 1]
             voice[k] = np.sqrt(re * re + im * im) * _f4(1.0 / S0)
         _levels_of(voice, made.wide, work.edges, work.wide_levels[2])
         _gains(work.wide_levels[2], wanted, _CARRIER, made.spread, work.ratio, carried)
         for k in range(carried.size):
             carried[k] *= np.sqrt(speaking[k]) * _f4(1.0 / now.gain)
-        if plan.carrier == STYLE:
-            for row in range(2):
-                parts, magnitude = work.carried[row].view(np.float32), work.around[row]
-                for k in range(magnitude.size):
-                    re, im = parts[2 * k], parts[2 * k + 1]
-                    magnitude[k] = np.sqrt(re * re + im * im) * _f4(1.0 / S0)
-            work.around[2] = voice
-            _tonal(work.around, voice, work.medians, work.edges, speaking)
-            for k in range(carried.size):
-                carried[k] *= _f4(1.0) - speaking[k]
     squares = work.squares
     squares[:] = _f4(0.0)
     factor = _f4(now.gain * now.gain / (S0 * S0 * channels))
@@ -234,17 +216,6 @@ def speak(kept: Kept, made: Made, work: Work) -> None:
             out[2 * k], out[2 * k + 1] = re, im
             squares[k] += (re * re + im * im) * factor
         out[2 * plan.audible :] = _f4(0.0)
-    into_bands(squares, made.wide, work.wide_levels[2])
-    for band in range(wanted.size):
-        work.wide_levels[2, band] = np.sqrt(work.wide_levels[2, band])
-    _gains(work.wide_levels[2], wanted, _BOTH, made.spread, work.ratio, own)
-    for channel in range(channels):
-        out = work.spoken[channel].view(np.float32)
-        for k in range(plan.audible):
-            out[2 * k] *= own[k]
-            out[2 * k + 1] *= own[k]
-    for k in range(plan.audible):
-        squares[k] *= own[k] * own[k]
 
 
 @inlined
@@ -286,25 +257,3 @@ def _gains(now: Floats, wanted: Floats, most: float, spread: Basis, ratio: Float
     exp_less_1(out, out)
     for k in range(out.size):
         out[k] = (out[k] + _f4(1.0)) * _f4(8.315287191035679e-07)
-
-
-@compiled
-def _tonal(frames: Floats, magnitudes: Floats, room: Floats, around: Floats, out: Floats) -> None:
-    """Write 0 to 1: where magnitudes [B] are steady over `frames` [n, B] and stand above their neighbours."""
-    bins = magnitudes.size
-    for shift in range(9):
-        row, by = room[shift], 2 * shift - 8
-        first, last = max(0, -by), min(bins, bins - by)
-        row[:first] = magnitudes[0]
-        for k in range(first, last):
-            row[k] = magnitudes[k + by]
-        row[last:] = magnitudes[bins - 1]
-    middle_of_9(room, around)
-    steady = room[0]
-    if frames.shape[0] == 3:
-        middle_of_3(frames, steady)
-    else:
-        middle_of_7(frames, steady)
-    for k in range(bins):
-        ours, theirs = steady[k] * steady[k], _f4(_ABOVE) * around[k]
-        out[k] = ours / (ours + theirs * theirs + _f4(1e-9))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import rfft
+from scipy.fft import irfft, rfft
 
 from ...dsp.compiled import compiled
 from ...dsp.level import S0
@@ -28,7 +28,9 @@ from ..style import Style
 from .bands import Basis, add_bands, into_bands, packed_basis
 from .eigen import eigenvectors, multiply
 from .elementwise import exp_less_1, log_of_1_and
+from .medians import tonal_mask
 
+_f4 = np.float32
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
@@ -117,7 +119,7 @@ class PreparedStyle:
         quantiles: array [q, B], about the mean
         root: array [b, b] float64, square root of the covariance in bands
         lagged: array [lags * b, b], E[z(t - lag) z(t)ᵀ] one below the other
-        clip: array [samples], one channel, at the reference level
+        clip: array [samples], one channel, at the reference level; `toneless` is what is left of it without tones
         axes: array [b, b], eigenvectors of the covariance in bands as columns, those that explain most first
         places: array [b, P], band vectors about the mean along these axes, of frames that start `stride` samples apart
         stride: samples
@@ -134,6 +136,7 @@ class PreparedStyle:
     root: NDArray[np.float64]
     lagged: Floats
     clip: Floats
+    toneless: Floats
     axes: Floats
     places: Floats
     stride: int
@@ -180,6 +183,7 @@ def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
     wide = _in_wide_bands(levels, wide_basis(layout))
     power = np.square(np.expm1(wide)).mean(axis=0)
     largest, mean = levels.max(axis=0), levels.mean(axis=0)
+    mono = clip.mean(axis=0)
     wide_largest, wide_mean = wide.max(axis=0), wide.mean(axis=0)
     levels -= mean
     wide -= wide_mean
@@ -201,7 +205,8 @@ def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
         quantiles=_quantiles(levels[::every]),
         root=root,
         lagged=lagged,
-        clip=clip.mean(axis=0),
+        clip=mono,
+        toneless=_without_tones(mono, layout.n_fft),
         axes=axes,
         places=along.astype(np.float32),
         stride=stride * layout.hop,
@@ -296,3 +301,38 @@ def _levels(clip: Floats, layout: Layout) -> Floats:
             part += np.square(spectrum.real) + np.square(spectrum.imag)
     levels *= np.float32((2.0 / float(window.sum()) / S0) ** 2 / clip.shape[0])
     return np.log1p(np.sqrt(levels, out=levels), out=levels)
+
+
+def _without_tones(clip: Floats, n_fft: int) -> Floats:
+    """Return a clip [samples] less what is steady over seven frames and stands above its neighbours."""
+    hop = n_fft // 4
+    frames = -(-clip.size // hop) + 3
+    padded = np.zeros((frames + 3) * hop, dtype=np.float32)
+    padded[3 * hop : 3 * hop + clip.size] = clip
+    # Root of a Hann window, before and after: their products add up to 2.
+    window = np.sin(np.pi * np.arange(n_fft, dtype=np.float32) / n_fft).astype(np.float32)
+    windowed = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop] * window
+    spectra = rfft(windowed, axis=-1)
+    spectra *= _toneless(np.abs(spectra) * np.float32(1.0 / S0))
+    parts = irfft(spectra, n_fft, axis=-1).astype(np.float32) * (0.5 * window)
+    out = np.zeros(padded.size, dtype=np.float32)
+    for part in range(4):
+        # Every fourth frame stands beside the last, without an overlap.
+        some = parts[part::4].reshape(-1)
+        out[part * hop : part * hop + some.size] += some
+    return out[3 * hop : 3 * hop + clip.size]
+
+
+@compiled
+def _toneless(magnitudes: Floats) -> Floats:
+    """Return 0 to 1, [T, B], what remains of frames without their tones; at the ends the last frame stands in."""
+    count, bins = magnitudes.shape
+    out, around = np.empty_like(magnitudes), np.empty((7, bins), dtype=np.float32)
+    room, edges = np.empty((9, bins), dtype=np.float32), np.empty(bins, dtype=np.float32)
+    for t in range(count):
+        for row in range(7):
+            around[row] = magnitudes[min(max(t + row - 3, 0), count - 1)]
+        tonal_mask(around, magnitudes[t], room, edges, out[t])
+        for k in range(bins):
+            out[t, k] = _f4(1.0) - out[t, k]
+    return out

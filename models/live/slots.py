@@ -21,7 +21,7 @@ from .prepared_style import MOST_PLACES, QUANTILES, WIDE, Layout, PreparedStyle
 from .style_bank import CLIP, STATISTICS
 
 _HEADER = 10
-_MAGIC = 20_261_127.0
+_MAGIC = 20_261_128.0
 #: Bytes that are copied at a time.
 PIECE = 2**19
 
@@ -54,7 +54,9 @@ class StyleSlots(Protocol):
 def most_bytes(layout: Layout, samples: int) -> int:
     """Return how long a packed style can be, for clips of up to `samples` samples."""
     bins, bands = layout.bins, layout.bands
-    numbers = bins * (3 + QUANTILES) + bands * bands * (3 + len(layout.lags)) + MOST_PLACES * bands + samples
+    numbers = (
+        bins * (3 + QUANTILES) + bands * bands * (3 + len(layout.lags)) + MOST_PLACES * bands + 2 * samples
+    )
     numbers += WIDE * (3 + QUANTILES) + WIDE * WIDE * (2 + len(layout.lags)) + 1
     # The arrays' beginnings are rounded up.
     return 8 * _HEADER + 4 * numbers + 8 * len((*STATISTICS, *CLIP))
@@ -69,8 +71,9 @@ def pack(style: PreparedStyle, layout: Layout, *, most: int) -> Bytes:
     """Pack a style; of a clip that would make it longer than `most` bytes, the end is left out."""
     arrays = {name: getattr(style, name) for name in (*STATISTICS, *CLIP)}
     room = most - most_bytes(layout, 0)
-    samples = min(arrays["clip"].size, max(layout.n_fft, room // 4))
-    arrays["clip"] = arrays["clip"][:samples]
+    samples = min(arrays["clip"].size, max(layout.n_fft, room // 8))
+    for name in ("clip", "toneless"):
+        arrays[name] = arrays[name][:samples]
     # Only places whose frame is in what is left of the clip.
     count = min(arrays["places"].shape[1], (samples - layout.n_fft) // style.stride + 1)
     arrays["places"] = arrays["places"][:, :count]
@@ -109,7 +112,8 @@ class SlotWriter:
         if self._core.stored:
             if not (0 < count <= bank.places.shape[2] and 0 < samples <= bank.clip.shape[1] and stride > 0):
                 raise ValueError("this style is longer than a slot")
-            targets += [bank.axes[slot], bank.places[slot, :, :count], bank.clip[slot, :samples]]
+            targets += [bank.axes[slot], bank.places[slot, :, :count]]
+            targets += [bank.clip[slot, :samples], bank.toneless[slot, :samples]]
         start = 8 * _HEADER
         pieces: list[tuple[NDArray[Any], NDArray[Any]]] = []
         for target in targets:

@@ -24,7 +24,7 @@ STATISTICS: tuple[str, ...] = ("mean", "rest", "largest", "quantiles", "root", "
 STATISTICS += tuple(
     f"wide_{one}" for one in ("mean", "largest", "quantiles", "root", "lagged", "top", "power")
 )
-CLIP = ("axes", "places", "clip")
+CLIP = ("axes", "places", "clip", "toneless")
 
 # Whether a slot has a style, the largest eigenvalue of its covariance, and of its clip the places, the samples from one
 # to the next, and all samples.
@@ -43,7 +43,7 @@ class Bank(NamedTuple):
         wide_...: the same in W wide bands
         axes: array [S, b, b]
         places: array [S, b, P]
-        clip: array [S, N]
+        clip, toneless: arrays [S, N]
     """
 
     slots: NDArray[np.void]
@@ -63,6 +63,7 @@ class Bank(NamedTuple):
     axes: Floats
     places: Floats
     clip: Floats
+    toneless: Floats
 
 
 def bank_fields(layout: Layout, *, slots: int, places: int, samples: int) -> Fields:
@@ -86,6 +87,7 @@ def bank_fields(layout: Layout, *, slots: int, places: int, samples: int) -> Fie
         "axes": (_f4, (slots, bands, bands)),
         "places": (_f4, (slots, bands, places)),
         "clip": (_f4, (slots, samples)),
+        "toneless": (_f4, (slots, samples)),
     }
 
 
@@ -110,6 +112,7 @@ def open_bank(slots: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) 
         axes=floats_3d(memory, place[14]),
         places=floats_3d(memory, place[15]),
         clip=floats_2d(memory, place[16]),
+        toneless=floats_2d(memory, place[17]),
     )
 
 

@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_lost() -> None:
 
 
 def test_of_a_clip_that_is_too_long_the_end_is_left_out() -> None:
-    most = MOST - 4 * 28 * RATE
+    most = MOST - 8 * 28 * RATE
     cut = packed(2, 4.0, most=most)
     assert cut.size <= most
     assert cut.size < packed(2, 4.0).size

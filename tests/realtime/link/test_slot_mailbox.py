@@ -47,6 +47,7 @@ def held(chain: Stylizer, slot: int) -> int:
         there |= {
             "places": bank.places[slot, :, : whole.places.shape[1]],
             "clip": bank.clip[slot, : whole.clip.shape[0]],
+            "toneless": bank.toneless[slot, : whole.clip.shape[0]],
         }
         if all(np.array_equal(part, getattr(whole, name)) for name, part in there.items()):
             return number
