@@ -206,6 +206,14 @@ def missing_tools(names: Sequence[str]) -> list[str]:
     return [name for name in names if shutil.which(name) is None]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what plays through a JACK server."""
+    for item in items:
+        if "jack" in getattr(item, "fixturenames", ()):
+            item.add_marker("jack")
+
+
 @pytest.fixture
 def knobs(jack: Jack) -> Iterator[Any]:  # noqa: ARG001 - the server first
     """A controller on the server, as the port controller:knobs."""
