@@ -1,4 +1,4 @@
-"""Medians of a few rows, place by place, by networks of exchanges that stay in registers.
+"""Medians of a few rows, place by place, by networks of exchanges that stay in registers; and where tones are by them.
 
 A network that finds the median of every pattern of zeros and ones finds that of all numbers (Knuth, The Art of Computer
 Programming 3, section 5.3.4); tests/models/live/test_medians.py tries them all. Those of seven and nine have 13 and 19

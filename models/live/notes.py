@@ -173,7 +173,7 @@ def want_place(kept: Kept, made: Made, work: Work, notes: float) -> None:
 
 @inlined
 def speak(kept: Kept, made: Made, work: Work) -> None:
-    """Write what own partials and carrier make together to `spoken`, and its squares, in units of S0, to `edges`."""
+    """Write what own partials and carrier make together to `spoken`, and its squares, in units of S0, to `squares`."""
     now, plan = kept.now[0], made.plan[0]
     channels, magnitudes = kept.input.shape[0], work.magnitudes[0]
     levels, wanted = work.wide_levels[0], work.asked_for
