@@ -30,7 +30,12 @@ pytestmark = pytest.mark.slow
 
 
 def steepest(heard: np.ndarray) -> float:
-    return float(np.abs(np.diff(heard.astype(float))).max())
+    """The steepest step in any 50 ms [channels, time], beside the peak there: a sine of w radians a frame has w.
+
+    Reverbs and compressors may make it louder or softer meanwhile, which changes nothing here.
+    """
+    parts = np.array_split(heard.astype(float), heard.shape[-1] // 2400, axis=-1)
+    return max(float(np.abs(np.diff(part)).max() / np.abs(part).max()) for part in parts)
 
 
 def refused(surface: ControlSurface, said: int) -> bool:
@@ -164,8 +169,8 @@ def test_plugins_are_added_while_it_plays_and_stay(host: Host) -> None:
     heard = host.taps.output.read(began, host.taps.output.position)
     # A busy machine misses deadlines by itself; the dry sound then stands in.
     if not now.deadlines_missed and not now.ring_empty:
-        # Two tones, of which one is late, and a reverb: a step would be steeper by far.
-        assert steepest(heard) < 2.5 * calm
+        # Two tones, of which one is late, are at most twice as steep beside their peak.
+        assert steepest(heard) < 2.0 * calm
     assert not now.faults
     assert all(one["load"] > 0.0 for one in list(host.stats()["effects"].values())[-4:])
     # The engine that stood by has them, too.
