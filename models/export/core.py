@@ -41,6 +41,7 @@ from .gram_memory import GramMemory
 from .loudness import RunningLoudness
 from .notes import Notes
 from .quantiles import RunningQuantiles
+from .rounding import follow_mean, follow_products
 from .style_bank import StyleBank
 from .synthesis import Synthesis
 
@@ -183,7 +184,7 @@ class StylizerCore(nn.Module):
             self.offset.mul_(1.0 - lost)
             self.distribution.forget(bank.quantiles, lost)
             self.memory.forget(bank.lagged, lost)
-            self.means[1].lerp_(bank.mean, lost)
+            follow_mean(self.means[1], bank.mean, lost)
             self.notes.forget(bank, lost)
         self.common = common
         if common < 1e-3:
@@ -299,12 +300,12 @@ class StylizerCore(nn.Module):
             self.seconds += self.hop_seconds
             most = max(rate, self.hop_seconds / self.seconds)
             learnt = most * sounding
-            self.means.lerp_(levels, learnt)
+            follow_mean(self.means, levels, learnt)
         deviations = levels - self.means
         inside = deviations @ self.basis
         z_in, z_out = inside[0], inside[1]
         if learnt > 0.0:
-            self.covariance.addr_(z_in, z_in, beta=1.0 - learnt, alpha=learnt)
+            follow_products(self.covariance, z_in * learnt, z_in, learnt)
             self.memory.follow(z_out, learnt)
             self.loudness.balance(power[0], power[1], learnt, most)
         logs = self.notes.follow(magnitudes, learnt, self.count)
@@ -315,7 +316,7 @@ class StylizerCore(nn.Module):
         both = torch.stack([z_in, torch.mv(self.map, z_in)]) @ self.basis.mT
         rest = deviations[0] - both[0]
         if learnt > 0.0:
-            self.variance.lerp_(rest.square(), learnt)
+            follow_mean(self.variance, rest.square(), learnt)
         mapped = torch.addcmul(both[1], rest, self.rest_gain)
         moved = self.distribution.match(mapped, self.bank.quantiles[:, 0], self.bank.steps)
         if learnt > 0.0 and self.count % 2 == 0:
@@ -332,7 +333,7 @@ class StylizerCore(nn.Module):
             moved = torch.addmv(moved, self.basis, change, alpha=asked)
         if learnt > 0.0:
             # What the output's mean lacks of the style's is added until nothing is missing.
-            self.offset.add_(self.bank.mean - levels[1], alpha=learnt * asked)
+            self.offset.add_((self.bank.mean - levels[1]) * (learnt * asked))
             if asked < 1.0:
                 self.offset.mul_(1.0 - learnt * (1.0 - asked))
             self.offset.clamp_(-3.0, 3.0)

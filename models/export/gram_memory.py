@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..live.prepared_style import Layout
+from .rounding import blend, follow_products
 
 
 class GramMemory(nn.Module):
@@ -38,14 +39,14 @@ class GramMemory(nn.Module):
 
     def forget(self, expected: Tensor, lost: float) -> None:
         """Let what is expected take the place of what was learnt, by a part `lost`."""
-        self.gram.lerp_(expected, lost)
+        blend(self.gram, expected, lost)
 
     def follow(self, frame: Tensor, learnt: float) -> None:
         """Take in the band vector [b] of a frame of the output, by a part `learnt`."""
         past = torch.cat([frame.unsqueeze(0), self.past[:-1]])
         self.past.copy_(past)
         earlier = past.index_select(0, self.lag_rows).view(-1)
-        self.gram.addr_(frame, earlier, beta=1.0 - learnt, alpha=learnt)
+        follow_products(self.gram, frame, earlier * learnt, learnt)
 
     def descend(self, target: Tensor, iterations: int, *, style: Tensor, top: float, spread: float) -> Tensor:
         """K gradient steps on the Gram matrix with respect to this frame's band vector [b]; returns the change.

@@ -11,6 +11,7 @@ from ..live.core_memory import RING
 from ..live.prepared_style import WIDE, Layout, spread_shares
 from .gram_memory import GramMemory
 from .quantiles import RunningQuantiles
+from .rounding import follow_mean, follow_products
 from .style_bank import StyleBank
 
 
@@ -90,7 +91,7 @@ class Notes(nn.Module):
         """Let what is expected take the place of what was learnt, by a part `lost`."""
         self.distribution.forget(bank.wide_quantiles, lost)
         self.memory.forget(bank.wide_lagged, lost)
-        self.means[1].lerp_(bank.wide_mean, lost)
+        follow_mean(self.means[1], bank.wide_mean, lost)
 
     def solve(self, root: Tensor, power: Tensor) -> None:
         """Solve the map to a style with this root [W, W] and direction of power [W]; see models.live.band_map."""
@@ -116,15 +117,15 @@ class Notes(nn.Module):
         """
         self.levels.copy_((magnitudes.square() @ self.wide).clamp_min(0.0).sqrt())
         logs = torch.log1p(self.levels)
-        self.means.lerp_(logs, learnt)
+        follow_mean(self.means, logs, learnt)
         self.ring[(count // self.every) % self.frames] = magnitudes[0]
         decibels = 20.0 * torch.log10(self.levels[0] + self.faintest)
         self.attack.copy_(torch.sigmoid((decibels - self.floors - self.rise) / self.border))
         self.floors.copy_(torch.minimum(decibels, self.floors + self.follow_db))
         if learnt > 0.0:
             inside = logs - self.means
-            self.covariance.addr_(inside[0], inside[0], beta=1.0 - learnt, alpha=learnt)
-            self.powers.lerp_(self.levels[0].square(), learnt)
+            follow_products(self.covariance, inside[0] * learnt, inside[0], learnt)
+            self.powers.mul_(1.0 - learnt).add_(self.levels[0] * learnt * self.levels[0])
             self.memory.follow(inside[1], learnt)
         return logs
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..live.prepared_style import quantile_levels
+from .rounding import blend
 
 
 class RunningQuantiles(nn.Module):
@@ -25,7 +26,7 @@ class RunningQuantiles(nn.Module):
 
     def forget(self, expected: Tensor, lost: float) -> None:
         """Let what is expected [B, q] take the place of what was learnt, by a part `lost`: 1 forgets everything."""
-        self.quantiles.lerp_(expected, lost)
+        blend(self.quantiles, expected, lost)
         self._narrow()
 
     def match(self, values: Tensor, lowest: Tensor, steps: Tensor) -> Tensor:
@@ -48,7 +49,7 @@ class RunningQuantiles(nn.Module):
         last = self.levels.shape[0] - 1
         reach = (self.quantiles[:, last - 1] - self.quantiles[:, 1]).clamp_min(0.05)
         push = self.levels - (values.unsqueeze(1) < self.quantiles).float()
-        self.quantiles.addcmul_(push, reach.unsqueeze(1), value=rate)
+        self.quantiles.add_(push * (reach * rate).unsqueeze(1))
         self.quantiles.copy_(self.quantiles.cummax(dim=1)[0])
         self._narrow()
 

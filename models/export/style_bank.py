@@ -139,7 +139,7 @@ class StyleBank(nn.Module):
                     if share != 1.0:
                         out.mul_(share)
                 else:
-                    out.add_(each[slot], alpha=share)
+                    out.add_(each[slot] * share)
                 first = False
         if first:
             out.zero_()
