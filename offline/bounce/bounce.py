@@ -2,14 +2,11 @@
 
 At full quality an offline recipe replaces the live stylizer. Each style that was played is rendered over the whole
 take at strength 1, so that its map is the same wherever it comes back: at the lowest and at the highest value that the
-knob `notes` had while the style was heard, which is one rendering where it stood still. With X the spectrum of the
-input, Y_i those of the renderings, s the strength and w_i their shares (together 1), all of them functions of time,
-
-    |out| = (1 - t) |X| + t Σ w_i |Y_i|,    t = 1 - (1 - s)²,    phase of (1 - t) X + t Σ w_i Y_i,
-
-frame by frame, as `offline.render.strength` does it for one style and one strength. Of a style's share, the rendering
-with more notes has (n - low) / (high - low) at the value n of the knob, the other one the rest. The rest of the live
-chain then acts on it, with all other knobs, switches and the mute as they were played.
+knob `notes` had while the style was heard, which is one rendering where it stood still. Input and renderings are mixed
+frame by frame, by the strength and the styles' shares as functions of time, as `offline.work.mixture.on_the_way` does
+it. Of a style's share, the rendering with more notes has (n - low) / (high - low) at the value n of the knob, the other
+one the rest. The rest of the live chain then acts on it, with all other knobs, switches and the mute as they were
+played.
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +35,7 @@ from ...takes.reader import Take
 from ..recipes.recipe import Recipe
 from ..render.render import check_content, render_track, work_key
 from ..work.checkpoint import Checkpoint
-from ..work.mixture import HOP, mixture
+from ..work.mixture import HOP, Part, on_the_way
 from ..work.progress import Progress
 from .live import Bounced, Listener, played
 from .replay import BLOCK, ReplayChain, play_again, trusted_effects
@@ -96,17 +92,17 @@ def bounce_full(
         take.parameters, values=header.values, events=take.events, sample_rate=header.sample_rate
     )
     frames = np.arange(take.frames // HOP + 1) * HOP
-    ways = 1.0 - (1.0 - automation.values("strength", frames)) ** 2
+    strength = automation.values("strength", frames)
     played_notes = None
     if "notes" in recipe.settings():
         played_notes = automation.values("notes", frames) if notes is None else np.full(frames.shape, notes)
     wanted = [
         (name, version, part)
         for name, share in style_shares(take, automation, frames).items()
-        if (share * ways).max() > _LEAST
-        for version, part in _versions(recipe, share * ways, played_notes)
+        if (heard := share * strength > _LEAST).any()
+        for version, part in _versions(recipe, share, played_notes, heard)
     ]
-    renderings: list[_Part] = []
+    renderings: list[Part] = []
     level = measure(content, header.sample_rate).loudness
     for number, (name, version, share) in enumerate(wanted):
         style = take.style(name)
@@ -124,8 +120,11 @@ def bounce_full(
             progress=_part(progress, number, len(wanted) + 1, f"rendering {number + 1} of {len(wanted)}"),
         )
         gain = _equally_loud(level, measure(rendering.sound, header.sample_rate).loudness)
-        renderings.append(_Part(rendering.sound, share, gain))
-    mixed = _mixed(content, renderings, folder) if renderings else content
+        renderings.append(Part(rendering.sound, torch.from_numpy(share).float()[:, None], gain))
+    mixed = content
+    if renderings:
+        way = torch.from_numpy(strength).float()[:, None]
+        mixed = on_the_way(content, renderings, way, folder / "mixed.spool")
     chain = _chain(take, Prerendered(lambda start, stop: _read(mixed, start - late, stop - late)), effects)
     last = _part(progress, len(wanted), len(wanted) + 1, "mix")
     return Bounced(played(take, ReplayChain(chain, None), folder, take.wet_frames, last, None), None)
@@ -206,33 +205,26 @@ def style_shares(take: Take, automation: Automation, frames: NDArray[np.int64]) 
     }
 
 
-def _versions(recipe: Recipe, share: Shares, notes: Shares | None) -> list[tuple[Recipe, Shares]]:
+def _versions(
+    recipe: Recipe, share: Shares, notes: Shares | None, heard: NDArray[np.bool_]
+) -> list[tuple[Recipe, Shares]]:
     """Return with which settings to render a style, each with its share of the mixture by frame.
 
     Args:
         recipe: with all other settings
         share: of the style, by frame
         notes: the knob by frame; None where the recipe has no such setting
+        heard: by frame, whether the style is
     """
     if notes is None:
         return [(recipe, share)]
-    heard = notes[share > _LEAST]
-    low, high = float(heard.min()), float(heard.max())
+    low, high = float(notes[heard].min()), float(notes[heard].max())
     if high - low <= _SAME_NOTES:
         return [(recipe.replace({"notes": high}), share)]
     kept = np.clip((notes - low) / (high - low), 0.0, 1.0)
     return [
         (recipe.replace({"notes": value}), share * part) for value, part in ((low, 1.0 - kept), (high, kept))
     ]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One rendering of a style, its share of the mixture by frame, and its gain."""
-
-    sound: Spool
-    share: Shares
-    gain: float
 
 
 def _equally_loud(wanted: float, level: float) -> float:
@@ -244,15 +236,6 @@ def _equally_loud(wanted: float, level: float) -> float:
     if not (math.isfinite(wanted) and math.isfinite(level)):
         return 1.0
     return float(min(10.0 ** ((wanted - level) / 20.0), _MOST_MAKEUP))
-
-
-def _mixed(content: Spool, renderings: list[_Part], folder: Path) -> Spool:
-    """Return the content on its way to the mixture of renderings, each with its share by frame."""
-    shares = [torch.from_numpy(part.share).float()[:, None] for part in renderings]
-    # The rest is the content's share.
-    parts = [(content, 1.0 - torch.stack(shares).sum(dim=0))]
-    parts += [(part.sound, share * part.gain) for share, part in zip(shares, renderings, strict=True)]
-    return mixture(parts, folder / "mixed.spool")
 
 
 def _part(progress: Listener | None, number: int, count: int, name: str) -> Listener | None:

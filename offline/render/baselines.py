@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...dsp.level import loudness
 from ...dsp.stft import istft, power_mean, stft
+from ..work.mixture import matching_gains
 
 N_FFT = 2048
 HOP = 512
@@ -34,26 +35,13 @@ def matched_equaliser(
 ) -> NDArray[np.float64]:
     """The content through the fixed filter that gives it the style's average power spectrum.
 
-    The gain of each bin, √(mean power of the style / mean power of the content), is held to ±40 dB and the
-    spectra are smoothed over a sixth of an octave, as matching equalisers do.
+    See `offline.work.mixture.matching_gains` for that filter.
     """
     x = torch.from_numpy(content)
     spectrum = stft(x, N_FFT, HOP)
     style_spectrum = stft(torch.from_numpy(_fit(style, content, sample_rate)), N_FFT, HOP)
-    powers = [power_mean(s).square().mean(dim=-1).numpy() for s in (style_spectrum, spectrum)]
-    wanted, there = (_smooth(power) for power in powers)
-    gain = np.sqrt(wanted / np.maximum(there, 1e-14)).clip(0.01, 100.0)
+    gain = matching_gains(*(power_mean(s).square().mean(dim=-1).numpy() for s in (spectrum, style_spectrum)))
     return istft(spectrum * torch.from_numpy(gain)[:, None], N_FFT, HOP, content.shape[-1]).numpy()
-
-
-def _smooth(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over a sixth of an octave around each bin."""
-    bins = np.arange(power.size)
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    low = np.floor(bins * 2 ** (-1 / 12)).astype(int)
-    high = np.minimum(np.ceil(bins * 2 ** (1 / 12)).astype(int) + 1, power.size)
-    smoothed: NDArray[np.float64] = (total[high] - total[low]) / (high - low)
-    return smoothed
 
 
 def half_mix(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...dsp.mastering import TRACK_CEILING_DB, loudness_of, master, measure
 from ...media.spool import Sink, Spool
-from ..work.mixture import mixture
+from ..work.mixture import Part, on_the_way
 
 Samples = NDArray[np.float64]
 
@@ -63,11 +63,7 @@ def strengthened(
 ) -> Mastered:
     """Write the sound at a strength and a loudness (see `dsp.mastering.master` for its limits).
 
-    Magnitudes move along the straight line (1 - t) |X| + t |Y|, with the phase of the same mixture of the spectra, so
-    that nothing cancels. The straight line between log-magnitudes would be the geodesic of the closed form, but on it
-    the style distance first rises if content and style are loud in different bins: halfway, both are soft. Distances
-    are measured on a logarithmic scale, on which a soft sound beside a loud one hardly counts. So t = 1 - (1 - s)²
-    makes equal steps of strength more nearly equal steps of style distance.
+    See `offline.work.mixture.on_the_way` for what lies between.
 
     Args:
         content, stylised: equally long
@@ -85,10 +81,8 @@ def strengthened(
         ours = loudness_of(content, sample_rate)
         known = math.isfinite(level.loudness) and math.isfinite(ours)
         gain = 10.0 ** ((ours - level.loudness) / 20.0) if known else 1.0
-        way = 1.0 - (1.0 - strength) ** 2
-        weights = (1.0 - way, way * gain)
-        parts = zip((content, stylised), torch.tensor(weights)[:, None, None], strict=True)
-        stylised = mixture(list(parts), folder / "blend.spool")
+        way = torch.full((1, 1), strength)
+        stylised = on_the_way(content, [Part(stylised, torch.ones(1, 1), gain)], way, folder / "blend.spool")
         level = measure(stylised, sample_rate)
     on_step(2, 3)
     reached = master(stylised, out, sample_rate, target, level=level, ceiling_db=TRACK_CEILING_DB)
