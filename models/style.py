@@ -51,13 +51,29 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Style:
-    """A style, ready to be played.
+class Clip:
+    """The sound of a style, which is all that playing live needs.
 
     Attributes:
         name: how it is called
-        samples: array [channels, samples], the clip at its own level, at most 30 s
-        sample_rate: Hz, of the clip
+        samples: array [channels, samples] at its own level, at most 30 s
+        sample_rate: Hz
+    """
+
+    name: str
+    samples: NDArray[np.float64]
+    sample_rate: int
+
+    def at(self, sample_rate: int) -> NDArray[np.float64]:
+        """The clip [channels, samples] at another rate and at the reference level (see dsp.level)."""
+        return clip_at(self.samples, self.sample_rate, arguments.rate(sample_rate), name=self.name)
+
+
+@dataclass(frozen=True)
+class Style(Clip):
+    """A style, ready to be played.
+
+    Attributes:
         loudness: LUFS, of what can be heard of the clip
         bands: statistics of the clip, or of the whole corpus, at the reference level, 44.1 kHz, window 2048, hop 512,
             in 96 mel-like bands
@@ -67,9 +83,6 @@ class Style:
             `models.corpus`
     """
 
-    name: str
-    samples: NDArray[np.float64]
-    sample_rate: int
     loudness: float
     bands: StyleStatistics
     source_hash: str
@@ -93,24 +106,13 @@ class Style:
             for role, value in (("name", name), ("author", author), ("licence", licence))
         )
         sample_rate = arguments.rate(sample_rate)
-        samples = arguments.sound(samples, name)
-        check_sound(name, channels=samples.shape[0], sample_rate=sample_rate)
-        samples = samples[:, : int(MAX_SECONDS * sample_rate)]
-        if samples.shape[-1] * RATE < N_FFT * sample_rate:
-            raise InputError(
-                f"{name} is shorter than one frame ({samples.shape[-1] / sample_rate * 1000:.0f} ms; at least "
-                f"{N_FFT / RATE * 1000:.0f} ms are needed): use a longer clip as the style"
-            )
+        samples = _checked(samples, sample_rate, name=name)
         level = loudness(_heard(samples, sample_rate, name=name), sample_rate)
         if not np.isfinite(level):
             raise InputError(f"{name} is silent: it has no style to take")
         source = hashlib.sha256(np.ascontiguousarray(samples.T, dtype="<f4").tobytes()).hexdigest()
         bands = _bands(samples, sample_rate)
         return cls(name, samples, sample_rate, level, bands, source, author, licence)
-
-    def at(self, sample_rate: int) -> NDArray[np.float64]:
-        """The clip [channels, samples] at another rate and at the reference level (see dsp.level)."""
-        return clip_at(self.samples, self.sample_rate, arguments.rate(sample_rate), name=self.name)
 
     def info(self) -> dict[str, str]:
         """What is worth showing, as text."""
@@ -181,6 +183,19 @@ class Style:
         return encoded
 
 
+def _checked(samples: ArrayLike, sample_rate: int, *, name: str) -> NDArray[np.float64]:
+    """Return the first 30 s of a clip [channels, samples]; InputError as for `Style.from_audio`, but for silence."""
+    samples = arguments.sound(samples, name)
+    check_sound(name, channels=samples.shape[0], sample_rate=sample_rate)
+    samples = samples[:, : int(MAX_SECONDS * sample_rate)]
+    if samples.shape[-1] * RATE < N_FFT * sample_rate:
+        raise InputError(
+            f"{name} is shorter than one frame ({samples.shape[-1] / sample_rate * 1000:.0f} ms; at least "
+            f"{N_FFT / RATE * 1000:.0f} ms are needed): use a longer clip as the style"
+        )
+    return samples
+
+
 def clip_at(
     samples: NDArray[np.float64], own_rate: int, sample_rate: int, *, name: str = "the clip"
 ) -> NDArray[np.float64]:
@@ -191,7 +206,11 @@ def clip_at(
     Raises:
         InputError: Nothing of it can be heard; the message calls it `name`.
     """
-    return at_reference(_heard(resample(samples, own_rate, sample_rate), sample_rate, name=name), sample_rate)
+    heard = _heard(resample(samples, own_rate, sample_rate), sample_rate, name=name)
+    clip = at_reference(heard, sample_rate)
+    if clip is heard:
+        raise InputError(f"{name} is silent: it has no style to take")
+    return clip
 
 
 def _heard(samples: NDArray[np.float64], sample_rate: int, *, name: str) -> NDArray[np.float64]:
@@ -265,6 +284,21 @@ def load_style(path: str | os.PathLike[str]) -> Style:
         style = Style.from_audio(audio.samples, audio.sample_rate, name=shown(path))
         return dataclasses.replace(style, name=path.stem)
     return decode_style(read_bytes(path, most=_MAX_BYTES, what="style file"), name=shown(path))
+
+
+@own_errors()
+def load_clip(path: str | os.PathLike[str]) -> Clip:
+    """Load what plays live of a `.style` file or a sound file; as `load_style`, but nothing is computed of a sound.
+
+    Raises:
+        InputError: As for `load_style`; for a silent sound not before it is asked for at a rate.
+    """
+    path = arguments.file(path, "path")
+    if path.suffix.lower() == ".style":
+        return load_style(path)
+    audio = read_audio(path, seconds=MAX_SECONDS)
+    name = shown(path)
+    return Clip(name, _checked(audio.samples, audio.sample_rate, name=name), audio.sample_rate)
 
 
 def decode_style(data: bytes, *, name: str) -> Style:

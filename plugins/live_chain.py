@@ -12,7 +12,7 @@ from .parameter import Parameter
 
 if TYPE_CHECKING:
     from ..models.live.stylizer import StylizerSettings
-    from ..models.style import Style
+    from ..models.style import Clip
     from .chain import Chain
     from .effects import Effect
     from .plugin import Plugin
@@ -47,7 +47,7 @@ def live_parameters(effects: Sequence[Effect] = ()) -> tuple[Parameter, ...]:
 
 
 def live_chain(
-    styles: Sequence[Style], settings: StylizerSettings | None = None, *, effects: Sequence[Effect] = ()
+    styles: Sequence[Clip], settings: StylizerSettings | None = None, *, effects: Sequence[Effect] = ()
 ) -> Chain:
     """Return a chain of stylizer, gain and limiter, not yet prepared; its knobs are those of `live_parameters`.
 

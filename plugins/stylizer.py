@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..media.errors import InputError
 from ..models.live.slots import StyleSlots
 from ..models.live.stylizer import Stylizer, StylizerSettings
-from ..models.style import Style
+from ..models.style import Clip
 from .knobs import MAX_STYLES, STYLIZER
 from .plugin import Plugin
 from .state import State
@@ -34,7 +34,7 @@ class StylizerPlugin(Plugin):
     parameters = STYLIZER
     neutral: ClassVar[Mapping[str, float] | None] = {"strength": 0.0}
 
-    def __init__(self, styles: Sequence[Style], settings: StylizerSettings | None = None) -> None:
+    def __init__(self, styles: Sequence[Clip], settings: StylizerSettings | None = None) -> None:
         super().__init__()
         if not 1 <= len(styles) <= MAX_STYLES:
             raise InputError(f"{len(styles)} styles cannot be played at once; give 1 to {MAX_STYLES}")
@@ -46,7 +46,7 @@ class StylizerPlugin(Plugin):
     def example(cls) -> Self:
         """Make one that plays in the style of a second of noise."""
         noise = 0.1 * np.random.default_rng(0).standard_normal((1, 44_100))
-        return cls([Style.from_audio(noise, 44_100, name="noise")])
+        return cls([Clip("noise", noise, 44_100)])
 
     def prepare(self, *, sample_rate: int, block: int, channels: int) -> None:
         """Solve for the styles at this rate; see `Plugin.prepare`. Takes a noticeable part of a second."""

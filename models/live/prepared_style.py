@@ -24,7 +24,7 @@ from ...dsp.compiled import compiled
 from ...dsp.level import S0
 from ...dsp.windows import WindowPair, full_pair, low_delay_pair
 from ..mel_bands import band_basis, wide_triangles
-from ..style import Style
+from ..style import Clip
 from .bands import Basis, add_bands, into_bands, packed_basis
 from .eigen import eigenvectors, multiply
 from .elementwise import exp_less_1, log_of_1_and
@@ -167,7 +167,7 @@ def _quantiles(sample: Floats) -> Floats:
     return np.ascontiguousarray((lower + share * (ordered[:, above] - lower)).T)
 
 
-def live_style(style: Style, layout: Layout) -> PreparedStyle:
+def live_style(style: Clip, layout: Layout) -> PreparedStyle:
     """Compute what a stylizer needs of a style; a fraction of a second for 30 s."""
     return live_clip(style.at(layout.sample_rate), layout)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...media.errors import InputError
-from ..style import Style
+from ..style import Clip
 from .core import Core
 from .core_memory import DEFAULTS, MAX_STYLES, RAMPED
 from .memory import Bytes
@@ -43,7 +43,7 @@ class Stylizer:
 
     def __init__(
         self,
-        styles: Sequence[Style],
+        styles: Sequence[Clip],
         *,
         sample_rate: int,
         channels: int,

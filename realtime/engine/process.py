@@ -62,6 +62,8 @@ def run_engine(
 
 
 def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain: BuildChain) -> None:
+    # Nearly all that is loaded now stays; to look for what does not takes a tenth of the time until there is sound.
+    gc.disable()
     with noted() as notes:
         chain = build_chain(settings)
     watch = loader = None
@@ -83,9 +85,11 @@ def _live(link: Link, ids: Sequence[str], settings: EngineSettings, build_chain:
     ready_for = link.orders.sample_rate
     if ready_for:
         _get_ready(chain, settings, ready_for)
-    # Now, when nobody waits: a first collection looks at all that the libraries have made.
-    gc.collect()
+    # A first collection looks at all that the libraries have made: only where nobody waits.
+    if not link.orders.play:
+        gc.collect()
     gc.freeze()
+    gc.enable()
     if loader is not None and ready_for:
         loader.begin(ready_for)
     link.enter(EngineState.READY)
@@ -191,13 +195,13 @@ def _live_chain(settings: EngineSettings) -> ChainLike:
     """Return the chain that is played: stylizer, gain, limiter."""
     from ...models.live.core import map_thread
     from ...models.live.stylizer import StylizerSettings
-    from ...models.style import load_style
+    from ...models.style import load_clip
     from ...plugins.live_chain import live_chain
     from ..link.priority import raise_behind
 
     if not settings.fast:
         map_thread().submit(raise_behind)
-    styles = [load_style(path) for path in settings.styles]
+    styles = [load_clip(path) for path in settings.styles]
     stylizer = StylizerSettings(**dict(settings.stylizer))  # type: ignore[arg-type]
     return live_chain(styles, stylizer, effects=settings.effects)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ...models.style import Style
+    from ...models.style import Clip
 
     Bytes = NDArray[np.uint8]
 
@@ -47,7 +47,7 @@ class LoadRequest:
     """
 
     job: int
-    source: Path | Style
+    source: Path | Clip
     slot: int
     sample_rate: int
 
@@ -94,14 +94,12 @@ class LoadResult:
     Attributes:
         job: its number
         size: bytes in the slot's memory; 0 after a failure
-        name: of the style
         problem: the error in one line, or ""
         note: a new message for the user, or ""
     """
 
     job: int
     size: int
-    name: str
     problem: str = ""
     note: str = ""
 
@@ -176,26 +174,26 @@ class _Loader:
         self._settings = StylizerSettings(**stylizer)  # type: ignore[arg-type]
         self._captured: NDArray[np.float64] | None = None
         self._notes: dict[Path, str] = {}
-        self._kept: OrderedDict[tuple[Path, int, int, int], tuple[str, Bytes]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Path, int, int, int], Bytes] = OrderedDict()
 
     def answer(self, wanted: LoadRequest | Captured) -> LoadResult:
         """Handle a request; errors go into the answer."""
         note = ""
         try:
             if isinstance(wanted, Captured):
-                name, packed = wanted.path.stem, self._capture(wanted)
+                packed = self._capture(wanted)
             elif isinstance(wanted.source, Path):
-                name, packed = self._of_file(wanted.source, wanted.sample_rate)
+                packed = self._of_file(wanted.source, wanted.sample_rate)
                 note = self._notes.pop(wanted.source, "")
             else:
-                name, packed = wanted.source.name, self._pack(wanted.source, wanted.sample_rate)
+                packed = self._pack(wanted.source, wanted.sample_rate)
             self._slots.bytes(wanted.slot)[: packed.size] = packed
-            return LoadResult(wanted.job, packed.size, name, note=note)
+            return LoadResult(wanted.job, packed.size, note=note)
         except InputError as error:
-            return LoadResult(wanted.job, 0, "", str(error))
+            return LoadResult(wanted.job, 0, str(error))
         except Exception as error:
             return LoadResult(
-                wanted.job, 0, "", f"the style cannot be made ready ({type(error).__name__}: {error})"
+                wanted.job, 0, f"the style cannot be made ready ({type(error).__name__}: {error})"
             )
 
     def warm_up(self) -> None:
@@ -241,8 +239,8 @@ class _Loader:
         self._captured = sound
         return packed
 
-    def _of_file(self, path: Path, sample_rate: int) -> tuple[str, Bytes]:
-        from ...models.style import load_style
+    def _of_file(self, path: Path, sample_rate: int) -> Bytes:
+        from ...models.style import load_clip
 
         try:
             found = path.stat()
@@ -251,15 +249,15 @@ class _Loader:
         key = (path, found.st_mtime_ns, found.st_size, sample_rate)
         if key not in self._kept:
             with noted() as notes:
-                style = load_style(path)
+                style = load_clip(path)
             self._notes[path] = "; ".join(notes)
-            self._kept[key] = (style.name, self._pack(style, sample_rate))
-            while len(self._kept) > 1 and sum(one.size for _, one in self._kept.values()) > _KEPT_BYTES:
+            self._kept[key] = self._pack(style, sample_rate)
+            while len(self._kept) > 1 and sum(one.size for one in self._kept.values()) > _KEPT_BYTES:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def _pack(self, style: Style, sample_rate: int) -> Bytes:
+    def _pack(self, style: Clip, sample_rate: int) -> Bytes:
         return self._pack_clip(style.at(sample_rate), sample_rate)
 
     def _pack_clip(self, clip: NDArray[np.float64], sample_rate: int) -> Bytes:
