@@ -126,13 +126,13 @@ def optimise_sound(
                 one.term.renew(generator)
 
         renewed = beside.submit(renew)
-        for step in range(1, settings.steps + 1):
+        for step in range(1, settings.steps_taken + 1):
             renewed.result()
             losses = descent.differentiate(terms)
             # The next step's networks are drawn, and shown the style, while the sound is computed.
             renewed = beside.submit(renew)
             # Constant for the first half, then down to zero: fresh networks make every gradient a noisy one.
-            decay = min(1.0, 2.0 * (1.0 - (step - 1) / settings.steps))
+            decay = min(1.0, 2.0 * (1.0 - (step - 1) / settings.steps_taken))
             descent.synthesise(Step(step, settings.learning_rate * decay, settings.phase_rate * decay))
             on_step(step, sum(one.weight * losses[one.name] for one in terms if one.name in STYLE_TERMS))
         if in_memory:

@@ -52,7 +52,7 @@ class Gramophone(Optimisation, Transport):
             style,
             self,
             generator=job.generator,
-            on_step=lambda step, loss: job.journal.step(step, self.steps, loss),
+            on_step=lambda step, loss: job.journal.step(step, self.steps_taken, loss),
             folder=job.work.folder,
         )
         return out
