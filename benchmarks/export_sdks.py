@@ -1,18 +1,22 @@
-"""Runs the checks of nn~'s and Neutone's own SDKs on exported files, where these SDKs are installed.
+"""Plays exported files where this project is not installed, and runs the checks of nn~'s and Neutone's own SDKs.
 
     python -m venv sdks
     sdks/bin/pip install torch torchaudio cached-conv click jsonschema requests soundfile tqdm "numpy<2.3"
     sdks/bin/pip install --no-deps nn-tilde neutone-sdk
-    sdks/bin/python benchmarks/export_sdks.py rain.ts rain.nm
+    sdks/bin/python benchmarks/export_sdks.py rain.pt rain.ts rain.nm
 
-It needs nothing of Gramophone's. nn-tilde asks for an old torch, hence `--no-deps`. Give files of nn~ (.ts) and of
-Neutone (.nm).
+It needs nothing of Gramophone's. nn-tilde asks for an old torch, hence `--no-deps`. Beside a torch without CUDA,
+torchaudio does not load its own library: delete `torchaudio/lib/*.so`, which nothing here uses. In an environment with
+nothing but torch and NumPy the files are played, and the checks of the SDKs left out.
 """
 
+import importlib.util
+import json
 import logging
 import re
 import sys
 import tempfile
+import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +28,42 @@ load: Any = torch.jit.load
 
 # Methods of a file that its SDK does not know, and those inside of the SDK's wrapper that no host calls.
 OURS = {"about", "_forward", "get_neutone_parameters_metadata", "get_numerical_params_default_values_0to1"}
+
+
+def plain(path: Path) -> list[str]:
+    """Play a file with PyTorch alone."""
+    if importlib.util.find_spec("gramophone") is not None:
+        raise AssertionError("gramophone is installed here")
+    told = {"gramophone.json": ""}
+    begin = time.process_time()
+    model = load(str(path), _extra_files=told)
+    passed = [f"loaded in {time.process_time() - begin:.2f} s of the processor, without gramophone"]
+    about = json.loads(told["gramophone.json"])
+    assert json.loads(model.about()) == about
+    passed.append(f"tells of itself: {', '.join(one['name'] for one in about['styles'])}")
+    bare = getattr(model, "model", model)
+    time_axis = torch.arange(48_000) / 44_100.0
+    sound = 0.2 * torch.sin(2.0 * torch.pi * 440.0 * time_axis).expand(bare.channels, -1)
+
+    def play(size: int) -> torch.Tensor:
+        bare.reset()
+        with torch.inference_mode():
+            blocks = [sound[:, at : at + size] for at in range(0, sound.shape[1], size)]
+            parts = [model(block[None])[0] if path.suffix == ".ts" else model(block) for block in blocks]
+        return torch.cat(parts, dim=1)
+
+    for rate in about["rates"]:
+        bare.set_sample_rate(rate)
+        outs = [play(size) for size in (64, 512, 4096)]
+        assert all(torch.equal(out, outs[0]) for out in outs)
+        assert bool(torch.isfinite(outs[0]).all())
+        assert float(outs[0].abs().max()) > 0.01
+        bare.set("strength", 0.0)
+        late = bare.latency_samples()
+        assert torch.allclose(play(512)[:, late:], sound[:, : sound.shape[1] - late], atol=1e-4)
+        bare.set("strength", 1.0)
+    passed.append(f"the same sound in blocks of 64 to 4096, late as told, at {about['rates']} Hz")
+    return passed
 
 
 def methods(model: Any) -> dict[str, str]:
@@ -193,13 +233,26 @@ def neutone(path: Path) -> list[str]:
     return passed
 
 
+CHECKS = {".ts": (nntilde, "nn-tilde"), ".nm": (neutone, "neutone-sdk")}
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.INFO)
+    # Operations are too small to be shared out.
+    torch.set_num_threads(1)
     for name in sys.argv[1:]:
         path = Path(name)
-        check, sdk = (nntilde, "nn-tilde") if path.suffix == ".ts" else (neutone, "neutone-sdk")
-        print(f"{path.name}: {sdk} {version(sdk)}, torch {torch.__version__}")
+        print(f"{path.name}: torch {torch.__version__}")
+        for line in plain(path):
+            print(f"  passed: {line}")
+        if path.suffix not in CHECKS:
+            continue
+        check, sdk = CHECKS[path.suffix]
+        if importlib.util.find_spec(sdk.replace("-", "_")) is None:
+            print(f"  left out: the checks of {sdk}, which is not installed")
+            continue
+        print(f"  {sdk} {version(sdk)}")
         for line in check(path):
             print(f"  passed: {line}")
 

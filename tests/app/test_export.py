@@ -31,7 +31,7 @@ ENDS = {"torchscript": "pt", "nntilde": "ts", "neutone": "nm"}
 ELSEWHERE = """
 import json, sys
 import numpy as np, torch
-assert not any(name.split(".")[0] == "gramophone" for name in sys.modules)
+sys.modules["gramophone"] = None
 torch.set_num_threads(1)
 sound = torch.from_numpy(np.load(sys.argv[1]))
 for path in sys.argv[2:]:
