@@ -80,6 +80,12 @@ class Delay:
         self._line.begin(0)
         self._line.push(line)
 
+    def skip(self, block: Block) -> None:
+        """Take [channels, n] where nobody wants to hear it."""
+        if self._most:
+            self._line.push(block)
+            self._fade.next(block.shape[1], on=True)
+
     def process(self, block: Block) -> Block:
         """Return the input of `samples` ago, [channels, n]."""
         if self._most == 0:
@@ -215,6 +221,9 @@ class Bypass:
             wet: [channels, n], its output. None means that it failed and starts anew: the dry sound replaces it within
                 this very block, and the wet sound fades in again after the effect's latency.
         """
+        if wet is not None and not (self.bypassed or self._wait) and self._fade.rests(on=True):
+            self._delay.skip(block)
+            return self._join.process(wet)
         count = block.shape[1]
         dry = self._delay.process(block)
         if wet is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dsp.dry_path import loudest
 from ..media.errors import InputError
 from .bypass import Bypass
 from .knob_ids import SlotNames, chain_parameters, slot_names, whole_bypass
@@ -130,8 +131,7 @@ class Chain:
         """
         if block.shape[1] > self._most:
             raise ValueError(f"prepared for blocks of up to {self._most} samples, given {block.shape[1]}")
-        # Written so that it is also true of what is no number.
-        if not np.abs(block).max() <= _LOUDEST_INPUT:
+        if _loudest(block) > _LOUDEST_INPUT:
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(
                 -_LOUDEST_INPUT, _LOUDEST_INPUT
             )
@@ -150,7 +150,7 @@ class Chain:
                 sound = wet
                 continue
             # A block that passed unchanged needs no check.
-            if wet is sound or np.abs(wet).max() <= _LOUDEST_OUTPUT:
+            if wet is sound or _loudest(wet) <= _LOUDEST_OUTPUT:
                 sound = bypass.process(sound, wet)
             else:
                 self.faults += 1
@@ -270,3 +270,8 @@ class Chain:
     def limiter_active(self) -> bool:
         """Whether any limiter in the chain held the level down in the last block."""
         return any(plugin.limiter_active for plugin in self.plugins)
+
+
+def _loudest(block: Block) -> float:
+    # Of any other form there would be another compiled function.
+    return loudest(np.ascontiguousarray(block, dtype=np.float32))

@@ -20,8 +20,8 @@ class Gate:
 
     def __init__(self, length: int, *, opened: bool) -> None:
         self._length = length
-        self._from = float(opened)
-        self._at = 0
+        #: what `dsp.dry_path.level_at` makes a gain of
+        self.line = np.array([float(opened), 0.0, 0.0, length])
         self.opened = opened
         #: the frame from which on it stands still
         self.done = 0
@@ -30,8 +30,7 @@ class Gate:
         """Begin to open or shut it at frame `at`, from its present gain."""
         if opened == self.opened:
             return
-        self._from = float(self._values(at - 1, 1)[0])
-        self._at = at
+        self.line = np.array([self._values(at - 1, 1)[0], 1.0 if opened else -1.0, at, self._length])
         self.opened = opened
         self.done = at + self._length
 
@@ -42,7 +41,7 @@ class Gate:
         return block * self._values(start, block.shape[1])
 
     def _values(self, start: int, count: int) -> Frames:
-        way = np.arange(start - self._at + 1, start - self._at + 1 + count) / self._length
-        way = np.maximum(way, 0.0)
-        values = self._from + way if self.opened else self._from - way
-        return np.clip(values, 0.0, 1.0).astype(np.float32)
+        begin, slope, at, length = self.line
+        way = np.maximum(np.arange(start - at + 1, start - at + 1 + count) / length, 0.0)
+        values: Frames = np.clip(begin + slope * way, 0.0, 1.0).astype(np.float32)
+        return values

@@ -112,6 +112,10 @@ class Fade:
         self._on = on
         self._place = self._length
 
+    def rests(self, *, on: bool) -> bool:
+        """Whether it stands at 1 or 0, and is to stay there."""
+        return self._place == self._length and self._on == on
+
     def state(self) -> State:
         """Return where it stands and where it goes; see `plugins.state`."""
         return {"fade": numbers(self._on, self._place)}
@@ -126,7 +130,7 @@ class Fade:
 
         The array is the same one each time.
         """
-        if self._place == self._length and on == self._on:
+        if self.rests(on=on):
             return float(on)
         values = self._values[:count]
         filled = 0

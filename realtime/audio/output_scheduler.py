@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...dsp.dry_path import stand_in
+from ...dsp.dry_path import put_wet, stand_in
 from ...dsp.history import History
 from ...plugins import mute
 from ...plugins.mute import Gate
@@ -34,6 +34,7 @@ from .rings import Frames, OutputRing
 JOIN = 0.003
 CROSSFADE = 0.005
 FADE = 0.005
+_OPEN = Gate(1, opened=True)
 
 
 def rising(count: int) -> Frames:
@@ -124,7 +125,10 @@ class OutputScheduler:
             self._recover(now)
         self._known = self._dry.position + self._delay
         start = max(self.frontier, now)
-        self._ring.write(start, self._block(self._nothing.samples, start))
+        self._write_dry(
+            self._ring.memory, self._ring.row_0(start), start, self._until(start), self._join, self._gate
+        )
+        self._ring.publish()
 
     def place(self, wet: Frames | None, count: int) -> Frames:
         """Write the next `count` samples of the chain, [channels, count], and the dry signal behind them.
@@ -146,23 +150,36 @@ class OutputScheduler:
             return self._gate.apply(start, self._dry_sound(start, end, self._join))
         if start == end:
             return self._nothing.samples
-        before = self._join
-        heard = self._faded(wet[:, count - (end - start) :], start)
-        # From here on the dry signal starts out where the wet one ends.
-        held = np.maximum(np.abs(wet[:, -1]), np.minimum(np.abs(heard[:, -1]), self._under.held))
-        step = heard[:, -1] - self._dry_sound(end - 1, end, self._nothing)[:, 0]
-        self._join = _Join(end, np.outer(step, self._falling), held)
-        block = self._block(heard, start)
+        # Of any other form there would be another compiled function.
+        wet = np.ascontiguousarray(wet, dtype=np.float32)
+        heard = np.ascontiguousarray(self._faded(wet[:, count - (end - start) :], start))
         # Between here and the end of the writing lies as little as possible.
         if self._clock() > start:
             self._miss()
-            self._join = before
-            return block[:, :0]
-        self._ring.write(start, block)
+            return self._nothing.samples
+        # From here on the dry signal starts out where the wet one ends.
+        join, held = put_wet(
+            heard,
+            wet,
+            self._dry.memory,
+            self._delay,
+            self._known,
+            self._fade,
+            self._dry_from,
+            self._under.held,
+            self._falling,
+            self._gate.line,
+            start,
+            self._until(end),
+            self._ring.memory,
+            self._ring.row_0(start),
+        )
+        self._ring.publish()
+        self._join = _Join(end, join, held)
         if self._clock() > start:
             # The device began to read just then, and may have got some of the old and some of the new.
             self.deadlines_missed += 1
-        return block[:, : end - start]
+        return self._gate.apply(start, heard)
 
     def skip(self, count: int) -> None:
         """Skip `count` samples of the chain that were never computed."""
@@ -200,23 +217,17 @@ class OutputScheduler:
         self.deadlines_missed += bool(self._place)
         self._place = 0
 
-    def _block(self, heard: Frames, start: int) -> Frames:
-        """Return `heard`, which begins at frame `start`, and the dry signal behind it, as the gate leaves them."""
-        count = heard.shape[1]
-        end = max(start + count, self._known + self._fade.size, self._stale)
-        # Frame after frame in memory, as in the ring, so that they are copied there in no time.
-        rows = np.empty((end - start, self._ring.channels), dtype=np.float32)
-        rows[:count] = heard.T
-        self._write_dry(rows[count:], start + count, self._join)
-        return self._gate.apply(start, rows.T)
+    def _until(self, frame: int) -> int:
+        """Return how far the dry signal is written, at least to a frame."""
+        return max(frame, self._known + self._fade.size, self._stale)
 
     def _dry_sound(self, start: int, stop: int, join: _Join) -> Frames:
         """Return what is heard [channels, stop - start] where the chain's output is missing."""
         rows = np.empty((stop - start, self._ring.channels), dtype=np.float32)
-        self._write_dry(rows, start, join)
+        self._write_dry(rows, start, start, stop, join, _OPEN)
         return rows.T
 
-    def _write_dry(self, rows: Frames, start: int, join: _Join) -> None:
+    def _write_dry(self, rows: Frames, row_0: int, start: int, stop: int, join: _Join, gate: Gate) -> None:
         stand_in(
             self._dry.memory,
             self._delay,
@@ -226,8 +237,11 @@ class OutputScheduler:
             join.samples,
             join.at,
             join.held,
+            gate.line,
             start,
+            stop,
             rows,
+            row_0,
         )
 
     def _recover(self, now: int) -> None:

@@ -13,8 +13,8 @@ from ...media.errors import InputError
 from ..link.engine_settings import DeviceSettings, EngineSettings
 from .devices import JACK, Device, choose_pair, list_devices, portaudio
 from .jack_ports import Connections, JackPorts, own_client
-from .rings import InputRing, OutputRing
-from .stream_contract import POLL, DeviceLostError, ring_frames, whole_blocks
+from .rings import POLL, InputRing, OutputRing
+from .stream_contract import DeviceLostError, ring_frames, whole_blocks
 
 # After this time without a block, the device is gone.
 SILENT_DEVICE = 1.0
@@ -129,7 +129,8 @@ class DeviceStream:
             if time.monotonic() >= next_check:
                 next_check = time.monotonic() + _CHECK_SECONDS
                 self.connections()
-            self.wait()
+            time.sleep(POLL)
+            self._look()
         self.period = max(self._blocksize, int(self._record.stats.max_blocksize))
         return whole_blocks(latency, sample_rate=self.sample_rate, period=self.period)
 
@@ -141,13 +142,12 @@ class DeviceStream:
 
     def wait(self) -> None:
         """See `Stream`."""
-        stats = self._record.stats
-        now = time.monotonic()
-        # Right after a block that was seen to come there will be none for a while; after one that was not, who knows.
-        early = stats.blocks == self._last[0] and now - self._last[1] < 0.5 * self.period / self.sample_rate
-        time.sleep(max(POLL, self._last[1] + 0.5 * self.period / self.sample_rate - now) if early else POLL)
-        now = time.monotonic()
-        blocks = int(stats.blocks)
+        self.input.wait(self.period / self.sample_rate)
+        self._look()
+
+    def _look(self) -> None:
+        """Raise DeviceLostError if no block has come for a while."""
+        now, blocks = time.monotonic(), int(self._record.stats.blocks)
         if blocks != self._last[0]:
             self._last = (blocks, now)
         elif now - self._last[1] > SILENT_DEVICE and self.flowing:

@@ -11,6 +11,8 @@ stalls for longer than the whole ring.
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pa_ringbuffer
 from _rtmixer import ffi, lib
@@ -22,6 +24,9 @@ Frames = NDArray[np.float32]
 # has the same rings where no PortAudio is installed.
 _RingBuffer = pa_ringbuffer.init(ffi, lib)
 _BYTES = 4
+# Seconds. Short enough beside any block; a sleep costs some microseconds of a core.
+POLL = 0.00025
+_LOOKS = 20
 
 
 class InputRing:
@@ -38,6 +43,7 @@ class InputRing:
         #: what the device writes to
         self.buffer = _RingBuffer(_BYTES * channels, frames)
         self._taken = 0
+        self._seen = (0, 0.0)
         self._out = np.zeros((frames, channels), dtype=np.float32)
 
     @property
@@ -49,6 +55,23 @@ class InputRing:
     def full(self) -> bool:
         """Whether the ring ran over, so that the flow has ended."""
         return int(self.buffer.write_available) == 0
+
+    def wait(self, period: float) -> None:
+        """Wait until the device has moved another block; a few milliseconds at most.
+
+        Args:
+            period: seconds between two blocks. After one that was seen to come there will be none for half of it;
+                after one that was not, who knows.
+        """
+        position, at = self._seen
+        if position == self.position and (pause := at + 0.5 * period - time.monotonic()) > 0.0:
+            time.sleep(pause)
+        for _ in range(_LOOKS):
+            # Nothing else in between: this is most of what a process does that waits.
+            if self.buffer.read_available:
+                self._seen = (self.position, time.monotonic())
+                return
+            time.sleep(POLL)
 
     def take(self, count: int) -> Frames:
         """Return the next `count` frames [frames, channels], which must exist; valid until the next call."""
@@ -79,7 +102,8 @@ class OutputRing:
         self._written = 0
         # While the ring is empty, one write region spans all of its memory.
         _, memory, _ = self.buffer.get_write_buffers(frames)
-        self._memory = np.frombuffer(memory, dtype=np.float32).reshape(frames, channels)
+        #: array [frames, channels]; frame n stands at n % frames. Call `publish` when something has been written
+        self.memory = np.frombuffer(memory, dtype=np.float32).reshape(frames, channels)
         self.clear()
 
     @property
@@ -90,7 +114,7 @@ class OutputRing:
     def clear(self) -> None:
         """Start again at frame 0 with silence ahead. Only while the device does not use the ring."""
         self.buffer.flush()
-        self._memory[:] = 0.0
+        self.memory[:] = 0.0
         self._written = self.frames
         self.buffer.advance_write_index(self.frames)
 
@@ -98,28 +122,18 @@ class OutputRing:
         """Free the frames before `played`, which the device has read, and fill them with silence."""
         free = played + self.frames - self._written
         if free:
-            self._write(self._written, np.zeros((1, self.channels), dtype=np.float32), free)
+            first = self._written & (self.frames - 1)
+            straight = min(free, self.frames - first)
+            self.memory[first : first + straight] = 0.0
+            self.memory[: free - straight] = 0.0
             self._written += free
             self.buffer.advance_write_index(free)
 
-    def write(self, start: int, block: Frames) -> None:
-        """Write [channels, n] to frames `start` onwards, all of them within the ring's length of the reader."""
-        self._write(start, block.T, block.shape[1])
-        # This moves nothing, but is a memory barrier: other processors then see the samples.
+    def row_0(self, start: int) -> int:
+        """Return which frame the first row of the memory stands for, for whoever writes from frame `start` on."""
+        return start - start % self.frames
+
+    def publish(self) -> None:
+        """Let the device's processor see what has been written."""
+        # This moves nothing, but is a memory barrier.
         self.buffer.advance_write_index(0)
-
-    def read(self, start: int, count: int) -> Frames:
-        """Return `count` frames [channels, count] from `start` on that the device has not read yet."""
-        places = np.arange(start, start + count) & (self.frames - 1)
-        return np.ascontiguousarray(self._memory[places].T)
-
-    def _write(self, start: int, rows: Frames, count: int) -> None:
-        """Write `count` rows; a single row stands for all."""
-        first = start & (self.frames - 1)
-        straight = min(count, self.frames - first)
-        if rows.shape[0] == 1:
-            self._memory[first : first + straight] = rows
-            self._memory[: count - straight] = rows
-        else:
-            self._memory[first : first + straight] = rows[:straight]
-            self._memory[: count - straight] = rows[straight:]

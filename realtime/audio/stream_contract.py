@@ -9,9 +9,6 @@ from ...plugins.parameter import Parameter
 from .jack_ports import Connections
 from .rings import Frames, InputRing, OutputRing
 
-# Seconds. Short enough beside any block; a sleep costs about 20 microseconds of a core.
-POLL = 0.00025
-
 
 class ChainLike(Protocol):
     """What the engine asks of `plugins.chain.Chain`."""
@@ -113,7 +110,7 @@ class Stream(Protocol):
         ...
 
     def wait(self) -> None:
-        """Let a little time pass; raise DeviceLostError if the device is gone."""
+        """Wait for input, a few milliseconds at most; raise DeviceLostError if the device is gone."""
         ...
 
     def realign(self) -> None:

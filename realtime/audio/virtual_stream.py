@@ -24,7 +24,7 @@ from ..link.engine_settings import VIRTUAL_BLOCKSIZE, EngineSettings, VirtualSet
 from ..link.priority import raise_priority
 from .jack_ports import Connections
 from .rings import InputRing, OutputRing
-from .stream_contract import POLL, ring_frames, whole_blocks
+from .stream_contract import ring_frames, whole_blocks
 
 Frames = NDArray[np.float32]
 
@@ -205,7 +205,7 @@ class VirtualStream:
         if self._fast and not self.finished:
             self._move()
         else:
-            time.sleep(POLL)
+            self.input.wait(self.period / self.sample_rate)
 
     def realign(self) -> None:
         """See `Stream`."""

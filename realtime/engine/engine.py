@@ -13,13 +13,13 @@ from multiprocessing import parent_process
 
 import numpy as np
 
-from ...dsp.dry_path import take_in
+from ...dsp.dry_path import loudest, take_in
 from ...dsp.history import History
 from ...media.errors import InputError
 from ...plugins.ramp import Ramp
 from ..audio.output_scheduler import FADE, OutputScheduler, rising
-from ..audio.rings import Frames
-from ..audio.stream_contract import POLL, ChainLike, DeviceLostError, Stream
+from ..audio.rings import POLL, Frames
+from ..audio.stream_contract import ChainLike, DeviceLostError, Stream
 from ..link.changes import LAYOUT, ChangeKind
 from ..link.engine_settings import MUTE, EngineSettings
 from ..link.shared_memory import Link
@@ -74,6 +74,7 @@ class Engine:
         self._cells = np.frombuffer(memoryview(link.parameters), dtype=np.float64)
         self._parameters = self._cells[: len(ids)]
         self._values = self._parameters.copy()
+        self._seen = self._values.tobytes()
         self._algorithmic = chain.latency_samples
         # A full ring, and before it what the chain has not had yet and what is heard late.
         frames = 2 * stream.input.frames
@@ -196,14 +197,14 @@ class Engine:
             return 0
         # Behind the engine's own channels come those that are only captured.
         rows = ring.take(count)
-        gain = self._dry_gain.next(self._gain, count)
-        ceiling = self._dry_ceiling.next(self._ceiling, count)
+        gain = _line(self._dry_gain.next(self._gain, count))
+        ceiling = _line(self._dry_ceiling.next(self._ceiling, count))
         wrong = take_in(
             rows,
             self._fade,
             self._faded,
-            np.atleast_1d(np.float32(gain)),
-            np.atleast_1d(np.float32(ceiling)),
+            gain,
+            ceiling,
             self._input.memory,
             self._dry.memory,
             self._input.position,
@@ -212,7 +213,7 @@ class Engine:
             self._link.status.non_finite += wrong
         self._faded = min(self._faded + count, self._fade.size)
         self._input.position = self._dry.position = self._input.position + count
-        self._trace.took(rows.T)
+        self._trace.took(rows)
         return count
 
     def _step(self) -> int:
@@ -264,7 +265,7 @@ class Engine:
         """Return the chain's output; None if it failed, whatever the reason."""
         try:
             wet = self._chain.process(block)
-            if wet.shape == block.shape and np.isfinite(wet).all():
+            if wet.shape == block.shape and loudest(np.ascontiguousarray(wet, np.float32)) < np.inf:
                 return wet
         except Exception as error:
             self._note(f"a plugin failed ({type(error).__name__}: {error}); the dry signal stands in")
@@ -292,6 +293,11 @@ class Engine:
         return old + self._fade * (new - old)
 
     def _follow_parameters(self) -> None:
+        # Nearly always they are the same, which one comparison of bytes tells.
+        seen = self._parameters.tobytes()
+        if seen == self._seen:
+            return
+        self._seen = seen
         changed = np.flatnonzero(self._parameters != self._values).tolist()
         for place in changed:
             value = self._values[place] = self._parameters[place]
@@ -372,3 +378,8 @@ class Engine:
         told = self._link.last_report()
         if value is not None and told.get(key) != value:
             self._link.report(told | {key: value})
+
+
+def _line(values: float | Frames) -> Frames:
+    """Return what a ramp gave as an array [1] or [n]."""
+    return np.array([values], dtype=np.float32) if isinstance(values, float) else values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from ...dsp.dry_path import copy_frames
 from ..audio.rings import Frames
 from ..audio.stream_contract import ChainLike, Stream
 from ..link.chain_state import StateWriter
@@ -33,6 +34,8 @@ class EngineTrace:
         self._origin = 0
         # Of the rings: how far the taps are written.
         self._heard = self._taken = 0
+        if board is not None:
+            self._memories = (board.taps.input.array(), board.taps.output.array())
         self._missed = 0
         state = getattr(chain, "state", None)
         self._state = state if callable(state) else dict
@@ -98,10 +101,11 @@ class EngineTrace:
             self._chain.reset()
         return SlotFeed(board.slots, slots, rate, hop, lambda *change: self.event(self._frame, *change))
 
-    def took(self, block: Frames) -> None:
-        """Write down what came in [channels, n]: the chain's channels, and those that are only captured."""
+    def took(self, rows: Frames) -> None:
+        """Write down what came in [n, channels]: the chain's channels, and those that are only captured."""
         if self._board is not None:
-            self._taken = self._board.taps.input.write(self._origin + self._taken, block) - self._origin
+            copy_frames(rows, 0, self._memories[0], self._origin + self._taken, rows.shape[0])
+            self._taken += rows.shape[0]
 
     def heard(self) -> int:
         """Write down what the device has played since the last time; return the ring's frame behind it.
@@ -111,8 +115,9 @@ class EngineTrace:
         ring = self._stream.output
         position = ring.position
         if self._board is not None:
-            played = ring.read(self._heard, position - self._heard)
-            self._heard = self._board.taps.output.write(self._origin + self._heard, played) - self._origin
+            count, at = position - self._heard, self._origin + self._heard
+            copy_frames(ring.memory, self._heard, self._memories[1], at, count)
+            self._heard = position
         return position
 
     def publish(self) -> None:

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from ...dsp.dry_path import follow_peaks
 from ..audio.rings import Frames
 from ..link.histogram import bin_of
 from ..link.shared_memory import Link
@@ -43,9 +44,7 @@ class Meters:
         """Take in a block [channels, n] of input, and what is heard of it [channels, up to n]."""
         fall = _FALL ** (block.shape[1] / self._sample_rate)
         for peaks, sound in ((self._input, block), (self._output, heard)):
-            peaks *= fall
-            if sound.shape[1]:
-                np.maximum(peaks, np.abs(sound).max(axis=1), out=peaks)
+            follow_peaks(peaks, fall, np.ascontiguousarray(sound))
 
     def limiter(self, samples: int) -> None:
         """Note that a limiter worked in the last `samples`."""

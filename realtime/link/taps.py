@@ -122,7 +122,7 @@ class Tap:
             )
         if start < stop and start < self.oldest:
             raise OverwrittenError(start, self.oldest)
-        out = _read(self._array(), start, stop)
+        out = _read(self.array(), start, stop)
         if start < stop and start < self.oldest:
             raise OverwrittenError(start, self.oldest)
         return out
@@ -137,7 +137,7 @@ class Tap:
             self.cells.first = frame
             self.cells.position = frame
             return
-        memory = self._array()
+        memory = self.array()
         gap = min(frame - position, self.frames)
         _write(memory, frame - gap, memory[:, :0], gap)
         self.cells.position = max(position, frame)
@@ -145,7 +145,7 @@ class Tap:
     def write(self, start: int, block: Frames) -> int:
         """Write [channels, n] to frames `start` onwards; not seen before `publish`. Returns `start` + n (writer)."""
         count = block.shape[1]
-        _write(self._array(), start, block, count)
+        _write(self.array(), start, block, count)
         end: int = start + count
         return end
 
@@ -154,7 +154,8 @@ class Tap:
         self.cells.at = now
         self.cells.position = stop
 
-    def _array(self) -> Frames:
+    def array(self) -> Frames:
+        """Return the memory [channels, frames]; frame n stands at n % frames."""
         import numpy as np
 
         return np.frombuffer(memoryview(self.memory), dtype=np.float32).reshape(self.channels, self.frames)

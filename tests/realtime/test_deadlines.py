@@ -213,20 +213,20 @@ def device_first(stream, blocks):
 
     It did when the engine is behind: for all others, the buffer of "high" is long enough.
     """
-    write, extend = stream.output.write, stream.output.extend
+    row_0, extend = stream.output.row_0, stream.output.extend
     left = iter(blocks)
 
-    def late_write(start, block):
+    def late_write(start):
         if start < stream.input.position + stream.period and next(left, False):
             stream._move()
-        write(start, block)
+        return row_0(start)
 
     def late_extend(*arguments):
         if next(left, False):
             stream._move()
         extend(*arguments)
 
-    stream.output.write, stream.output.extend = late_write, late_extend
+    stream.output.row_0, stream.output.extend = late_write, late_extend
 
 
 @settings(max_examples=30, deadline=None)

@@ -17,6 +17,12 @@ def ramp(start, stop, channels=2):
     return (np.arange(start, stop)[None] + 1000.0 * np.arange(channels)[:, None]).astype(np.float32)
 
 
+def write(ring, start, block):
+    """Write [channels, n] to frames `start` onwards."""
+    ring.memory[np.arange(start, start + block.shape[1]) % ring.frames] = block.T
+    ring.publish()
+
+
 def play(ring, count):
     """Do what a device does: read `count` frames, as far as they are there."""
     out = np.zeros((count, ring.channels), dtype=np.float32)
@@ -30,7 +36,7 @@ def test_what_is_written_ahead_is_heard_at_its_frame(blocks):
     position = 0
     for count in blocks:
         ring.extend(position)
-        ring.write(position + 5, ramp(position + 5, position + 5 + count)[:, : 64 - 5])
+        write(ring, position + 5, ramp(position + 5, position + 5 + count)[:, : 64 - 5])
         heard = play(ring, min(count, 64))
         expected = ramp(position, position + count)
         expected[:, np.arange(position, position + count) < 5] = 0.0
@@ -41,18 +47,10 @@ def test_what_is_written_ahead_is_heard_at_its_frame(blocks):
 
 def test_what_was_never_written_is_silence_also_the_second_time_round():
     ring = OutputRing(64, 1)
-    ring.write(0, np.ones((1, 64), dtype=np.float32))
+    write(ring, 0, np.ones((1, 64), dtype=np.float32))
     assert play(ring, 64).all()
     ring.extend(64)
     assert not play(ring, 64).any()
-
-
-def test_what_stands_ahead_can_be_read_back():
-    ring = OutputRing(64, 2)
-    play(ring, 50)
-    ring.extend(50)
-    ring.write(60, ramp(60, 80))
-    np.testing.assert_array_equal(ring.read(62, 10), ramp(62, 72))
 
 
 def test_the_input_ring_tells_the_time_of_the_device():
