@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from contextlib import suppress
 from functools import lru_cache
@@ -28,6 +29,7 @@ from ..media.inputs import parse_json
 _FOLDERS = ("dsp", "models/live")
 _VARIABLE = "GRAMOPHONE_CACHE"
 _MARK = "complete"
+_KEPT_SECONDS = 30 * 86_400.0
 
 
 @lru_cache(maxsize=1)
@@ -67,11 +69,17 @@ def is_complete() -> bool:
 
 
 def mark_complete() -> None:
-    """Say that all has been compiled."""
+    """Say that all has been compiled; what was compiled from other sources, and not used for a month, goes."""
     folder = cache_folder()
     sizes = {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*.nb*")}
     with replacing(folder / _MARK, overwrite=True) as beside:
         beside.write_text(json.dumps(sizes))
+    # Whoever uses a folder writes to it at its start, see `_writable`.
+    oldest = time.time() - _KEPT_SECONDS
+    for other in folder.parent.glob("compiled-*"):
+        with suppress(OSError):
+            if other != folder and other.stat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def clear() -> None:

@@ -91,6 +91,18 @@ def test_what_was_cut_off_is_noticed_and_cleared(tmp_path: Path, monkeypatch: py
     assert not is_complete()
 
 
+def test_what_was_not_used_for_a_month_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, old, used, other = (tmp_path / name for name in ("compiled-1", "compiled-2", "compiled-3", "mine"))
+    for folder in (ours, old, used, other):
+        folder.mkdir()
+        (folder / "some.nbc").write_bytes(b"code")
+        if folder != used:
+            os.utime(folder, (0, 0))
+    monkeypatch.setattr(compile_cache, "cache_folder", lambda: ours)
+    mark_complete()
+    assert [folder.exists() for folder in (ours, old, used, other)] == [True, False, True, True]
+
+
 def test_a_folder_that_cannot_be_written_is_named_and_another_one_used(package: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "file"
     wrong.touch()
