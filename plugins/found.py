@@ -144,6 +144,12 @@ def find(name: str) -> tuple[str, str]:
     return same[0].reference, same[0].title
 
 
+def with_preset(name: str) -> tuple[str, Path | None]:
+    """Return the name of a plugin, and the preset that it begins with: of `ZamVerb:hall.vstpreset`."""
+    both = re.fullmatch(r"(.+\.vst3[/\\]?|[^:]+):(.+\.vstpreset)", name, re.IGNORECASE)
+    return (name, None) if both is None else (both[1], Path(both[2]).expanduser())
+
+
 def _at(path: Path) -> tuple[str, str]:
     if not path.exists():
         raise InputError(f"{shown(path)} does not exist; give the path of a plugin, or its name")
@@ -167,11 +173,13 @@ def is_installed(reference: str) -> bool:
     return path.is_absolute() and any(path.resolve().is_relative_to(folder) for folder in folders)
 
 
-def look_at(reference: str, *, sample_rate: int = 48_000, channels: int = 2) -> dict[str, Any]:
+def look_at(
+    reference: str, *, sample_rate: int = 48_000, channels: int = 2, preset: Path | None = None
+) -> dict[str, Any]:
     """Return what a plugin is; see `plugins.probe.describe`. It is loaded in a process of its own.
 
     Raises:
-        InputError: it cannot be loaded, crashes, or takes more than a minute
+        InputError: it cannot be loaded, crashes, takes more than a minute, or does not take the preset
     """
     check_installed()
     name = reference if is_uri(reference) else shown(reference)
@@ -185,6 +193,7 @@ def look_at(reference: str, *, sample_rate: int = 48_000, channels: int = 2) -> 
             reference,
             str(sample_rate),
             str(channels),
+            *([] if preset is None else [str(preset)]),
         ]
         try:
             ended = subprocess.run(
@@ -216,7 +225,7 @@ def find_effects(
     """Find effects and return what is known of them, in the order in which sound passes them.
 
     Args:
-        before, after: those before and after the stylizer; see `find`
+        before, after: those before and after the stylizer; see `find`, and `with_preset`
         sample_rate: Hz, at which latencies are asked for
         channels: of the sound
 
@@ -242,11 +251,12 @@ def find_effect(
     channels: int = 2,
 ) -> Effect:
     """Find one effect; see `find_effects`. `taken` are the keys that others have."""
+    name, preset = with_preset(name)
     reference, title = find(name)
     key = key_for(title, taken)
-    if reference in BUILT_IN:
+    if reference in BUILT_IN and preset is None:
         return built_in_effect(reference, key=key, before=before)
-    found = look_at(reference, sample_rate=sample_rate, channels=channels)
+    found = look_at(reference, sample_rate=sample_rate, channels=channels, preset=preset)
     return effect_of(found, reference, title, key=key, before=before)
 
 

@@ -1,6 +1,6 @@
 """Loads a plugin that is made by others, and writes down what it is: run as a process of its own, which may crash.
 
-python -m gramophone.plugins.probe OUT.json REFERENCE SAMPLE_RATE CHANNELS
+python -m gramophone.plugins.probe OUT.json REFERENCE SAMPLE_RATE CHANNELS [PRESET]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..media.errors import InputError
+from ..media.files import shown
 from .hosted import open_plugin
 
 # More parameters than that nobody turns, and each is a cell of memory and a knob on the desk.
@@ -33,12 +34,18 @@ def _text(plugin: Any, index: int, position: float, label: str) -> str:
     return f"{text} {label}".strip()[:_LONGEST_TEXT]
 
 
-def describe(reference: str, *, sample_rate: int, channels: int) -> dict[str, Any]:
-    """Load a plugin and return what it is, as plain data; InputError if it cannot be loaded."""
+def describe(reference: str, *, sample_rate: int, channels: int, preset: str | None = None) -> dict[str, Any]:
+    """Load a plugin and return what it is, with a `.vstpreset` in it, as plain data.
+
+    Raises:
+        InputError: the plugin cannot be loaded, or does not take the preset
+    """
     import numpy as np
 
     block = 1024
     plugin = open_plugin(reference, sample_rate=sample_rate, block=block, channels=min(channels, 2))
+    if preset is not None:
+        _take(plugin, Path(preset))
     parameters: list[dict[str, Any]] = []
     for index in range(plugin.num_params):
         info = plugin.get_param_info(index)
@@ -71,11 +78,24 @@ def describe(reference: str, *, sample_rate: int, channels: int) -> dict[str, An
     }
 
 
+def _take(plugin: Any, preset: Path) -> None:
+    import minihost
+
+    try:
+        minihost.load_vstpreset(preset, plugin)
+    except FileNotFoundError:
+        raise InputError(f"{shown(preset)} does not exist; give a .vstpreset of this plugin") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{shown(preset)} is no preset for this plugin: {error}") from None
+
+
 def main() -> None:
     """Describe one plugin, and leave at once: what plugins do at the end is no matter of ours."""
-    out, reference, sample_rate, channels = sys.argv[1:]
+    out, reference, sample_rate, channels, *preset = sys.argv[1:]
     try:
-        found = describe(reference, sample_rate=int(sample_rate), channels=int(channels))
+        found = describe(
+            reference, sample_rate=int(sample_rate), channels=int(channels), preset=next(iter(preset), None)
+        )
     except InputError as error:
         found = {"error": str(error)}
     Path(out).write_text(json.dumps(found), encoding="utf-8")

@@ -9,7 +9,10 @@ from .. import console
 if TYPE_CHECKING:
     from ...plugins.effects import Effect
 
-_HELP = "An effect {} the stylizer: name or path of a VST3 or LV2, or gain, limiter; repeatable."
+_HELP = (
+    "An effect {} the stylizer: name or path of a VST3 or LV2, or gain, limiter; repeatable. NAME:FILE.vstpreset: with "
+    "a preset."
+)
 
 Before = Annotated[
     list[str] | None,

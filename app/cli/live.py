@@ -156,7 +156,10 @@ def live(
     from ..live import session as live_session
     from ..live import session_settings as live_settings
 
-    effects = effect_options.found(before, after, sample_rate=samplerate, channels=channels)
+    rate = samplerate
+    if rate is None and (before or after):
+        rate = live_settings.own_rate(source, sink, virtual_input)
+    effects = effect_options.found(before, after, sample_rate=rate, channels=channels)
     played = live_controls.remembered(safe=safe, files=virtual_input is not None, effects=effects)
     styles = live_controls.styles_or_remembered(styles or (), played)
     values = {**played.values, **live_settings.initial_values(settings or (), effects)}

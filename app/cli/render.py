@@ -79,8 +79,12 @@ def render(
     from ...media.addresses import as_local, shown_address
     from ...media.tags import read_tags
     from ...offline.recipes.registry import get_recipe
+    from ..live.session_settings import file_rate
 
-    effects = effect_options.found(before, after)
+    rate = None
+    if (before or after) and (content := as_local(content_name)) is not None:
+        rate = file_rate(content)
+    effects = effect_options.found(before, after, sample_rate=rate)
     values, settings = effect_options.split(settings, effects)
     chosen = get_recipe(recipe, options.changes(settings, notes=notes, steps=steps))
     if resume and as_local(output_name) is None:

@@ -100,6 +100,23 @@ def virtual_device(
     return VirtualSettings(input=source, output=sink, as_fast_as_possible=fast, overwrite=overwrite)
 
 
+def own_rate(source: str | None, sink: str | None, file: Path | None) -> int:
+    """Return the rate at which the chosen devices run, or that of the file in their place, Hz."""
+    if file is not None:
+        return file_rate(file)
+    from ...realtime.audio.devices import choose_pair, list_devices
+
+    return round(choose_pair(list_devices(), source, sink)[1].sample_rate)
+
+
+def file_rate(path: Path) -> int:
+    """Return the rate of a sound file, Hz; InputError where it cannot be read."""
+    from ...media.decoding import open_sound
+
+    with open_sound(path) as sound:
+        return sound.sample_rate
+
+
 def file_channels(path: Path) -> int:
     """Return how many channels a file has; InputError where it cannot be read."""
     from ...media.decoding import open_sound

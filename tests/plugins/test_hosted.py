@@ -16,7 +16,7 @@ from gramophone.offline.bounce.replay import live_again
 from gramophone.offline.render.effects import through_effects
 from gramophone.plugins.effects import PlainEffect, to_plain
 from gramophone.plugins.found import find, find_effects, is_installed, look_at
-from gramophone.plugins.hosted import Hosted, make_slot
+from gramophone.plugins.hosted import Hosted, make_slot, open_plugin
 from gramophone.plugins.live_chain import live_parameters
 from tests.effects import CALF_REVERB, TURNED, ZAM, changed_state, crashing_vst3, need_plugins
 from tests.take_maker import make_take, noisy_tune, style_file
@@ -183,3 +183,30 @@ def test_a_state_is_taken_and_the_knobs_stay():
     [instance] = inside._instances
     assert instance.get_param(effect.indexes[0]) == pytest.approx(TURNED)
     assert instance.get_param(effect.indexes[1]) == pytest.approx(inside.get(knob)) == 0.75
+
+
+def test_a_plugin_begins_with_the_preset_of_another_host(tmp_path):
+    import minihost
+
+    preset = tmp_path / "loud.vstpreset"
+    plugin = open_plugin(ZAM.format("ZamCompX2"), sample_rate=RATE, block=256, channels=2)
+    [plain] = find_effects(after=["ZamCompX2"])
+    makeup = [one.id for one in plain.parameters].index("zamcompx2.makeup")
+    plugin.set_param(plain.indexes[makeup], 0.5)
+    plugin.process(*np.zeros((2, 2, 256), dtype=np.float32))
+    # These plugins do not say their class.
+    minihost.save_vstpreset(preset, plugin, class_id="0" * 32)
+    [loud] = find_effects(after=[f"ZamCompX2:{preset}"])
+    assert (loud.key, loud.reference) == (plain.key, plain.reference)
+    assert loud.parameters[makeup].default == pytest.approx(0.5)
+    assert plain.parameters[makeup].default == 0.0
+    with_preset, by_knob = (
+        heard([loud], noise(), tmp_path),
+        heard([plain], noise(), tmp_path, **{"zamcompx2.makeup": 0.5}),
+    )
+    assert np.array_equal(with_preset, by_knob)
+    with pytest.raises(InputError, match="does not exist"):
+        find_effects(after=["ZamCompX2:nowhere.vstpreset"])
+    preset.write_bytes(b"VST3, or so")
+    with pytest.raises(InputError, match="is no preset for this plugin"):
+        find_effects(after=[f"ZamCompX2:{preset}"])
