@@ -307,7 +307,8 @@ class StylizerCore(nn.Module):
         if learnt > 0.0:
             follow_products(self.covariance, z_in * learnt, z_in, learnt)
             self.memory.follow(z_out, learnt)
-            self.loudness.balance(power[0], power[1], learnt, most)
+            soon = max(rate, self.hop_seconds / (self.seconds - 0.4))
+            self.loudness.balance(power[0], power[1], soon * sounding, soon)
         logs = self.notes.follow(magnitudes, learnt, self.count)
 
         self._tend_map(learnt)
