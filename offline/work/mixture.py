@@ -87,12 +87,13 @@ def on_the_way(content: Spool, parts: Sequence[Part], strength: Tensor, path: Pa
     rest = torch.ones(1, 1)
     sounds, made = [], []
     for number, part in enumerate(parts):
-        place = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        gains = matching_gains(ours, part.gain**2 * _mean_power(part.sound))
-        equalised = mixture([(content, torch.from_numpy(gains).float()[None, :])], place)
-        made.append(place)
-        sounds += [(equalised, near * part.share), (part.sound, far * part.share * part.gain)]
+        sounds.append((part.sound, far * part.share * part.gain))
         rest = rest - (near + far) * part.share
+        if near.any():
+            gains = matching_gains(ours, part.gain**2 * _mean_power(part.sound))
+            made.append(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+            equalised = mixture([(content, torch.from_numpy(gains).float()[None, :])], made[-1])
+            sounds.append((equalised, near * part.share))
     out = mixture([(content, rest), *sounds], path)
     for place in made:
         place.unlink()

@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 
 from gramophone.dsp.level import loudness, true_peak
 from gramophone.media.errors import InputError
+from gramophone.media.spool import Spool
 from gramophone.models.measures.content_kept import content_kept
 from gramophone.models.measures.style_distance import StyleMeter
 from gramophone.models.style import Style
@@ -13,6 +15,7 @@ from gramophone.offline.recipes.registry import get_recipe
 from gramophone.offline.render.baselines import BASELINES
 from gramophone.offline.render.render import Progress, render
 from gramophone.offline.render.strength import at_strength
+from gramophone.offline.work.mixture import HOP, Part, on_the_way
 
 RATE = 44100
 RECIPES = ["gramophone", "transport", "ulyanov2016", "dipani2018"]
@@ -178,6 +181,27 @@ def test_strength_arrives_at_one_without_a_jump() -> None:
     full = render(content, RATE, style, recipe="transport").samples
     levels = [loudness(at_strength(content, 0.1 * full, RATE, s), RATE) for s in (0.999, 1.0)]
     assert levels[0] == pytest.approx(levels[1], abs=0.1)
+
+
+def test_what_no_style_has_a_share_in_stays_the_content(tmp_path: Path) -> None:
+    """The ends of the way, frame by frame: without a share or strength it is the content, with both the style."""
+    content, sound = (
+        Spool.create(tmp_path / name, channels=2, length=RATE) for name in ("content.spool", "sound.spool")
+    )
+    content.write(0, 0.3 * beats(1.0))
+    sound.write(0, 0.3 * chimes(1.0, channels=2))
+    frames = torch.arange(RATE // HOP + 1)[:, None]
+    share = (frames >= len(frames) // 2).float()
+    for strength, expected in ((0.0, content), (1.0, sound)):
+        part = Part(sound, share, 1.0)
+        out = on_the_way(content, [part], torch.full((1, 1), strength), tmp_path / f"{strength}.spool")
+        first, second = (slice(None, RATE // 2 - 2048), slice(RATE // 2 + 2048, None))
+        heard, start, end = (one.read(0, RATE) for one in (out, content, expected))
+        np.testing.assert_allclose(heard[:, first], start[:, first], atol=1e-5)
+        np.testing.assert_allclose(heard[:, second], end[:, second], atol=1e-5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ("0.0.spool", "1.0.spool", "content.spool", "sound.spool")
+    )
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
