@@ -99,7 +99,7 @@ def test_another_rate_and_one_channel_for_two(tmp_path):
 
 def test_parameters_arrive_and_are_ramped(tmp_path):
     sound = sine(3.0)
-    with host(settings(tmp_path, sound, fast=False), trial_chains.delay(latency=256)) as engine:
+    with host(settings(tmp_path, sound, fast=False, latency=0.1), trial_chains.delay(latency=256)) as engine:
         assert engine.get("level") == 1.0
         wait_until(lambda: engine.snapshot().seconds > 0.5)
         engine.set("level", 0.25)
