@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -83,14 +84,14 @@ def on_the_way(content: Spool, parts: Sequence[Part], strength: Tensor, path: Pa
     """
     far = strength.square()
     near = (1.0 - far) * strength
-    ours = _mean_power(content)
+    ours = cache(partial(_mean_power, content))
     rest = torch.ones(1, 1)
     sounds, made = [], []
     for number, part in enumerate(parts):
         sounds.append((part.sound, far * part.share * part.gain))
         rest = rest - (near + far) * part.share
         if near.any():
-            gains = matching_gains(ours, part.gain**2 * _mean_power(part.sound))
+            gains = matching_gains(ours(), part.gain**2 * _mean_power(part.sound))
             made.append(path.with_name(f"{path.stem}-{number}{path.suffix}"))
             equalised = mixture([(content, torch.from_numpy(gains).float()[None, :])], made[-1])
             sounds.append((equalised, near * part.share))
