@@ -6,7 +6,9 @@ Loudness hardly counts what is outside, so a sound at a given loudness could hol
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from ..media.spool import Block, Held, Sink, Source
 from .filters import Sections, steep_high_pass, windowed_sinc
+from .in_order import in_order
 
 LOWEST_HZ = 20.0
 HIGHEST_HZ = 20_000.0
@@ -26,6 +29,7 @@ _ATTENUATION_DB = 100.0
 
 # Samples that are filtered at a time.
 _PIECE = 1 << 18
+_THREADS = 2
 
 
 def audible(samples: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64]:
@@ -38,9 +42,13 @@ def audible(samples: NDArray[np.float64], sample_rate: int) -> NDArray[np.float6
 
 def audible_track(source: Source, sink: Sink, sample_rate: int) -> None:
     """Write the audible part of a track of any length to `sink`, another one of the same length."""
-    for start in range(0, source.length, _PIECE):
-        stop = min(start + _PIECE, source.length)
-        sink.write(start, _filtered(source, start, stop, sample_rate))
+
+    def work(start: int) -> tuple[int, Block]:
+        return start, _filtered(source, start, min(start + _PIECE, source.length), sample_rate)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start, piece in in_order(pool, work, range(0, source.length, _PIECE), ahead=_THREADS):
+            sink.write(start, piece)
 
 
 def _filtered(source: Source, start: int, stop: int, sample_rate: int) -> Block:
@@ -50,11 +58,19 @@ def _filtered(source: Source, start: int, stop: int, sample_rate: int) -> Block:
     inside = source.read(max(first, 0), min(last, source.length))
     # Beyond its ends the sound goes on as in a mirror: silence there would be a step, wherever it has an offset.
     missing = (max(-first, 0), max(last - source.length, 0))
-    around = np.pad(inside, ((0, 0), missing), mode="symmetric")
+    around = np.pad(np.ascontiguousarray(inside), ((0, 0), missing), mode="symmetric")
     size = next_fast_len(around.shape[1], real=True)
     # What wraps round falls on the ends, which are not part of the result.
-    out: Block = irfft(rfft(around, size) * rfft(kernel.astype(around.dtype), size), size)
+    spectrum = rfft(around, size)
+    spectrum *= _response(sample_rate, size, around.dtype)
+    out: Block = irfft(spectrum, size, overwrite_x=True)
     return out[:, 2 * reach : around.shape[1]]
+
+
+@lru_cache(maxsize=2)
+def _response(sample_rate: int, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The band-pass's spectrum, of this many samples."""
+    return np.asarray(rfft(_kernel(sample_rate).astype(dtype), size))
 
 
 @lru_cache(maxsize=8)

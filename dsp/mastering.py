@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..media.audiofile import SILENCE_PEAK
 from ..media.errors import InputError
-from ..media.spool import Sink, Source
-from .meters import REACH, LoudnessMeter, peaks
+from ..media.spool import Block, Sink, Source
+from .in_order import in_order
+from .meters import REACH, LoudnessMeter, Samples, peaks
 from .track_limiter import TrackLimiter
 
 # Samples that are worked on at a time.
@@ -40,17 +42,21 @@ class Level:
 def measure(source: Source, sample_rate: int) -> Level:
     """Measure loudness and true peak; a sound wholly below the standard's gate of -70 LUFS gets a loudness, too."""
     meter = LoudnessMeter(source.channels, sample_rate)
-    sample = 0.0
-    for start, stop in _pieces(source.length):
-        piece = source.read(start, stop)
-        meter.feed(piece)
-        sample = max(sample, float(np.abs(piece).max()))
-    # Known beforehand, the highest sample rules most of the sound out.
-    highest = sample
-    for start, stop in _pieces(source.length):
+    sample = highest = 0.0
+
+    def look(ends: tuple[int, int]) -> tuple[Block, float, float]:
         # The peaks at the ends of a piece need samples of its neighbours.
-        piece = source.read(start - 2 * REACH, stop + 2 * REACH)
-        highest = max(highest, float(peaks(piece, above=highest)[2 * REACH : -2 * REACH].max()))
+        around = source.read(ends[0] - 2 * REACH, ends[1] + 2 * REACH)
+        piece = around[:, 2 * REACH : -2 * REACH]
+        loudest = float(np.abs(piece).max())
+        # What is known of the pieces before rules most of this one out.
+        above = max(highest, loudest)
+        return piece, loudest, max(above, float(peaks(around, above=above)[2 * REACH : -2 * REACH].max()))
+
+    with ThreadPoolExecutor(1) as pool:
+        for piece, loudest, peak in in_order(pool, look, _pieces(source.length)):
+            meter.feed(piece)
+            sample, highest = max(sample, loudest), max(highest, peak)
     return Level(_also_quiet(source, sample_rate, meter.result(), sample), highest)
 
 
@@ -141,18 +147,30 @@ def _limited(
     residue = 0.0
     # The end of a piece is measured again with the next one, since peaks lie between samples.
     tail = np.zeros((source.channels, 2 * REACH))
-    for start, stop in _pieces(source.length):
-        if not limited:
-            sink.write(start, source.read(start, stop) * np.float64(gain))
-            continue
-        piece = limiter.piece(start, stop)
+
+    def look(ends: tuple[int, int]) -> tuple[int, Samples, Samples]:
+        return ends[0], *limiter.seen(*ends)
+
+    def keep(done: tuple[int, Samples]) -> None:
+        nonlocal residue, tail
+        start, piece = done
         sink.write(start, piece)
         meter.feed(piece)
         joined = np.concatenate([tail, piece], axis=1)
         residue = max(residue, float(peaks(joined, above=ceiling).max()))
         tail = joined[:, -2 * REACH :]
+
     if not limited:
+        for start, stop in _pieces(source.length):
+            sink.write(start, source.read(start, stop) * np.float64(gain))
         return level.loudness + db
+    with ThreadPoolExecutor(1) as before, ThreadPoolExecutor(1) as after:
+        pieces = (
+            (start, limiter.limited(core, required))
+            for start, core, required in in_order(before, look, _pieces(source.length))
+        )
+        for _ in in_order(after, keep, pieces):
+            pass
     # As in `dsp.level.limit`: a peak between samples may still pass the ceiling by a hair, and is scaled down.
     if residue > ceiling:
         scale = ceiling / residue * (1.0 - 1e-12)

@@ -9,6 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ..media.spool import Block
+from .compiled import compiled
 from .filters import filter_in_place, k_weighting, windowed_sinc
 
 Samples = NDArray[np.float64]
@@ -37,9 +38,9 @@ _OVERSAMPLING = 4
 REACH = 12
 _INTERPOLATOR = _OVERSAMPLING * windowed_sinc(2 * REACH * _OVERSAMPLING + 1, 1.0 / _OVERSAMPLING, beta=5.0)
 # Of each point between two samples: what it weighs the samples around it by.
-_BETWEEN = [_INTERPOLATOR[n::_OVERSAMPLING] for n in range(1, _OVERSAMPLING)]
+_BETWEEN = np.stack([_INTERPOLATOR[n::_OVERSAMPLING] for n in range(1, _OVERSAMPLING)])
 # No point exceeds the samples around it by more than the sum of these magnitudes.
-_OVERSHOOT = max(1.0, *(float(np.abs(taps).sum()) for taps in _BETWEEN))
+_OVERSHOOT = max(1.0, float(np.abs(_BETWEEN).sum(axis=1).max()))
 # Samples in a stretch that is interpolated, or skipped as a whole.
 _STRETCH = 64
 
@@ -127,26 +128,40 @@ def peaks(samples: Block, *, above: float = 0.0) -> Samples:
         [n + 2 REACH], REACH samples more on each side: a wave that starts at full scale also swings before its first
         sample.
     """
-    padded = np.pad(samples, ((0, 0), (REACH, REACH))).astype(np.float64, copy=False)
-    around = np.abs(padded).max(axis=0)
-    for start, stop in _candidates(around, above):
-        low, high = max(0, start - REACH), min(around.size, stop + REACH)
-        # The points between n and n + 1, which belong to both.
-        fine = [np.convolve(channel[low:high], taps)[REACH:] for channel in padded for taps in _BETWEEN]
-        between = np.abs(fine).max(axis=0)[start - low : stop - low]
-        np.maximum(around[start:stop], between, out=around[start:stop])
-        np.maximum(
-            around[start + 1 : stop + 1], between[: around.size - start - 1], out=around[start + 1 : stop + 1]
-        )
-    return np.asarray(around)
+    channels, count = samples.shape
+    padded = np.zeros((channels, count + 4 * REACH))
+    padded[:, 2 * REACH : -2 * REACH] = samples
+    around = np.zeros(count + 2 * REACH)
+    _raise_to_peaks(padded, around, above)
+    return around
 
 
-def _candidates(around: Samples, above: float) -> list[tuple[int, int]]:
-    """Stretches between whose samples the sound may be higher than `above`."""
-    count = -(-around.size // _STRETCH)
-    highest = np.pad(around, (0, count * _STRETCH - around.size)).reshape(count, _STRETCH).max(axis=1)
-    padded = np.pad(highest, 1)
-    near = np.maximum(np.maximum(padded[:-2], padded[2:]), highest)
-    flags = np.diff(np.pad((near * _OVERSHOOT > above).astype(np.int8), 1))
-    starts, stops = np.flatnonzero(flags == 1) * _STRETCH, np.flatnonzero(flags == -1) * _STRETCH
-    return [(int(a), min(int(b), around.size)) for a, b in zip(starts, stops, strict=True)]
+@compiled
+def _raise_to_peaks(padded: Samples, around: Samples, above: float) -> None:
+    """Fill `around`, see `peaks`, from a sound with twice `REACH` zeros at either end."""
+    channels, size = padded.shape[0], around.size
+    count = -(-size // _STRETCH)
+    highest = np.zeros(count + 2)
+    for channel in range(channels):
+        for n in range(size):
+            around[n] = max(around[n], abs(padded[channel, n + REACH]))
+    for n in range(size):
+        highest[1 + n // _STRETCH] = max(highest[1 + n // _STRETCH], around[n])
+    between = np.empty(_STRETCH)
+    for stretch in range(count):
+        if max(highest[stretch], highest[stretch + 1], highest[stretch + 2]) * _OVERSHOOT <= above:
+            continue
+        start = stretch * _STRETCH
+        length = min(_STRETCH, size - start)
+        for channel in range(channels):
+            for taps in _BETWEEN:
+                between[:] = 0.0
+                for k in range(2 * REACH):
+                    part = padded[channel, start + 2 * REACH - k : start + 2 * REACH - k + length]
+                    for n in range(length):
+                        between[n] += taps[k] * part[n]
+                # These points are between n and n + 1, and belong to both.
+                for n in range(length):
+                    around[start + n] = max(around[start + n], abs(between[n]))
+                    if start + n + 1 < size:
+                        around[start + n + 1] = max(around[start + n + 1], abs(between[n]))

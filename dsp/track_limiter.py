@@ -49,11 +49,17 @@ class TrackLimiter:
 
     def piece(self, start: int, stop: int) -> Samples:
         """Limited samples [channels, stop - start]. `start` is where the piece before stopped."""
+        return self.limited(*self.seen(start, stop))
+
+    def seen(self, start: int, stop: int) -> tuple[Samples, Samples]:
+        """Samples of a piece, and the gain required around them, for `limited`; of any piece, on any thread."""
         around = 2 * self._radius + 2 * REACH
-        samples = self._source.read(start - around, stop + around).astype(np.float64) * self._gain
+        samples = self._source.read(start - around, stop + around).astype(np.float64, order="C") * self._gain
         peak = peaks(samples, above=self._ceiling)[3 * REACH : -3 * REACH]
-        core = samples[:, around:-around]
-        required = self._ceiling / np.maximum(peak, self._ceiling)
+        return samples[:, around:-around], self._ceiling / np.maximum(peak, self._ceiling)
+
+    def limited(self, core: Samples, required: Samples) -> Samples:
+        """Limited samples [channels, n] of the next piece, from what `seen` gave."""
         if self._reduction < _NOTHING and required.min() == 1.0:
             return core
         return core * self._curve(required)

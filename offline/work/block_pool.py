@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
+from ...dsp.in_order import in_order
 from .machine import cores
 
 T = TypeVar("T")
@@ -60,21 +60,7 @@ class BlockPool:
             for first, last in ranges:
                 yield work(first, last)
             return
-        ahead: deque[Future[T]] = deque()
-        try:
-            for first, last in ranges:
-                ahead.append(self._pool.submit(work, first, last))
-                if len(ahead) > self._workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            # After an error or an interruption, no block begins, and blocks at work must end before their files go.
-            for future in ahead:
-                future.cancel()
-            for future in ahead:
-                if not future.cancelled():
-                    future.exception()
+        yield from in_order(self._pool, lambda ends: work(*ends), ranges, ahead=self._workers)
 
 
 @contextmanager
