@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dsp.dry_path import let_pass
 from ..dsp.history import History
 from .ramp import Fade
 from .state import State, numbers, put
@@ -22,7 +23,7 @@ class Delay:
     def __init__(self) -> None:
         self._samples = self._from = self._most = 0
         self._fade = Fade(on=True, seconds=FADE_SECONDS)
-        self._line = History(1, 1)
+        self._take(History(1, 1))
 
     def prepare(
         self, *, samples: int, block: int, channels: int, sample_rate: int = 48_000, most: int | None = None
@@ -36,7 +37,7 @@ class Delay:
         """
         self._samples = self._from = samples
         self._most = samples if most is None else most
-        self._line = History(self._most + block, channels)
+        self._take(History(self._most + block, channels))
         self._block = block
         self._fade.prepare(sample_rate=sample_rate, block=block, on=True)
         self.reset()
@@ -54,9 +55,14 @@ class Delay:
         # All that there is: the new delay may come in with a block that has begun before.
         size = self._line.memory.shape[1]
         heard = self._line.get(self._line.position - size, self._line.position)
-        self._line, self._most = History(max(most + self._block, size), heard.shape[0]), most
-        self._line.begin(0)
+        self._most = most
+        self._take(History(max(most + self._block, size), heard.shape[0]))
         self._line.push(heard)
+
+    def _take(self, line: History) -> None:
+        self._line = line
+        # What does not delay has nothing to remember.
+        self._memory = line.memory if self._most else line.memory[:, :0].copy()
 
     def move(self, samples: int) -> None:
         """Go over to another delay."""
@@ -79,6 +85,17 @@ class Delay:
         put(line, state, "line")
         self._line.begin(0)
         self._line.push(line)
+
+    def let_pass(self, block: Block, wet: Block, last: NDArray[np.float32], most: float) -> bool:
+        """Take [channels, n] where nobody wants to hear it, and note what is heard; see `dsp.dry_path.let_pass`."""
+        if not self._fade.rests(on=True):
+            return False
+        whole, heard = (np.ascontiguousarray(one, dtype=np.float32) for one in (block, wet))
+        if not let_pass(whole, heard, self._memory, self._line.position, last, most):
+            return False
+        if self._most:
+            self._line.position += block.shape[1]
+        return True
 
     def skip(self, block: Block) -> None:
         """Take [channels, n] where nobody wants to hear it."""
@@ -128,6 +145,11 @@ class Join:
         """Have nothing to join."""
         self.place = self._length
         self.last[:] = 0.0
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it has not come to its end."""
+        return self.place < self._length
 
     def begin(self) -> None:
         """Begin with the next sample."""
@@ -212,6 +234,16 @@ class Bypass:
         bypassed, joined, wait = state["switch"].tolist()
         self.bypassed = bool(bypassed)
         self._join.place, self._wait = int(joined), int(wait)
+
+    def lets_pass(self, block: Block, wet: Block, most: float) -> bool:
+        """Whether `wet` [channels, n] is heard as it is, which is taken note of; as `process`, and sooner.
+
+        Args:
+            block, wet: see `process`
+            most: what is louder, or no number, does not pass
+        """
+        at_rest = self._fade.rests(on=True) and not (self.bypassed or self._wait or self._join.under_way)
+        return at_rest and self._delay.let_pass(block, wet, self._join.last, most)
 
     def process(self, block: Block, wet: Block | None) -> Block:
         """Return the next samples [channels, n]; valid until the next call.

@@ -146,7 +146,7 @@ class Chain:
         for number in self._order:
             plugin, bypass = self.plugins[number], self._bypasses[number]
             wet = plugin.process(sound)
-            if bypass is None:
+            if bypass is None or bypass.lets_pass(sound, wet, _LOUDEST_OUTPUT):
                 sound = wet
                 continue
             # A block that passed unchanged needs no check.
@@ -159,6 +159,8 @@ class Chain:
         if self.effects and (latency := self.latency_samples) != self._latency:
             self._latency = latency
             self._whole.move(latency)
+        if self._whole.lets_pass(block, sound, _LOUDEST_OUTPUT):
+            return sound
         return self._whole.process(block, sound)
 
     def _sort(self) -> list[int]:

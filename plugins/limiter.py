@@ -58,7 +58,6 @@ class Limiter(Plugin):
 
     def _settle(self) -> None:
         self._target = _linear(self.get("ceiling"))
-        self._resting = np.array([self._target], dtype=np.float32)
         self._release = self.get("release") * 1e-3 * self._sample_rate
 
     def state(self) -> State:
@@ -73,12 +72,11 @@ class Limiter(Plugin):
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take and return one block; see `Plugin.process`."""
-        ceiling = self._ceiling.next(self._target, block.shape[1])
-        height = self._resting if isinstance(ceiling, float) else ceiling
+        ceiling = self._ceiling.line(self._target, block.shape[1])
         # Always in one piece: of any other form there would be another compiled function.
+        whole = np.ascontiguousarray(block, dtype=np.float32)
         held = self._held[: block.size].reshape(block.shape)
-        held[:] = block
-        self._reduction, self._active = limit(held, height, self._release, self._reduction, held)
+        self._reduction, self._active = limit(whole, ceiling, self._release, self._reduction, held)
         return held if self._active else block
 
     @property

@@ -28,6 +28,7 @@ class Ramp:
         self._start = self._target = value
         self._line = np.ones(1, dtype=np.float32)
         self._values = np.zeros(1, dtype=np.float32)
+        self._still = np.zeros(1, dtype=np.float32)
         self._length = self._place = 1
 
     def prepare(self, *, sample_rate: int, block: int) -> None:
@@ -78,6 +79,14 @@ class Ramp:
         # From its last step on the value is exactly the target, free of the arithmetic's rounding.
         values[max(0, self._length - 1 - self._place) :] = target
         self._place = min(self._place + count, self._length)
+        return values
+
+    def line(self, target: float, count: int) -> Values:
+        """Return as `next` does, but an array [1] once it is there."""
+        values = self.next(target, count)
+        if isinstance(values, float):
+            self._still[0] = values
+            return self._still
         return values
 
 

@@ -52,7 +52,7 @@ class WavWriter:
 
     def write(self, frames: NDArray[np.float32]) -> None:
         """Write [frames, channels]."""
-        data = memoryview(np.ascontiguousarray(frames, dtype="<f4").tobytes())
+        data = np.ascontiguousarray(frames, dtype="<f4").reshape(-1).view(np.uint8).data
         while data:
             data = data[self._file.write(data) or 0 :]
 

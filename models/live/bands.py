@@ -6,7 +6,7 @@ to those further away. What is below 1e-7 is left out: a fifth of the numbers ar
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,8 @@ class Basis(NamedTuple):
         ends: array [b, 2], the first bin of each band that counts, and the one behind the last
     """
 
-    columns: Floats
-    ends: NDArray[np.int64]
+    columns: Annotated[Floats, "bands bins"]
+    ends: Annotated[NDArray[np.int64], "bands 2"]
 
 
 def packed_basis(basis: NDArray[np.float64]) -> Basis:

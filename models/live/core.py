@@ -10,28 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import memory
 from .band_map import solve_map, solve_wide_map
 from .carrier import INPUT, NOISE, STYLE, noise_clip
-from .core_memory import (
-    MAX_ITERATIONS,
-    Kept,
-    Work,
-    fingerprint,
-    kept_fields,
-    made_of,
-    new_memory,
-    work_fields,
-)
+from .core_memory import MAX_ITERATIONS, Kept, Work, fingerprint, made_of, sizes_of
 from .first_state import is_first_state, put_first_state
-from .hop import DUE, SOLVE, Memory, hop
+from .hop import DUE, SOLVE, hop, memory_of
 from .loudness import loudness_weights, reset_loudness
-from .memory import Bytes
+from .memory import Bytes, fields_of, new_memory
 from .mixture import mix_styles, take_note
 from .notes import SILENT_DB
 from .prepared_style import WIDE, Layout
 from .quantiles import forget_quantiles
-from .style_bank import Bank, bank_fields
+from .style_bank import Bank
 
 __all__ = ["INPUT", "NOISE", "STYLE", "Core", "map_thread"]
 
@@ -60,28 +50,19 @@ class Core:
         self.stored = carrier == STYLE
         if not self.stored:
             places, samples = 1, 1
-        fields = kept_fields(layout, channels=channels, slots=slots)
-        styles = bank_fields(layout, slots=slots, places=places, samples=samples)
-        room = work_fields(layout, channels=channels)
+        sizes = sizes_of(layout, channels=channels, slots=slots, places=places, samples=samples)
+        fields = fields_of(Kept, sizes)
         self._kept, kept = new_memory(fields)
-        bank, styles_views = new_memory(styles)
-        work, work_views = new_memory(room)
         self._fingerprint = fingerprint(fields)
-        self.kept, self.bank, self._work = Kept(**kept), Bank(**styles_views), Work(**work_views)
+        self.kept, self.bank, self._work = (
+            Kept(**kept),
+            Bank(**new_memory(fields_of(Bank, sizes))[1]),
+            Work(**new_memory(fields_of(Work, sizes))[1]),
+        )
         noise = noise_clip() if carrier == NOISE else np.zeros((1, 1), dtype=np.float32)
         weights = loudness_weights(layout, channels)
         self._made = made_of(layout, weights=weights, noise=noise, carrier=carrier)
-        self._memory = Memory(
-            self.kept.now,
-            self._kept,
-            memory.places(fields),
-            self.bank.slots,
-            bank,
-            memory.places(styles),
-            work,
-            memory.places(room),
-            self._made,
-        )
+        self._memory = memory_of(self.kept, self._made, self.bank, self._work)
         self._job: Future[tuple[_Floats, _Floats]] | None = None
         self._due = False
         self.bank.slots["stride"] = layout.hop

@@ -26,7 +26,7 @@ and `noise_gate` keeps pauses soft, `bands` and `spectra` turn one thing into an
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +35,16 @@ from ...dsp.compiled import compiled, inlined
 from ...dsp.level import S0
 from .bands import add_bands, into_bands
 from .carrier import INPUT, NOISE, next_noise, next_place, phase_of
-from .core_memory import Kept, Made, Work, open_kept, open_work
+from .core_memory import Kept, Made, Work
 from .elementwise import exp_less_1, log_of_1_and
 from .gram_memory import descend, follow_frame
 from .loudness import balance, hold, listen
-from .memory import Bytes
+from .memory import Table, opener, rows_of, table_of
 from .mixture import mix_styles, take_note, weigh_rest
 from .notes import follow_bands, speak, want_levels, want_place
 from .quantiles import follow_quantiles, match
 from .spectra import power_of, transform, transform_back
-from .style_bank import Bank, mix_maps, next_used, open_bank
+from .style_bank import Bank, mix_maps, next_used
 from .synthesis import emit, overlap_add
 
 _f4 = np.float32
@@ -62,31 +62,29 @@ _SOUNDCHECK_RATE = 1e-6
 IDLE, SOLVE, DUE = 0, 1, 2
 
 
-class Memory(NamedTuple):
-    """All that a hop works on, as blocks and the places of their views; see models.live.core_memory."""
+_open_kept, _open_made, _open_bank, _open_work = opener(Kept), opener(Made), opener(Bank), opener(Work)
+_MADE = rows_of(Kept)
+_BANK = _MADE + rows_of(Made)
+_WORK = _BANK + rows_of(Bank)
 
-    now: NDArray[np.void]
-    kept: Bytes
-    kept_places: NDArray[np.int64]
-    slots: NDArray[np.void]
-    bank: Bytes
-    bank_places: NDArray[np.int64]
-    work: Bytes
-    work_places: NDArray[np.int64]
-    made: Made
+
+def memory_of(kept: Kept, made: Made, bank: Bank, work: Work) -> Table:
+    """Return what `hop` is given; whoever has it keeps the arrays alive, and where they are."""
+    return table_of(kept, made, bank, work)
 
 
 @compiled
-def hop(memory: Memory) -> int:
+def hop(memory: Table) -> int:
     """Compute the next hop of output from a full hop of input; see the module's text.
+
+    Args:
+        memory: from `memory_of`
 
     Returns:
         `IDLE`, `SOLVE` or `DUE`: what is to be done about the map before the next hop
     """
-    kept = open_kept(memory.now, memory.kept, memory.kept_places)
-    bank = open_bank(memory.slots, memory.bank, memory.bank_places)
-    work = open_work(memory.work, memory.work_places)
-    made = memory.made
+    kept, made = _open_kept(memory, 0), _open_made(memory, _MADE)
+    bank, work = _open_bank(memory, _BANK), _open_work(memory, _WORK)
     now, plan = kept.now[0], made.plan[0]
     _turn_knobs(kept, plan.ramp_step, bank)
     _take_in(kept, made, work)

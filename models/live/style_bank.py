@@ -6,15 +6,13 @@ ever allocated or computed for a slot that is not heard.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dsp.compiled import compiled, inlined
+from ...dsp.compiled import compiled
 from .core_memory import Kept
-from .memory import Bytes, Fields, doubles_3d, floats_2d, floats_3d
-from .prepared_style import QUANTILES, WIDE, Layout
 
 _f4 = np.float32
 Floats = NDArray[np.float32]
@@ -32,88 +30,26 @@ _SLOT = np.dtype([("filled", "i8"), ("top", "f8"), ("count", "i8"), ("stride", "
 
 
 class Bank(NamedTuple):
-    """Statistics of the styles in S slots. B bins, b bands, q quantiles, L lags, P places, N samples.
+    """Statistics of the styles, and what the carrier has of their clips; see models.live.core_memory for the sizes."""
 
-    Attributes:
-        slots: records [S]
-        mean, rest, largest: arrays [S, B]
-        quantiles: array [S, q, B]
-        root: array [S, b, b] float64
-        lagged: array [S, L b, b]
-        wide_...: the same in W wide bands
-        axes: array [S, b, b]
-        places: array [S, b, P]
-        clip, toneless: arrays [S, N]
-    """
-
-    slots: NDArray[np.void]
-    mean: Floats
-    rest: Floats
-    largest: Floats
-    quantiles: Floats
-    root: NDArray[np.float64]
-    lagged: Floats
-    wide_mean: Floats
-    wide_largest: Floats
-    wide_quantiles: Floats
-    wide_root: NDArray[np.float64]
-    wide_lagged: Floats
-    wide_top: Floats
-    wide_power: Floats
-    axes: Floats
-    places: Floats
-    clip: Floats
-    toneless: Floats
-
-
-def bank_fields(layout: Layout, *, slots: int, places: int, samples: int) -> Fields:
-    """Return the views of a bank; without a carrier, `places` and `samples` are 1."""
-    bins, bands, lags = layout.bins, layout.bands, len(layout.lags)
-    return {
-        "slots": (_SLOT, (slots,)),
-        "mean": (_f4, (slots, bins)),
-        "rest": (_f4, (slots, bins)),
-        "largest": (_f4, (slots, bins)),
-        "quantiles": (_f4, (slots, QUANTILES, bins)),
-        "root": (np.float64, (slots, bands, bands)),
-        "lagged": (_f4, (slots, lags * bands, bands)),
-        "wide_mean": (_f4, (slots, WIDE)),
-        "wide_largest": (_f4, (slots, WIDE)),
-        "wide_quantiles": (_f4, (slots, QUANTILES, WIDE)),
-        "wide_root": (np.float64, (slots, WIDE, WIDE)),
-        "wide_lagged": (_f4, (slots, lags * WIDE, WIDE)),
-        "wide_top": (_f4, (slots, 1)),
-        "wide_power": (_f4, (slots, WIDE)),
-        "axes": (_f4, (slots, bands, bands)),
-        "places": (_f4, (slots, bands, places)),
-        "clip": (_f4, (slots, samples)),
-        "toneless": (_f4, (slots, samples)),
-    }
-
-
-@inlined
-def open_bank(slots: NDArray[np.void], memory: Bytes, place: NDArray[np.int64]) -> Bank:
-    """Return the views of a bank, in the order of `bank_fields`."""
-    return Bank(
-        slots=slots,
-        mean=floats_2d(memory, place[1]),
-        rest=floats_2d(memory, place[2]),
-        largest=floats_2d(memory, place[3]),
-        quantiles=floats_3d(memory, place[4]),
-        root=doubles_3d(memory, place[5]),
-        lagged=floats_3d(memory, place[6]),
-        wide_mean=floats_2d(memory, place[7]),
-        wide_largest=floats_2d(memory, place[8]),
-        wide_quantiles=floats_3d(memory, place[9]),
-        wide_root=doubles_3d(memory, place[10]),
-        wide_lagged=floats_3d(memory, place[11]),
-        wide_top=floats_2d(memory, place[12]),
-        wide_power=floats_2d(memory, place[13]),
-        axes=floats_3d(memory, place[14]),
-        places=floats_3d(memory, place[15]),
-        clip=floats_2d(memory, place[16]),
-        toneless=floats_2d(memory, place[17]),
-    )
+    slots: Annotated[NDArray[np.void], "slots", _SLOT]
+    mean: Annotated[Floats, "slots bins"]
+    rest: Annotated[Floats, "slots bins"]
+    largest: Annotated[Floats, "slots bins"]
+    quantiles: Annotated[Floats, "slots quantiles bins"]
+    root: Annotated[NDArray[np.float64], "slots bands bands"]
+    lagged: Annotated[Floats, "slots lagged bands"]
+    wide_mean: Annotated[Floats, "slots wide"]
+    wide_largest: Annotated[Floats, "slots wide"]
+    wide_quantiles: Annotated[Floats, "slots quantiles wide"]
+    wide_root: Annotated[NDArray[np.float64], "slots wide wide"]
+    wide_lagged: Annotated[Floats, "slots wide_lagged wide"]
+    wide_top: Annotated[Floats, "slots 1"]
+    wide_power: Annotated[Floats, "slots wide"]
+    axes: Annotated[Floats, "slots bands bands"]
+    places: Annotated[Floats, "slots bands places"]
+    clip: Annotated[Floats, "slots samples"]
+    toneless: Annotated[Floats, "slots samples"]
 
 
 @compiled

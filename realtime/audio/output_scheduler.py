@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...dsp.dry_path import put_wet, stand_in
+from ...dsp.dry_path import free_rows, put_wet, stand_in
 from ...dsp.history import History
 from ...plugins import mute
 from ...plugins.mute import Gate
@@ -35,6 +35,7 @@ JOIN = 0.003
 CROSSFADE = 0.005
 FADE = 0.005
 _OPEN = Gate(1, opened=True)
+_NO_TAP = np.zeros((0, 0), dtype=np.float32)
 
 
 def rising(count: int) -> Frames:
@@ -88,10 +89,12 @@ class OutputScheduler:
         # Until this frame the chain's output is not used.
         self._settled = 0
         # What joins the dry signal to what is heard before it. The second one did when the crossfade that is under
-        # way began.
+        # way began; the last is that which begins at the end of the wet sound.
         nothing = np.zeros((ring.channels, 0), dtype=np.float32)
         self._nothing = _Join(0, nothing, np.zeros(ring.channels, dtype=np.float32))
         self._join = self._under = self._nothing
+        falling = np.zeros((ring.channels, self._falling.size), dtype=np.float32)
+        self._wet_join = _Join(0, falling, np.zeros(ring.channels, dtype=np.float32))
         self._fade = rising(round(FADE * sample_rate))
         # From this frame on the dry signal fades in.
         self._dry_from = start - self._fade.size
@@ -99,32 +102,45 @@ class OutputScheduler:
         self._known = self.frontier
         # Behind it, up to this frame, there may be dry sound of another delay.
         self._stale = 0
+        # Behind the frontier, what is in the ring up to this frame need not be written again.
+        self._sure = 0
         self._gate = Gate(round(mute.SECONDS * sample_rate), opened=not muted)
 
     def open_gate(self, *, opened: bool) -> None:
         """Open or shut the gate, from the first frame that can still be changed; takes 10 ms."""
         self._gate.set(opened=opened, at=max(self.frontier, self._clock()))
+        self._sure = 0
 
     @property
     def silenced_from(self) -> int | None:
         """The first silent frame of the shut gate; None while it is open."""
         return self._gate.done if not self._gate.opened else None
 
-    def lay(self, played: int, *, waited: bool) -> None:
+    def free(self, played: int, tap: Frames = _NO_TAP, tapped: int = 0) -> None:
+        """Have what has been played be silence again, which the ring needs within its length.
+
+        Args:
+            played: the first frame that the device has not read
+            tap, tapped: see `dsp.dry_path.take_in`
+        """
+        free_rows(self._ring.memory, self._ring.kept, played, tap, tapped)
+        self._ring.free(played)
+
+    def lay(self, played: int, *, waited: bool, tap: Frames = _NO_TAP, tapped: int = 0) -> None:
         """Write the delayed dry signal behind the frontier, as far as the input is known.
 
         Args:
             played: the frame up to which the ring may be used again
             waited: whether the device has only just moved
         """
-        self._ring.extend(played)
+        self.free(played, tap, tapped)
         self._waited = waited
         now = self._clock()
         late = now > self.frontier
         if now + late * self._period > self._known:
             self._recover(now)
-        self._known = self._dry.position + self._delay
-        start = max(self.frontier, now)
+        start = max(self.frontier, now, self._sure)
+        self._known = self._sure = self._dry.position + self._delay
         self._write_dry(
             self._ring.memory, self._ring.row_0(start), start, self._until(start), self._join, self._gate
         )
@@ -157,10 +173,14 @@ class OutputScheduler:
         if self._clock() > start:
             self._miss()
             return self._nothing.samples
-        # From here on the dry signal starts out where the wet one ends.
-        join, held = put_wet(
+        # From here on the dry signal starts out where the wet one ends. Where the join was such a one before, there is
+        # nothing but dry signal behind it already.
+        same = self._sure and self._join is self._wet_join
+        put_wet(
             heard,
             wet,
+            self._wet_join.samples,
+            self._wet_join.held,
             self._dry.memory,
             self._delay,
             self._known,
@@ -170,12 +190,13 @@ class OutputScheduler:
             self._falling,
             self._gate.line,
             start,
-            self._until(end),
+            end + self._falling.size if same else self._until(end),
             self._ring.memory,
             self._ring.row_0(start),
         )
         self._ring.publish()
-        self._join = _Join(end, join, held)
+        self._join = self._wet_join
+        self._join.at = end
         if self._clock() > start:
             # The device began to read just then, and may have got some of the old and some of the new.
             self.deadlines_missed += 1
@@ -194,6 +215,7 @@ class OutputScheduler:
         self._stale = max(self._stale, self._known + self._fade.size)
         self._known += delay - self._delay
         self._delay = delay
+        self._sure = 0
 
     def settle(self, count: int) -> None:
         """Use the dry signal for the next `count` samples of the chain."""
@@ -206,7 +228,7 @@ class OutputScheduler:
             return wet
         self._skipped = False
         if self._place == 0:
-            self._under = self._join
+            self._under = _Join(self._join.at, self._join.samples.copy(), self._join.held.copy())
         dry = self._dry_sound(start, start + count, self._under)
         gain = self._crossfade[self._place : self._place + count]
         self._place += count
@@ -252,9 +274,10 @@ class OutputScheduler:
         left = np.ascontiguousarray(self._dry_sound(now, end, self._join))
         self._join = _Join(now, left, np.abs(left).max(axis=1, initial=0.0))
         self._dry_from = max(end, now + self._period)
+        self._sure = 0
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Join:
     """The correction to the dry signal from a frame on, so that it continues the sound before without a step.
 

@@ -142,7 +142,7 @@ class DeviceStream:
 
     def wait(self) -> None:
         """See `Stream`."""
-        self.input.wait(self.period / self.sample_rate)
+        self.input.wait(self.period, self.sample_rate)
         self._look()
 
     def _look(self) -> None:

@@ -12,6 +12,7 @@ stalls for longer than the whole ring.
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 import pa_ringbuffer
@@ -42,48 +43,59 @@ class InputRing:
         self.channels = channels
         #: what the device writes to
         self.buffer = _RingBuffer(_BYTES * channels, frames)
+        # Asked a thousand times a second.
+        self._available = partial(lib.PaUtil_GetRingBufferReadAvailable, self.buffer._ptr)
         self._taken = 0
-        self._seen = (0, 0.0)
-        self._out = np.zeros((frames, channels), dtype=np.float32)
+        # When a block was last seen to come, behind which frame, and how long it was.
+        self._seen = (0.0, 0, 0)
+        # While the ring is empty, one write region spans all of its memory.
+        _, memory, _ = self.buffer.get_write_buffers(frames)
+        #: array [frames, channels]; frame n stands at n % frames
+        self.memory: Frames = np.frombuffer(memory, dtype=np.float32).reshape(frames, channels)
 
     @property
     def position(self) -> int:
         """The number of frames that the device has moved since the flows began."""
-        return self._taken + int(self.buffer.read_available)
+        return self._taken + int(self._available())
 
     @property
     def full(self) -> bool:
         """Whether the ring ran over, so that the flow has ended."""
         return int(self.buffer.write_available) == 0
 
-    def wait(self, period: float) -> None:
+    def wait(self, period: int, sample_rate: int) -> None:
         """Wait until the device has moved another block; a few milliseconds at most.
 
+        Devices keep time: the next block is expected as long after the last one as that was, and looked for a little
+        sooner. Where it was there already, it is taken for one that had come sooner by as much.
+
         Args:
-            period: seconds between two blocks. After one that was seen to come there will be none for half of it;
-                after one that was not, who knows.
+            period: the longest block, frames
+            sample_rate: Hz
         """
-        position, at = self._seen
-        if position == self.position and (pause := at + 0.5 * period - time.monotonic()) > 0.0:
+        at, position, count = self._seen
+        here, now = self._taken, time.monotonic()
+        pause = at + (here - position + count) / sample_rate - POLL - now
+        if 0.0 < pause < period / sample_rate:
             time.sleep(pause)
-        for _ in range(_LOOKS):
+        for look in range(_LOOKS):
             # Nothing else in between: this is most of what a process does that waits.
-            if self.buffer.read_available:
-                self._seen = (self.position, time.monotonic())
+            if available := self._available():
+                came = time.monotonic() - (0.0 if look else POLL)
+                self._seen = (came, here + available, min(available, period))
                 return
             time.sleep(POLL)
 
-    def take(self, count: int) -> Frames:
-        """Return the next `count` frames [frames, channels], which must exist; valid until the next call."""
-        out = self._out[:count]
-        self.buffer.readinto(out)
+    def advance(self, count: int) -> None:
+        """Give the next `count` frames, which must exist, back to the device."""
+        self.buffer.advance_read_index(count)
         self._taken += count
-        return out
 
     def clear(self) -> None:
         """Start again at frame 0, empty. Only while the device does not use the ring."""
         self.buffer.flush()
         self._taken = 0
+        self._seen = (0.0, 0, 0)
 
 
 class OutputRing:
@@ -99,8 +111,8 @@ class OutputRing:
         self.channels = channels
         #: what the device reads from
         self.buffer = _RingBuffer(_BYTES * channels, frames)
+        self._available = partial(lib.PaUtil_GetRingBufferReadAvailable, self.buffer._ptr)
         self._written = 0
-        # While the ring is empty, one write region spans all of its memory.
         _, memory, _ = self.buffer.get_write_buffers(frames)
         #: array [frames, channels]; frame n stands at n % frames. Call `publish` when something has been written
         self.memory = np.frombuffer(memory, dtype=np.float32).reshape(frames, channels)
@@ -109,7 +121,7 @@ class OutputRing:
     @property
     def position(self) -> int:
         """How many frames the device has read since the flows began."""
-        return self._written - int(self.buffer.read_available)
+        return self._written - int(self._available())
 
     def clear(self) -> None:
         """Start again at frame 0 with silence ahead. Only while the device does not use the ring."""
@@ -118,16 +130,16 @@ class OutputRing:
         self._written = self.frames
         self.buffer.advance_write_index(self.frames)
 
-    def extend(self, played: int) -> None:
-        """Free the frames before `played`, which the device has read, and fill them with silence."""
-        free = played + self.frames - self._written
-        if free:
-            first = self._written & (self.frames - 1)
-            straight = min(free, self.frames - first)
-            self.memory[first : first + straight] = 0.0
-            self.memory[: free - straight] = 0.0
-            self._written += free
-            self.buffer.advance_write_index(free)
+    @property
+    def kept(self) -> int:
+        """The first frame that has not been freed yet."""
+        return self._written - self.frames
+
+    def free(self, played: int) -> None:
+        """Free the frames before `played`, which the device has read, and which are silence again."""
+        count = played - self.kept
+        self._written += count
+        self.buffer.advance_write_index(count)
 
     def row_0(self, start: int) -> int:
         """Return which frame the first row of the memory stands for, for whoever writes from frame `start` on."""

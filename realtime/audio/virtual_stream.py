@@ -76,19 +76,21 @@ class FileSource:
             first = start * own // self.sample_rate
             self._file.seek(first if frames is None else min(frames, first))
         self._ahead = np.zeros((0, channels), dtype=np.float32)
+        self._place = 0
         self._ended = False
 
     def read(self, count: int) -> Frames:
         """Return the next frames [n, channels]; fewer than `count` only at the end."""
         count = int(min(count, self._left))
-        while self._ahead.shape[0] < count and not self._ended:
+        while self._ahead.shape[0] - self._place < count and not self._ended:
             # The engine turns NaN into silence and counts it, as from any device.
             found = self._file.read(_CHUNK, "float32", finite=False)[:, self._columns]
             self._ended = found.shape[0] < _CHUNK
             if self._resampler is not None:
                 found = self._resampler.resample_chunk(np.ascontiguousarray(found), last=self._ended)
-            self._ahead = np.concatenate([self._ahead, found])
-        out, self._ahead = self._ahead[:count], self._ahead[count:]
+            self._ahead, self._place = np.concatenate([self._ahead[self._place :], found]), 0
+        out = self._ahead[self._place : self._place + count]
+        self._place += out.shape[0]
         self._left -= out.shape[0]
         return out
 
@@ -205,7 +207,7 @@ class VirtualStream:
         if self._fast and not self.finished:
             self._move()
         else:
-            self.input.wait(self.period / self.sample_rate)
+            self.input.wait(self.period, self.sample_rate)
 
     def realign(self) -> None:
         """See `Stream`."""
@@ -249,8 +251,10 @@ class VirtualStream:
         if self._end is None and block.shape[0] < count:
             self._end = self.frames + block.shape[0] + self._tail
             count = min(count, self._end - self.frames)
-        frames = np.zeros((count, self.input.channels), dtype=np.float32)
-        frames[: block.shape[0]] = block
+        frames = np.ascontiguousarray(block, dtype=np.float32)
+        if block.shape[0] < count:
+            frames = np.zeros((count, self.input.channels), dtype=np.float32)
+            frames[: block.shape[0]] = block
         heard = np.zeros((count, self.output.channels), dtype=np.float32)
         with self._moving:
             if self._flowing:

@@ -156,15 +156,20 @@ class Engine:
                 waited = True
                 continue
             self._follow_parameters()
-            self._ahead.lay(self._trace.heard(), waited=waited)
+            played = stream.output.position
+            self._ahead.lay(played, waited=waited, tap=self._trace.output, tapped=self._trace.origin)
             waited = False
-            self._trace.publish()
+            self._trace.publish(self._input.position, played)
             count = self._step()
             self._trace.poll(self._fed)
             self._meters.work(time.perf_counter() - began, count)
-        self._trace.heard()
-        self._trace.publish()
+        self._hand_over()
+        self._trace.publish(self._input.position, stream.output.kept)
         self._report()
+
+    def _hand_over(self) -> None:
+        """Give what has been played to the tap."""
+        self._ahead.free(self._stream.output.position, self._trace.output, self._trace.origin)
 
     def _begin(self, *, amid_sound: bool) -> None:
         """Begin with what the device moves from now on; with a fade of the input if that sounds already."""
@@ -172,7 +177,7 @@ class Engine:
         start = 0
         if amid_sound:
             start = stream.input.position
-            stream.input.take(start)
+            stream.input.advance(start)
             self._faded = 0
         self._fed = self._begun = start
         self._input.begin(start)
@@ -196,24 +201,24 @@ class Engine:
         if not count:
             return 0
         # Behind the engine's own channels come those that are only captured.
-        rows = ring.take(count)
-        gain = _line(self._dry_gain.next(self._gain, count))
-        ceiling = _line(self._dry_ceiling.next(self._ceiling, count))
         wrong = take_in(
-            rows,
+            ring.memory,
+            self._input.position,
+            count,
             self._fade,
             self._faded,
-            gain,
-            ceiling,
+            self._dry_gain.line(self._gain, count),
+            self._dry_ceiling.line(self._ceiling, count),
             self._input.memory,
             self._dry.memory,
-            self._input.position,
+            self._trace.input,
+            self._trace.origin,
         )
+        ring.advance(count)
         if wrong:
             self._link.status.non_finite += wrong
         self._faded = min(self._faded + count, self._fade.size)
         self._input.position = self._dry.position = self._input.position + count
-        self._trace.took(rows)
         return count
 
     def _step(self) -> int:
@@ -351,7 +356,7 @@ class Engine:
         self._missed_before += ahead.deadlines_missed
         self._empty_before += ahead.ring_empty
         self._played_before += self._stream.input.position - self._begun
-        self._trace.heard()
+        self._hand_over()
         self._stream.realign()
         self._chain.reset()
         self._begin(amid_sound=True)
@@ -378,8 +383,3 @@ class Engine:
         told = self._link.last_report()
         if value is not None and told.get(key) != value:
             self._link.report(told | {key: value})
-
-
-def _line(values: float | Frames) -> Frames:
-    """Return what a ramp gave as an array [1] or [n]."""
-    return np.array([values], dtype=np.float32) if isinstance(values, float) else values

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from ...dsp.dry_path import copy_frames
-from ..audio.rings import Frames
+import numpy as np
+
 from ..audio.stream_contract import ChainLike, Stream
 from ..link.chain_state import StateWriter
 from ..link.changes import ChangeKind
@@ -22,6 +22,10 @@ class EngineTrace:
         chain: prepared
         stream: open
         fast: whether no time passes but in the stream itself
+
+    Attributes:
+        input, output: memories of the taps, [channels, frames]; of no frames where nobody wants to know
+        origin: frame of the taps at which the rings' frame 0 is
     """
 
     def __init__(self, board: TraceBoard | None, chain: ChainLike, stream: Stream, *, fast: bool) -> None:
@@ -29,13 +33,12 @@ class EngineTrace:
         self._stream = stream
         self._chain = chain
         self._fast = fast
-        # Frame of the taps at which the rings' frame 0 is; at first, that of the files.
+        # At first, the origin is that of the files.
         self._first = stream.frames
-        self._origin = 0
-        # Of the rings: how far the taps are written.
-        self._heard = self._taken = 0
+        self.origin = 0
+        self.input = self.output = np.zeros((0, 0), dtype=np.float32)
         if board is not None:
-            self._memories = (board.taps.input.array(), board.taps.output.array())
+            self.input, self.output = board.taps.input.array(), board.taps.output.array()
         self._missed = 0
         state = getattr(chain, "state", None)
         self._state = state if callable(state) else dict
@@ -74,21 +77,20 @@ class EngineTrace:
             gap = max(0.0, time.monotonic() - taps.input.written_at)
         written = max(taps.input.position, taps.output.position)
         # Files know where they are; a device does not, and its time goes on.
-        self._origin = max(self._first, written + round(gap * rate) if written else 0)
-        taps.input.begin(self._origin + start, rate)
-        taps.output.begin(self._origin, rate)
-        self._taken, self._heard = start, 0
+        self.origin = max(self._first, written + round(gap * rate) if written else 0)
+        taps.input.begin(self.origin + start, rate)
+        taps.output.begin(self.origin, rate)
         self._missed = 0
         if values is None:
-            board.changes.add(self._origin + start, ChangeKind.RESET, 0.0)
+            board.changes.add(self.origin + start, ChangeKind.RESET, 0.0)
             return
         for event, value in (layout or {}).items():
-            board.changes.add(self._origin + start, event, value)
-        board.changes.add(self._origin + start, ChangeKind.BEGIN, 0.0)
+            board.changes.add(self.origin + start, event, value)
+        board.changes.add(self.origin + start, ChangeKind.BEGIN, 0.0)
         for place, value in enumerate(values):
-            board.changes.add(self._origin + start, place, value)
+            board.changes.add(self.origin + start, place, value)
         for slot, serial in self._caught_up:
-            board.changes.add(self._origin + start, slot, serial)
+            board.changes.add(self.origin + start, slot, serial)
 
     def _slot_feed(self, board: TraceBoard) -> SlotFeed:
         slots = getattr(self._chain, "style_slots", None)
@@ -101,41 +103,26 @@ class EngineTrace:
             self._chain.reset()
         return SlotFeed(board.slots, slots, rate, hop, lambda *change: self.event(self._frame, *change))
 
-    def took(self, rows: Frames) -> None:
-        """Write down what came in [n, channels]: the chain's channels, and those that are only captured."""
-        if self._board is not None:
-            copy_frames(rows, 0, self._memories[0], self._origin + self._taken, rows.shape[0])
-            self._taken += rows.shape[0]
+    def publish(self, taken: int, played: int) -> None:
+        """Let readers see what is in the taps; to be called after something that orders memory, as with the rings.
 
-    def heard(self) -> int:
-        """Write down what the device has played since the last time; return the ring's frame behind it.
-
-        What is played from there on has to stay in the ring until the next time.
+        Args:
+            taken, played: the rings' frames before which all is there
         """
-        ring = self._stream.output
-        position = ring.position
-        if self._board is not None:
-            count, at = position - self._heard, self._origin + self._heard
-            copy_frames(ring.memory, self._heard, self._memories[1], at, count)
-            self._heard = position
-        return position
-
-    def publish(self) -> None:
-        """Let readers see both. To be called after something that orders memory, as writing to the ring does."""
         if self._board is not None:
             now = time.monotonic()
-            self._board.taps.input.publish(self._origin + self._taken, now)
-            self._board.taps.output.publish(self._origin + self._heard, now)
+            self._board.taps.input.publish(self.origin + taken, now)
+            self._board.taps.output.publish(self.origin + played, now)
 
     def changed(self, frame: int, place: int, value: float) -> None:
         """Write down that a parameter has a new target from the chain's frame `frame` on."""
         if self._board is not None:
-            self._board.changes.add(self._origin + frame, place, value)
+            self._board.changes.add(self.origin + frame, place, value)
 
     def event(self, frame: int, event: int, value: float = 0.0) -> None:
         """Write down what happened to the chain before its frame `frame`."""
         if self._board is not None:
-            self._board.changes.add(self._origin + frame, event, value)
+            self._board.changes.add(self.origin + frame, event, value)
 
     def missed(self, frame: int, count: int) -> None:
         """Write down that `count` deadlines have been missed in all, if those are more than before."""
@@ -158,4 +145,4 @@ class EngineTrace:
         if self._feed is not None:
             self._feed.step(frame)
         if self._writer is not None and self._writer.wanted:
-            self._writer.answer(self._state(), self._origin + frame)
+            self._writer.answer(self._state(), self.origin + frame)

@@ -34,6 +34,7 @@ class Meters:
             for peaks in (status.input_peaks, status.output_peaks)
         )
         self._histogram = status.histogram
+        self._fall = (0, 1.0)
         self._hop = hop
         self._hop_work = 0.0
         self._hop_samples = 0
@@ -42,9 +43,11 @@ class Meters:
 
     def sound(self, block: Frames, heard: Frames) -> None:
         """Take in a block [channels, n] of input, and what is heard of it [channels, up to n]."""
-        fall = _FALL ** (block.shape[1] / self._sample_rate)
-        for peaks, sound in ((self._input, block), (self._output, heard)):
-            follow_peaks(peaks, fall, np.ascontiguousarray(sound))
+        count, fall = self._fall
+        if block.shape[1] != count:
+            fall = _FALL ** (block.shape[1] / self._sample_rate)
+            self._fall = (block.shape[1], fall)
+        follow_peaks(self._input, block, self._output, np.ascontiguousarray(heard), fall)
 
     def limiter(self, samples: int) -> None:
         """Note that a limiter worked in the last `samples`."""

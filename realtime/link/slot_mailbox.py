@@ -136,6 +136,8 @@ class SlotFeed:
         self._next = 0
         self._slot: int | None = None
         self._serial = 0
+        # What the cells said when there was nothing to do.
+        self._settled = b""
         # Before anything is said of what was offered: for another rate nothing of that fits.
         mailbox.flags[1] = sample_rate
         mailbox.flags[0] = -1.0 if slots is None else 1.0
@@ -166,10 +168,15 @@ class SlotFeed:
                 self._note(ChangeKind.SLOT - self._slot, self._serial)
                 self._slot = None
             return
+        told = bytes(self._mailbox.cells)
+        if told == self._settled:
+            return
+        waiting = False
         for slot in range(MAX_STYLES):
             serial = self._mailbox.offered(slot)
             if serial in (0, abs(self._mailbox.taken(slot))):
                 continue
+            waiting = True
             try:
                 begun = self._slots.begin(slot, self._mailbox.packed(slot))
             except ValueError:
@@ -179,3 +186,5 @@ class SlotFeed:
                 self._slot, self._serial = slot, serial
                 self._note(ChangeKind.SLOT - slot, 0.0)
                 return
+        if not waiting:
+            self._settled = told

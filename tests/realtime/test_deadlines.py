@@ -213,7 +213,7 @@ def device_first(stream, blocks):
 
     It did when the engine is behind: for all others, the buffer of "high" is long enough.
     """
-    row_0, extend = stream.output.row_0, stream.output.extend
+    row_0, free = stream.output.row_0, stream.output.free
     left = iter(blocks)
 
     def late_write(start):
@@ -221,12 +221,12 @@ def device_first(stream, blocks):
             stream._move()
         return row_0(start)
 
-    def late_extend(*arguments):
+    def late_free(played):
         if next(left, False):
             stream._move()
-        extend(*arguments)
+        free(played)
 
-    stream.output.row_0, stream.output.extend = late_write, late_extend
+    stream.output.row_0, stream.output.free = late_write, late_free
 
 
 @settings(max_examples=30, deadline=None)

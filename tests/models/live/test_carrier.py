@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gramophone.models.live.carrier import NOISE, STYLE, next_noise, next_place, noise_clip, phase_of
-from gramophone.models.live.core_memory import Work, new_memory, work_fields
+from gramophone.models.live.core_memory import Work, sizes_of
+from gramophone.models.live.memory import fields_of, new_memory
 from gramophone.models.live.prepared_style import live_clip, make_layout
-from gramophone.models.live.style_bank import Bank, bank_fields
+from gramophone.models.live.style_bank import Bank
 from tests.models.live.parts import Numbers
 
 LAYOUT = make_layout(8000)
@@ -28,8 +29,8 @@ class Carrier(Numbers):
 
     def __init__(self, kind: int) -> None:
         super().__init__()
-        fields = bank_fields(LAYOUT, slots=3, places=ROOM, samples=SAMPLES)
-        bank, work = new_memory(fields)[1], new_memory(work_fields(LAYOUT, channels=1))[1]
+        sizes = sizes_of(LAYOUT, channels=1, slots=3, places=ROOM, samples=SAMPLES)
+        bank, work = (new_memory(fields_of(kind, sizes))[1] for kind in (Bank, Work))
         parts = {"kind": kind, "bank": Bank(**bank), "work": Work(**work), "clip": bank["clip"]}
         if kind == NOISE:
             parts["clip"] = noise_clip()

@@ -79,7 +79,9 @@ class Trial:
             self.move()
         count = self.input.position - self.dry.position
         if count:
-            self.dry.push(np.ascontiguousarray(self.input.take(count).T))
+            rows = np.arange(self.dry.position, self.dry.position + count) % self.input.frames
+            self.dry.push(np.ascontiguousarray(self.input.memory[rows].T))
+            self.input.advance(count)
         if self.fed == self.dry.position:
             return False
         if opened is not None:
