@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ..media.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # RIFF, size, WAVE; JUNK or ds64, 28 bytes; fmt, 16 bytes; fact, 4 bytes; data, size.
 _HEADER = struct.Struct("<4sI4s 4sI28s 4sIHHIIHH 4sII 4sI")
@@ -52,6 +54,8 @@ class WavWriter:
 
     def write(self, frames: NDArray[np.float32]) -> None:
         """Write [frames, channels]."""
+        import numpy as np
+
         data = np.ascontiguousarray(frames, dtype="<f4").reshape(-1).view(np.uint8).data
         while data:
             data = data[self._file.write(data) or 0 :]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ...plugins.effects import MAX_EFFECTS
-from ...plugins.slot import EffectSlot
 from ..link.effect_board import EffectBoard
+
+if TYPE_CHECKING:
+    from ...plugins.slot import EffectSlot
 
 #: Lines with this hold for the whole session.
 TAKEN_OUT = "was taken out of the chain"

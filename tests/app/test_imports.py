@@ -180,6 +180,14 @@ def test_importing_the_package_is_quick() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_host_starts_its_engine_before_it_loads_what_is_slow() -> None:
+    slow = "{'torch', 'numpy', 'numba', 'scipy', 'soundfile'}"
+    done = python(
+        f"import sys, gramophone.realtime.host; found = {slow} & set(sys.modules); assert not found, found"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_public_names_are_there() -> None:
     import gramophone
 
