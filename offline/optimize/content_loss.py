@@ -38,7 +38,7 @@ class ContentLoss:
         done = 0
         with torch.no_grad():
             for run in content:
-                these = self._envelopes(run)
+                these = self._envelopes(run.mT.square())
                 end = done + these.shape[-1] - min(done, 1)
                 self._wanted[:, end - these.shape[-1] : end] = these
                 # The first frame of all has no onset.
@@ -52,14 +52,14 @@ class ContentLoss:
     def renew(self, generator: torch.Generator) -> None:
         """Nothing here is random."""
 
-    def _envelopes(self, magnitude: Tensor) -> Tensor:
-        power = (magnitude.mT.square() @ self._bands.mT).mT
-        return torch.log1p((power + 1e-12).sqrt() / S0)
+    def _envelopes(self, power: Tensor) -> Tensor:
+        """Log-magnitudes [bands, frames], of squared magnitudes [frames, bins]."""
+        return torch.log1p(((power @ self._bands.mT).mT + 1e-12).sqrt() / S0)
 
     def sums(self, block: Block) -> Sums:
         """Products with the content's envelopes, squares, sums of each band, frames; the same of the onsets."""
         begin = max(block.first - 1, 0)
-        envelopes = self._envelopes(block.magnitude[block.within(begin, block.last)].mT)
+        envelopes = self._envelopes(block.power[block.within(begin, block.last)])
         onsets = _onsets(envelopes)
         core = envelopes[:, block.first - begin :]
         wanted = self._wanted[:, block.first : block.last]
@@ -125,7 +125,7 @@ class LoudnessLoss:
         with torch.no_grad():
             for run in content:
                 end = done + run.shape[-1] - min(done, 1)
-                self._wanted[end - run.shape[-1] : end] = self._envelope(run.mT)
+                self._wanted[end - run.shape[-1] : end] = self._envelope(run.mT.square())
                 done = end
             self._wanted -= self._wanted.mean()
             self._norm = self._wanted.norm().double()
@@ -133,12 +133,12 @@ class LoudnessLoss:
     def renew(self, generator: torch.Generator) -> None:
         """Nothing here is random."""
 
-    def _envelope(self, magnitude: Tensor) -> Tensor:
-        return (magnitude.square() @ self._weights + 1e-10) ** 0.25
+    def _envelope(self, power: Tensor) -> Tensor:
+        return (power @ self._weights + 1e-10) ** 0.25
 
     def sums(self, block: Block) -> Sums:
         """Products with the content's envelope, squares, sum, and frames."""
-        envelope = self._envelope(block.magnitude[block.within(block.first, block.last)])
+        envelope = self._envelope(block.power[block.within(block.first, block.last)])
         wanted = self._wanted[block.first : block.last]
         count = envelope.new_tensor(float(len(envelope)))
         return (envelope * wanted).sum(), envelope.square().sum(), envelope.sum()[None], count

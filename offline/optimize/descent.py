@@ -171,7 +171,11 @@ class Descent:
         span = self._framing.span(first, last)
         samples = self._sound.slopes.read(*span) - self._level_slope * self._sound.level.read(*span)
         spectrum = self._framing.synthesise_adjoint(samples, first)
-        product = torch.conj_physical(spectrum, out=spectrum).mul_(base).sum(dim=0).mul_(turned)
+        products = torch.conj_physical(spectrum, out=spectrum).mul_(base)
+        product = products[0]
+        for channel in products[1:]:
+            product += channel
+        product *= turned
         return product.real.contiguous(), -product.imag
 
     def differentiate(self, terms: Sequence[Weighted]) -> dict[str, float]:
@@ -234,10 +238,7 @@ class Descent:
         power = mean_power(spectrum).add_(1e-16)
         heard = power[first - begin : last - begin] @ self.loudness.weights
         magnitude = power.sqrt_().mul_(self.loudness.factor).requires_grad_()
-        with torch.enable_grad():
-            block = Block.of(
-                magnitude, first=first, last=last, before=first - begin, total=self._framing.frames
-            )
+        block = Block(magnitude, first=first, last=last, before=first - begin, total=self._framing.frames)
         return spectrum, block, heard
 
     def _back(self, seen: _Seen) -> tuple[tuple[int, Tensor], float]:
@@ -279,7 +280,13 @@ class Descent:
 
 def _turned(values: Tensor) -> Tensor:
     """Factors e^{g + iφ} [frames, bins] of gains and turns."""
-    return torch.polar(values[0].exp(), values[1])
+    size, turn = values[0].exp(), values[1]
+    turned = torch.empty_like(size, dtype=torch.complex64)
+    parts = torch.view_as_real(turned)
+    # Faster than torch.polar.
+    torch.mul(turn.cos(), size, out=parts[..., 0])
+    torch.mul(turn.sin(), size, out=parts[..., 1])
+    return turned
 
 
 def mean_power(spectrum: Tensor) -> Tensor:

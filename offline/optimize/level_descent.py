@@ -132,7 +132,7 @@ class _State:
             begin, end = max(first - context, 0), min(last + context, self.frames)
             magnitude = expand(self.present(begin, end)).requires_grad_()
             with torch.enable_grad():
-                block = Block.of(magnitude, first=first, last=last, before=first - begin, total=self.frames)
+                block = Block(magnitude, first=first, last=last, before=first - begin, total=self.frames)
                 return block, [one.term.sums(block) for one in terms]
 
         def measure(first: int, last: int) -> list[Sums]:
@@ -186,7 +186,7 @@ def _terms(levels: Levels, *, frame_rate: float) -> list[Weighted]:
         for first, last in blocks(frames, BLOCK):
             begin = max(first - context, 0)
             magnitude = expand(logs(begin, min(last + context, frames))).mT
-            yield Block.of(magnitude, first=first, last=last, before=first - begin, total=frames)
+            yield Block(magnitude, first=first, last=last, before=first - begin, total=frames)
 
     length = min(frames, BLOCK)
     runs = [logs(first, first + length) for first in {0, (frames - length) // 2, frames - length}]

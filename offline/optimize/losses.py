@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -26,23 +27,26 @@ class Block:
 
     Attributes:
         magnitude: Tensor [frames of the block, bins]: a leaf, which gradients flow to
-        current: Tensor [bins, frames of the block], log-magnitudes
         first, last: the core's first frame and the one after its last, counted in the sound
         before: frames of the block before the core
         total: frames of the sound
     """
 
     magnitude: Tensor
-    current: Tensor
     first: int
     last: int
     before: int
     total: int
 
-    @classmethod
-    def of(cls, magnitude: Tensor, *, first: int, last: int, before: int, total: int) -> Block:
-        """A block of magnitudes; log-magnitudes follow from them."""
-        return cls(magnitude, compress(magnitude.mT), first, last, before, total)
+    @cached_property
+    def current(self) -> Tensor:
+        """Log-magnitudes [bins, frames of the block]."""
+        return compress(self.magnitude.mT)
+
+    @cached_property
+    def power(self) -> Tensor:
+        """Squared magnitudes [frames of the block, bins]; one for all terms."""
+        return self.magnitude.square()
 
     def within(self, first: int, last: int) -> slice:
         """The positions of the sound's frames `first` to `last` - 1 in this block."""

@@ -170,7 +170,7 @@ def loss_terms(
         for first in range(0, frames, block):
             last, begin = min(first + block, frames), max(first - context, 0)
             around = magnitudes(begin, min(last + context, frames)).mT
-            yield Block.of(around, first=first, last=last, before=first - begin, total=frames)
+            yield Block(around, first=first, last=last, before=first - begin, total=frames)
 
     notes = settings.notes
     # Bins hold the style's notes so firmly that half of their weight would already take the content's away.

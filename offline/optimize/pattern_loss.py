@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,8 @@ LENGTHS = (1, 3, 7, 11, 15)
 ACROSS, ALONG = 8, 6
 # Every other place in time and frequency tells nearly as much as all of them; each step draws anew which ones.
 _STRIDE = 2
+# Places next to each other whose patterns one product of matrices gives.
+_TOGETHER = 8
 # Places in time that are enough to know a style by.
 _ENOUGH = 512
 
@@ -53,8 +56,8 @@ class PatternLoss:
         self._basis = _log_frequency_basis(style.shape[0], highest=highest).to(style.device)
         self._octaves = len(self._basis) // BINS_PER_OCTAVE
         self._lengths = [min(length, frames) for length in LENGTHS]
-        self._content = [self._levels(expand(run).mT) for run in content]
-        self._style = self._levels(expand(style).mT)
+        self._content = [self._levels(expand(run).mT.square()) for run in content]
+        self._style = self._levels(expand(style).mT.square())
         self._phase, self._place = 0, 0
         self._across = self._along = torch.zeros(0)
         self._references: tuple[list[Moments], list[Moments]] | None = None
@@ -72,9 +75,12 @@ class PatternLoss:
 
         width, length = WIDTHS[one(len(WIDTHS))], self._lengths[one(len(self._lengths))]
         self._phase, self._place = one(_STRIDE), one(_STRIDE)
-        across = torch.randn(ACROSS, 1, width, 1, generator=generator) / width**0.5
+        across = torch.randn(ACROSS, width, generator=generator) / width**0.5
         along = torch.randn(ALONG if length > 1 else 1, 1, length, generator=generator) / length**0.5
-        self._across, self._along = across.to(self._style), along.to(self._style)
+        together = torch.stack(
+            [functional.pad(across, (_STRIDE * i, _STRIDE * (_TOGETHER - 1 - i))) for i in range(_TOGETHER)]
+        )
+        self._across, self._along = together.flatten(0, 1).to(self._style), along.to(self._style)
         with torch.no_grad():
             runs = [self._features(run) for run in self._content if run.shape[-1] >= length]
             if not runs:
@@ -84,37 +90,41 @@ class PatternLoss:
             style = tuple(value.double() for value in self._features(self._style, stride))
         self._references = _moments(content), _moments(style)
 
-    def _levels(self, magnitude: Tensor) -> Tensor:
-        """Log-magnitudes [24ths of an octave, frames] of magnitudes [frames, bins]."""
-        return compress((self._basis @ magnitude.square().mT + 1e-12).sqrt())
+    def _levels(self, power: Tensor) -> Tensor:
+        """Log-magnitudes [24ths of an octave, frames] of squared magnitudes [frames, bins]."""
+        return compress((self._basis @ power.mT + 1e-12).sqrt())
 
     def _features(self, levels: Tensor, stride: int = _STRIDE) -> Sums:
         """Sums over time and the places in each octave: products and values, linear and rectified; and how many."""
-        levels = functional.pad(levels, (0, max(0, self._along.shape[-1] - levels.shape[-1])))
-        rows = functional.conv2d(levels[None, None, self._place :], self._across, stride=(_STRIDE, 1))[0]
-        across, places = rows.shape[:2]
-        found = functional.conv1d(rows.reshape(across * places, 1, -1), self._along, stride=stride)
-        features = found.reshape(across, places, len(self._along), -1)
+        along, width = self._along, self._across.shape[-1] - _STRIDE * (_TOGETHER - 1)
+        levels = levels[self._place :]
+        places = (len(levels) - width) // _STRIDE + 1
+        groups = -(-places // _TOGETHER)
+        below = _STRIDE * (groups * _TOGETHER - 1) + width - len(levels)
+        levels = functional.pad(levels, (0, max(0, along.shape[-1] - levels.shape[-1]), 0, max(0, below)))
+        # Along time first, which leaves fewer rows; then across, as products of matrices of some places together.
+        moved = functional.conv1d(levels[:, None], along, stride=stride)
+        seen = moved.flatten(1).unfold(0, self._across.shape[-1], _STRIDE * _TOGETHER)[:groups].mT
+        features = (self._across @ seen).reshape(groups * _TOGETHER, -1, moved.shape[-1])[:places]
+        rectified = features.relu()
         # A pattern is in the octave in which its middle is.
-        middle = self._place + self._across.shape[2] // 2
+        middle = self._place + width // 2
         edges = [
             min(max(-(-(octave * BINS_PER_OCTAVE - middle) // _STRIDE), 0), places)
             for octave in range(self._octaves)
         ]
-        parts: list[Sums] = []
-        for first, last in pairwise([*edges, places]):
-            linear = features[:, first:last].transpose(1, 2).reshape(across * len(self._along), -1)
-            rectified = linear.relu()
-            parts.append(
-                (
-                    linear @ linear.mT,
-                    linear.sum(dim=-1),
-                    rectified @ rectified.mT,
-                    rectified.sum(dim=-1),
-                    levels.new_tensor(float(linear.shape[-1])),
-                )
-            )
-        return tuple(torch.stack(part) for part in zip(*parts, strict=True))
+        octave_ends = list(pairwise([*edges, places]))
+
+        def octaves(values: Tensor) -> Tensor:
+            return torch.stack([values[first:last].sum(dim=0) for first, last in octave_ends])
+
+        return (
+            octaves(_products(features)),
+            octaves(features.sum(dim=-1)),
+            octaves(_products(rectified)),
+            octaves(rectified.sum(dim=-1)),
+            levels.new_tensor([float(last - first) * moved.shape[-1] for first, last in octave_ends]),
+        )
 
     def sums(self, block: Block) -> Sums:
         """Of the patterns whose middle lies in the core."""
@@ -125,16 +135,38 @@ class PatternLoss:
         # Which frames count does not depend on where blocks begin.
         first += (self._phase - first) % _STRIDE
         if last <= first:
-            count = len(self._across) * len(self._along)
+            count = ACROSS * len(self._along)
             zero = block.magnitude.new_zeros(self._octaves, count)
             gram = zero[:, :, None] * zero[:, None]
             return gram, zero, gram, zero, zero[:, 0]
-        return self._features(self._levels(block.magnitude[block.within(first - before, last + after)]))
+        return self._features(self._levels(block.power[block.within(first - before, last + after)]))
 
     def loss(self, sums: Sums) -> Tensor:
         """0 at the style's own statistics, 1 at the content's."""
         assert self._references is not None
         return mean_distance(_moments(sums), *self._references)
+
+
+class _Products(torch.autograd.Function):
+    """F Fᵀ of features [places, filters, frames], [places, filters, filters]; one product on the way back, not two."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        """See above."""
+        ctx.save_for_backward(features)
+        return features @ features.mT
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        """(S + Sᵀ) F."""
+        (features,) = ctx.saved_tensors
+        back: Tensor = (slope + slope.mT) @ features
+        return back
+
+
+def _products(features: Tensor) -> Tensor:
+    products: Tensor = _Products.apply(features)  # type: ignore[no-untyped-call]
+    return products
 
 
 def _moments(sums: Sums) -> list[Moments]:

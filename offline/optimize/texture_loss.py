@@ -57,11 +57,11 @@ class TextureLoss:
         self._origin = torch.zeros(self._bands.shape[0], 1, device=device)
         magnitude, count = expand(style).mT, style.shape[-1]
         with torch.no_grad():
-            mean = self._envelopes(magnitude).mean(dim=-1)
+            mean = self._envelopes(magnitude.square()).mean(dim=-1)
             self._origin = mean[:, None]
             least = 10.0 ** (COMPRESSION * _AUDIBLE_DB / 20.0)
             self._heard = torch.nonzero(mean >= least * mean.max())[:, 0]
-            whole = Block.of(magnitude, first=0, last=count, before=0, total=count)
+            whole = Block(magnitude, first=0, last=count, before=0, total=count)
             self._style = self._statistics(tuple(value.double() for value in self.sums(whole)))
         self._scales = [
             _ALIKE * scale * max(values.numel(), 1) ** 0.5
@@ -88,16 +88,15 @@ class TextureLoss:
     def renew(self, generator: torch.Generator) -> None:
         """Nothing here is random."""
 
-    def _envelopes(self, magnitude: Tensor) -> Tensor:
-        """Compressed [bands, frames], of magnitudes [frames, bins]."""
-        power = self._bands @ magnitude.square().mT
-        return (power + _FLOOR) ** (0.5 * COMPRESSION) - self._origin
+    def _envelopes(self, power: Tensor) -> Tensor:
+        """Compressed [bands, frames], of squared magnitudes [frames, bins]."""
+        return (self._bands @ power.mT + _FLOOR) ** (0.5 * COMPRESSION) - self._origin
 
     def sums(self, block: Block) -> Sums:
         """Of the envelopes: frames, powers one, three and four, products of bands; the same products in each octave."""
         reach = self.context
         first, last = max(block.first - reach, 0), min(block.last + reach, block.total)
-        envelope = self._envelopes(block.magnitude[block.within(first, last)])
+        envelope = self._envelopes(block.power[block.within(first, last)])
         core = envelope[:, block.first - first : block.last - first]
         square = core.square()
         products, counts = [], []

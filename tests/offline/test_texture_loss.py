@@ -38,7 +38,7 @@ def blocks(spectrogram: Tensor, size: int, context: int) -> list[Block]:
     for first in range(0, frames, size):
         last, begin = min(first + size, frames), max(first - context, 0)
         magnitude = expand(spectrogram[:, begin : min(last + context, frames)]).mT
-        found.append(Block.of(magnitude, first=first, last=last, before=first - begin, total=frames))
+        found.append(Block(magnitude, first=first, last=last, before=first - begin, total=frames))
     return found
 
 
@@ -94,7 +94,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
 
     def value(magnitude: Tensor) -> Tensor:
         count = magnitude.shape[0]
-        block = Block.of(magnitude, first=0, last=count, before=0, total=count)
+        block = Block(magnitude, first=0, last=count, before=0, total=count)
         return made.loss(tuple(part.double() for part in made.sums(block)))
 
     leaf = start.clone().requires_grad_()
@@ -110,7 +110,7 @@ def test_sounds_shorter_than_a_filter_have_a_loss_and_a_slope(frames: int) -> No
     short = CONTENT[:, 40 : 40 + frames]
     made = term(STYLE[:, 5 : 5 + frames], short)
     leaf = expand(short).mT.requires_grad_()
-    block = Block.of(leaf, first=0, last=frames, before=0, total=frames)
+    block = Block(leaf, first=0, last=frames, before=0, total=frames)
     value = made.loss(tuple(part.double() for part in made.sums(block)))
     value.backward()
     assert math.isfinite(float(value.detach()))
@@ -121,7 +121,7 @@ def test_sounds_shorter_than_a_filter_have_a_loss_and_a_slope(frames: int) -> No
 def test_silence_has_a_loss_and_a_slope() -> None:
     made = term()
     leaf = torch.full((200, CONTENT.shape[0]), 1e-8, requires_grad=True)
-    block = Block.of(leaf, first=0, last=200, before=0, total=200)
+    block = Block(leaf, first=0, last=200, before=0, total=200)
     made.loss(tuple(part.double() for part in made.sums(block))).backward()
     assert leaf.grad is not None
     assert torch.isfinite(leaf.grad).all()
