@@ -90,7 +90,12 @@ class Delay:
         """Take [channels, n] where nobody wants to hear it, and note what is heard; see `dsp.dry_path.let_pass`."""
         if not self._fade.rests(on=True):
             return False
-        whole, heard = (np.ascontiguousarray(one, dtype=np.float32) for one in (block, wet))
+        if wet is block and not self._most:
+            # It passed unchanged, and nobody asks for it again.
+            last[:] = wet[:, -1]
+            return True
+        whole = np.ascontiguousarray(block, dtype=np.float32)
+        heard = np.ascontiguousarray(wet, dtype=np.float32)
         if not let_pass(whole, heard, self._memory, self._line.position, last, most):
             return False
         if self._most:
