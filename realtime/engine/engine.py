@@ -1,7 +1,7 @@
 """The engine: takes what the device has recorded, has the chain work on it, and puts it where the device plays it.
 
-One thread, in a process of its own. It never waits for anybody: it looks every quarter of a millisecond whether
-there is input. Whatever a plugin does, the delayed dry signal is in the ring already: see
+One thread, in a process of its own. It never waits for anybody: when a block is due, it looks every quarter of a
+millisecond whether there is input. Whatever a plugin does, the delayed dry signal is in the ring already: see
 `realtime.audio.output_scheduler`.
 """
 
