@@ -26,6 +26,7 @@ OUTPUT = Path(__file__).parent / "output"
 MINUTES = (1.0, 5.0, 20.0)
 RECIPES = ("transport", "gramophone")
 PART_SECONDS = 10.0
+STYLE = "style.wav"
 
 
 def make_track(path: Path, minutes: float, *, seed: int = 0) -> None:
@@ -50,16 +51,24 @@ def make_track(path: Path, minutes: float, *, seed: int = 0) -> None:
         write_audio(path, track, RATE)
 
 
-def render_one(content: Path, recipe: str, settings: dict[str, object]) -> dict[str, object]:
-    """Render in this process, from imports to the written file."""
-    start = time.perf_counter()
+def make_style(path: Path) -> None:
+    """Write the style."""
     from benchmarks.pairs import PAIRS, RATE, load_pair
+    from gramophone.media.audiofile import write_audio
+
+    write_audio(path, load_pair(next(iter(PAIRS))).style, RATE)
+
+
+def render_one(content: Path, recipe: str, settings: dict[str, object]) -> dict[str, object]:
+    """Render in this process, from imports to the written file; the style lies beside the content."""
+    start = time.perf_counter()
+    from gramophone.media.audiofile import read_audio
     from gramophone.models.style import Style
     from gramophone.offline.recipes.registry import get_recipe
     from gramophone.offline.render.render_file import FileJob, rendered_file
 
-    name = next(iter(PAIRS))
-    style = Style.from_audio(load_pair(name).style, RATE, name=name)
+    clip = read_audio(content.with_name(STYLE))
+    style = Style.from_audio(clip.samples, clip.sample_rate, name="style")
     job = FileJob(
         content, style, content.with_suffix(".out.wav"), get_recipe(recipe, settings), overwrite=True
     )
@@ -96,6 +105,7 @@ def main() -> None:
     print("| recipe | minutes | peak | seconds | times real time | CPU seconds | share of each stage |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
+        make_style(Path(folder, STYLE))
         for minutes in args.minutes:
             content = Path(folder, f"{minutes:g}.wav")
             make_track(content, minutes)

@@ -138,10 +138,12 @@ def _with_notes(
     inside = replace(settings, bands=0, energy_coupling=settings.energy_coupling / 2.0, band_coupling=0.0)
     rounds = track(settings=inside, style=StyleSide(levels.mT.contiguous(), inside), bands=bands)
     logs = rounds.frames_of(content)
-    before = Spool.open(Path(shutil.copyfile(logs.path, work.folder / "before.spool")))
+    before = None
+    if settings.level_steps:
+        before = Spool.open(Path(shutil.copyfile(logs.path, work.folder / "before.spool")))
     sounds = rounds.sounding(logs, "heard")
     wanted = rounds.moved(logs, sounds, stretches, coupled=True)
-    if settings.level_steps:
+    if before is not None:
         descend(
             Levels(wanted, before, sounds, levels.mT.contiguous(), bands.weights),
             steps=settings.level_steps,
@@ -152,7 +154,7 @@ def _with_notes(
             on_block=rounds.on_block,
         )
         rounds.distributed(wanted, sounds)
-    before.path.unlink()
+        before.path.unlink()
     notes = NotesPass(
         bands, without_tones(style.spectrum), levels, tied=0.0 if settings.level_steps else TIED
     )
