@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -87,8 +88,7 @@ def descend(
             one.term.renew(generator)
         state.differentiate(terms, workers)
         rate = _RATE * min(1.0, 2.0 * (1.0 - (step - 1) / steps))
-        for first, last in ranges:
-            state.step(first, last, rate, step)
+        for _ in workers.in_order(partial(state.step, rate=rate, number=step), ranges):
             on_block()
     for first, last in ranges:
         levels.wanted.write(first, state.present(first, last).mT.cpu().numpy())
