@@ -354,10 +354,14 @@ class StylizerCore(nn.Module):
         spoken = ours
         squares = wished.square()
         if notes > 0.0:
-            spoken = self.notes.speak(ours, powers, magnitudes[0], voices, gain, strength)
+            spoken = self.notes.speak(
+                ours, powers, magnitudes[0], voices, slot=self.voice.slot, gain=gain, strength=strength
+            )
             loud = torch.real(spoken * spoken.conj()).sum(dim=0) * (gain * gain * unit)
             loud[self.output.audible :] = 0.0
             squares = torch.lerp(squares, loud, notes)
+        else:
+            self.notes.voiced_by = -1
         held = self.loudness.hold(squares, strength)
         played = spoken * (math.sqrt(notes) * held)
         if notes < 1.0:

@@ -34,6 +34,7 @@ class Notes(nn.Module):
     solved: Tensor
     floors: Tensor
     ring: Tensor
+    voiced: Tensor
     attack: Tensor
     levels: Tensor
     wanted: Tensor
@@ -51,6 +52,7 @@ class Notes(nn.Module):
         self.register_buffer("solved", torch.zeros(WIDE, WIDE))
         self.register_buffer("floors", torch.zeros(WIDE))
         self.register_buffer("ring", torch.zeros(RING, layout.bins))
+        self.register_buffer("voiced", torch.zeros(WIDE))
         self.register_buffer("attack", torch.zeros(WIDE))
         self.register_buffer("levels", torch.zeros(2, WIDE))
         self.register_buffer("wanted", torch.zeros(WIDE))
@@ -65,7 +67,11 @@ class Notes(nn.Module):
         self.rise, self.border = live._RISE_DB, live._BORDER_DB
         self.follow_db = live._FOLLOW_DB * layout.hop / layout.sample_rate
         self.above = medians._ABOVE
-        self.amount = live._DISTRIBUTION
+        self.grain = live._GRAIN
+        self.even = min(1.0, layout.hop / layout.sample_rate / live._EVEN_SECONDS)
+        self.sudden = live._SUDDEN
+        # The slot whose power is followed, or -1.
+        self.voiced_by = -1
         self.tied, self.most_tied = live._TIED, live._MOST_TIED
         self.most_own, self.most_carrier = live._OWN, live._CARRIER
         self.straight, self.coupled = band_map._STRAIGHT, band_map._TIED
@@ -86,6 +92,8 @@ class Notes(nn.Module):
         self.maps.copy_(torch.eye(self.bands).expand_as(self.maps))
         self.floors.fill_(self.silent)
         self.ring.zero_()
+        self.voiced.zero_()
+        self.voiced_by = -1
 
     def forget(self, bank: StyleBank, lost: float) -> None:
         """Let what is expected take the place of what was learnt, by a part `lost`."""
@@ -145,12 +153,11 @@ class Notes(nn.Module):
         moved = self.distribution.match(mapped, bank.wide_quantiles[:, 0], steps)
         if learnt > 0.0 and even:
             self.distribution.follow(mapped, 4.0 * learnt)
-        moved = torch.lerp(mapped, moved, self.amount)
         if iterations > 0 and asked > 0.0:
             spread = float(bank.wide_lagged[:, : self.bands].diagonal().sum())
             top = max(float(bank.wide_top[0]), 1e-9)
             change = self.memory.descend(moved, iterations, style=bank.wide_lagged, top=top, spread=spread)
-            moved = torch.add(moved, change, alpha=asked)
+            moved = torch.add(moved, change, alpha=self.grain * asked)
         target = torch.minimum((bank.wide_mean + moved).clamp_min(0.0), bank.wide_largest)
         wanted = torch.expm1(target)
         share = self.spread.sum(dim=1)
@@ -170,6 +177,7 @@ class Notes(nn.Module):
         powers: Tensor,
         magnitude: Tensor,
         voices: Tensor,
+        slot: int,
         gain: float,
         strength: float,
     ) -> Tensor:
@@ -179,6 +187,7 @@ class Notes(nn.Module):
             spectra, powers: Tensor [C, B], of the input
             magnitude: Tensor [B], in units of S0
             voices: Tensor [2, B], of the carrier, with its tones and without them; or none
+            slot: of the carrier
             gain: that the input is reckoned with
             strength: 0 to 1
         """
@@ -189,7 +198,7 @@ class Notes(nn.Module):
             attack = torch.mv(self.spread.mT, self.attack)
             silent = strength * (1.0 - self._tonal(self.ring, magnitude)) * (1.0 - attack).clamp_min(0.0)
             own = own * (1.0 - silent).clamp_min(0.0).sqrt()
-            gains = self._gains(self._levels(voices[0].abs() / self.quiet), self.wanted, self.most_carrier)
+            gains = self._gains(self._evened(voices[0], slot), self.wanted, self.most_carrier)
             gains = gains * silent.sqrt() / gain
             if channels > 1:
                 part = ((powers @ self.wide) * (unit * unit)).clamp_min(1e-10).sqrt()
@@ -199,9 +208,12 @@ class Notes(nn.Module):
             return spectra * own + voices[1] * gains
         return spectra * own
 
-    def _levels(self, magnitude: Tensor) -> Tensor:
-        found: Tensor = (magnitude.square() @ self.wide).clamp_min(0.0).sqrt()
-        return found
+    def _evened(self, voice: Tensor, slot: int) -> Tensor:
+        """Return the carrier's levels [W] of late; where another clip has begun, those of now."""
+        power = ((voice.abs() / self.quiet).square() @ self.wide).clamp_min(0.0)
+        follow_mean(self.voiced, power, self.even if self.voiced_by == slot else 1.0)
+        self.voiced_by = slot
+        return torch.maximum(self.voiced, power / self.sudden).sqrt()
 
     def _gains(self, now: Tensor, wanted: Tensor, most: float) -> Tensor:
         ratio = (wanted / now.clamp_min(1e-5)).clamp(1e-6, most)

@@ -148,6 +148,7 @@ class Core:
             kept.offset,
             kept.wide_past,
             kept.ring,
+            kept.voiced,
         ):
             array.fill(0.0)
         reset_loudness(now)
@@ -185,7 +186,7 @@ class Core:
             "learnt",
         ):
             now[name] = 0
-        now["seconds"], now["solving"], now["taken_at"] = 0.5, -1, 0
+        now["seconds"], now["solving"], now["taken_at"], now["voiced_by"] = 0.5, -1, 0, -1
         self._job, self._due = None, False
         take_note(kept, 1.0)
 

@@ -93,6 +93,7 @@ NUMBERS = np.dtype(
         ("slot", "i8"),
         ("place", "i8"),
         ("past_place", "i8"),
+        ("voiced_by", "i8"),
         # The output, see models.live.synthesis.
         ("wet", "f8"),
         ("emitted", "f8"),
@@ -140,6 +141,7 @@ class Kept(NamedTuple):
         wide_...: the same in W wide bands, see models.live.notes; `wide_covariance` has the mean powers as its last row
         floors: what a band must stand above to be an attack, dB
         ring: the input's magnitudes of late
+        voiced: the carrier's power of late
     """
 
     now: Annotated[NDArray[np.void], "1", NUMBERS]
@@ -183,6 +185,7 @@ class Kept(NamedTuple):
     wide_past: Annotated[Floats, "frames wide"]
     floors: Annotated[Floats, "wide"]
     ring: Annotated[Floats, "ring bins"]
+    voiced: Annotated[Floats, "wide"]
     style_wide_mean: Annotated[Floats, "wide"]
     style_wide_largest: Annotated[Floats, "wide"]
     style_wide_quantiles: Annotated[Floats, "quantiles wide"]

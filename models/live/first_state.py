@@ -86,7 +86,7 @@ def put_first_state(kept: Kept, state: Mapping[str, NDArray[Any]]) -> None:
         "filling": filling,
         "common": float(state["fractions"][0]),
     }
-    cells |= {"solving": -1, "reduction": float(state["limiter"][0])}
+    cells |= {"solving": -1, "voiced_by": -1, "reduction": float(state["limiter"][0])}
     for one in ("notes", "notes_set"):
         # What was the knob `detail`.
         cells[one] = 1.0 - cells[one]

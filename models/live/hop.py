@@ -344,6 +344,8 @@ def _wish(kept: Kept, made: Made, work: Work) -> None:
     notes = _f4(now.notes)
     if now.notes > 0.0:
         speak(kept, made, work)
+    else:
+        now.voiced_by = -1
     if now.notes < 1.0:
         strength = _f4(now.strength)
         for k in range(step.size):

@@ -39,13 +39,16 @@ SILENT_DB = -66.0
 _FAINTEST = 5e-4
 # A band attacks where it stands this far above its floor, dB, and how sharp that border is. The floor follows down at
 # once, and up by so many dB a second.
-_RISE_DB, _BORDER_DB, _FOLLOW_DB = 5.0, 1.5, 400.0
-# How far values go towards the style's quantiles.
-_DISTRIBUTION = 0.75
+_RISE_DB, _BORDER_DB, _FOLLOW_DB = 4.0, 1.5, 400.0
+# How far the steps towards the style's grain are gone: the rest would be bought with the input's own movement.
+_GRAIN = 0.5
 # How far the level of a frame, in decibels, goes from what the style asks for towards the input's; and the largest
 # change, as a factor.
 _TIED = 0.25
 _MOST_TIED = 30.0
+# The carrier is brought to the levels wanted not frame by frame, but by its power over so many seconds, so that its own
+# movement is heard. What comes suddenly is let pass at most four times as strong.
+_EVEN_SECONDS, _SUDDEN = 0.08, 4.0
 # The largest gains of the own partials, and of the carrier.
 _OWN, _CARRIER = 100.0, 1000.0
 
@@ -109,8 +112,6 @@ def want_levels(kept: Kept, made: Made, work: Work, asked: float) -> None:
     )
     if learnt > 0.0 and now.count % 2 == 0:
         follow_quantiles(mapped, kept.wide_quantiles, kept.wide_widths, 4.0 * learnt)
-    for band in range(bands):
-        moved[band] = mapped[band] + _f4(_DISTRIBUTION) * (moved[band] - mapped[band])
     if now.iterations > 0 and asked > 0.0:
         spread = 0.0
         for band in range(bands):
@@ -128,7 +129,7 @@ def want_levels(kept: Kept, made: Made, work: Work, asked: float) -> None:
             spread,
         )
         for band in range(bands):
-            moved[band] += _f4(asked) * change[band]
+            moved[band] += _f4(_GRAIN * asked) * change[band]
     for band in range(bands):
         target = max(kept.style_wide_mean[band] + moved[band], _f4(0.0))
         moved[band] = min(target, kept.style_wide_largest[band])
@@ -197,6 +198,7 @@ def speak(kept: Kept, made: Made, work: Work) -> None:
             re, im = tones[2 * k], tones[2 * k + 1]
             voice[k] = np.sqrt(re * re + im * im) * _f4(1.0 / S0)
         _levels_of(voice, made.wide, work.edges, work.wide_levels[2])
+        _even_out(work.wide_levels[2], kept, plan.hop_seconds)
         _gains(work.wide_levels[2], wanted, _CARRIER, made.spread, work.ratio, carried)
         for k in range(carried.size):
             carried[k] *= np.sqrt(speaking[k]) * _f4(1.0 / now.gain)
@@ -216,6 +218,18 @@ def speak(kept: Kept, made: Made, work: Work) -> None:
             out[2 * k], out[2 * k + 1] = re, im
             squares[k] += (re * re + im * im) * factor
         out[2 * plan.audible :] = _f4(0.0)
+
+
+@inlined
+def _even_out(levels: Floats, kept: Kept, hop_seconds: float) -> None:
+    """Replace the carrier's levels [W] by those of late; where another clip has begun, there are none yet."""
+    now = kept.now[0]
+    part = _f4(min(1.0, hop_seconds / _EVEN_SECONDS) if now.voiced_by == now.slot else 1.0)
+    now.voiced_by = now.slot
+    for band in range(levels.size):
+        power = levels[band] * levels[band]
+        kept.voiced[band] += part * (power - kept.voiced[band])
+        levels[band] = np.sqrt(max(kept.voiced[band], power * _f4(1.0 / _SUDDEN)))
 
 
 @inlined

@@ -157,6 +157,25 @@ def test_a_knob_makes_no_click(knob: str) -> None:
     assert largest_step_ratio(np.concatenate(moved, axis=1)[:, RATE:], np.maximum(calm, sine)[:, RATE:]) < 2.0
 
 
+def test_the_style_s_own_flicker_is_heard_where_the_input_is_even() -> None:
+    rng = np.random.default_rng(3)
+    seconds = np.arange(3 * RATE) / RATE
+    flicker = 1.0 + 0.9 * np.sin(2 * np.pi * 18.0 * seconds)
+    style = Style.from_audio(0.05 * flicker * rng.standard_normal((1, seconds.size)), RATE, name="flicker")
+    made = Stylizer([style], sample_rate=RATE, channels=1)
+    even = 0.05 * rng.standard_normal((1, seconds.size), dtype=np.float32)
+
+    def depth(sound: Samples) -> float:
+        """Of the movement of power from 12 to 24 times a second, after the first second; jumps in the clip shift it."""
+        power = np.square(sound[0, RATE : 3 * RATE].astype(np.float64)).reshape(-1, 128).mean(axis=1)
+        spectrum = np.fft.rfft(power)
+        spectrum[:24] = spectrum[48:] = 0.0
+        return float(np.sqrt(2.0) * np.fft.irfft(spectrum).std() / power.mean())
+
+    assert depth(even) < 0.1
+    assert depth(play(made, even)) > 0.5
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_no_edge_at_the_hop(phase: str) -> None:
     # A tonal bass, with hardly anything above it: a step at the frames' borders would stand out.
