@@ -254,7 +254,9 @@ def find_effect(
     name, preset = with_preset(name)
     reference, title = find(name)
     key = key_for(title, taken)
-    if reference in BUILT_IN and preset is None:
+    if reference in BUILT_IN:
+        if preset is not None:
+            raise InputError(f"{reference} is built in and takes no .vstpreset; give {reference} alone")
         return built_in_effect(reference, key=key, before=before)
     found = look_at(reference, sample_rate=sample_rate, channels=channels, preset=preset)
     return effect_of(found, reference, title, key=key, before=before)

@@ -111,4 +111,6 @@ def write(
                 )
             else:
                 scripted = torch.jit.script(model)
-            torch.jit.save(scripted, str(path), _extra_files=extra)
+            # By its name, the folder within the archive would bear that of the file that is written beside.
+            with path.open("wb") as file:
+                torch.jit.save(scripted, file, _extra_files=extra)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -121,6 +122,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for to, path in made.items():
         export(style(), path, to=to, rates=[RATE])
     return made
+
+
+def test_the_archive_bears_no_name_of_the_place_where_it_was_written(files):
+    for path in files.values():
+        with zipfile.ZipFile(path) as archive:
+            assert {name.split("/")[0] for name in archive.namelist()} == {"archive"}
 
 
 @pytest.fixture(scope="module")

@@ -210,3 +210,5 @@ def test_a_plugin_begins_with_the_preset_of_another_host(tmp_path):
     preset.write_bytes(b"VST3, or so")
     with pytest.raises(InputError, match="is no preset for this plugin"):
         find_effects(after=[f"ZamCompX2:{preset}"])
+    with pytest.raises(InputError, match="gain is built in and takes no"):
+        find_effects(after=[f"gain:{preset}"])
