@@ -1,4 +1,4 @@
-"""Makes a page to listen to: the judged pairs with the default recipe, at `notes` 1, 0.5 and 0.
+"""Makes a page to listen to: the judged pairs at `notes` 1, 0.5 and 0, with the default recipe and live.
 
     make gallery
     python -m benchmarks.listening [PAIR ...] [--output build/gallery/index.html]
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ _LUFS, _PEAK_DB = -20.0, -1.0
 
 @dataclass(frozen=True)
 class Player:
-    """A sound of the page: its role (content, style or output), texts, and MP3 in base64."""
+    """A sound of the page: its role (content, style, output or live), texts, and MP3 in base64."""
 
     role: str
     heading: str
@@ -47,7 +48,7 @@ class Player:
 
 @dataclass(frozen=True)
 class PairOfPage:
-    """A row of the page."""
+    """A pair on the page."""
 
     title: str
     note: str
@@ -75,14 +76,25 @@ def players(name: str) -> Iterator[Player]:
         yield Player(role, role, f"{clip}: {source(clip)}", encoded(samples))
     style = gramophone.Style.from_audio(pair.style, RATE, name=name)
     meter = TranspositionFreeMeter(pair.content, pair.style, RATE, style_rate=RATE)
-    for notes in NOTES:
-        output = gramophone.stylize(pair.content, RATE, style, notes=notes)
+    ways = {"": gramophone.stylize, "live, ": played_live}
+    for way, notes in itertools.product(ways, NOTES):
+        output = ways[way](pair.content, RATE, style, notes=notes)
         kept, distance = content_kept(pair.content, output, RATE).notes, meter.distance(output)
         caption = f"distance {distance.raw:.2f} / {distance.centred:.2f}"
         # Drums and noise have no notes to keep.
         caption = caption if kept is None else f"notes kept {kept:.2f}, {caption}"
-        print(f"{name}, notes {notes:g}: {caption}", flush=True)
-        yield Player("output", f"notes {notes:g}", caption, encoded(output))
+        print(f"{name}, {way}notes {notes:g}: {caption}", flush=True)
+        yield Player("live" if way else "output", f"{way}notes {notes:g}", caption, encoded(output))
+
+
+def played_live(content: Samples, rate: int, style: gramophone.Style, *, notes: float) -> Samples:
+    """What comes out of the live stage the second time that the content is played."""
+    made = gramophone.Stylizer([style], sample_rate=rate, channels=content.shape[0])
+    made.set("notes", notes)
+    made.reset()
+    twice = np.concatenate([content, content], axis=1).astype(np.float32)
+    out = np.concatenate([made.feed(twice), made.flush()], axis=1)[:, made.latency_samples :]
+    return out[:, content.shape[1] :].astype(np.float64)
 
 
 def page(pairs: Sequence[PairOfPage]) -> str:
