@@ -141,8 +141,8 @@ def _compared(take: Take, comparison: Comparison) -> list[str]:
         lines.append("on stage it iterated as long as there was time; a replay cannot know how often")
     if header.chain != CHAIN_VERSION:
         lines.append(
-            "it was recorded by another version, which computed in another order; it is played again, but not to the "
-            "last bit"
+            "it was recorded by another version; it is played again, but not to the last bit, and may have to learn "
+            "anew what was known of the sound when the recording began"
         )
     if comparison.same:
         kind = "32-bit floats" if header.wet_sha256 else "24 bits"

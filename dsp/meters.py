@@ -121,7 +121,7 @@ def peaks(samples: Block, *, above: float = 0.0) -> Samples:
     """The largest |x| over all channels around each sample, between the samples included, 4 times oversampled.
 
     Args:
-        samples: [channels, n]; silence is assumed around them.
+        samples: [channels, n], finite; silence is assumed around them.
         above: Where the peak cannot be higher than this, |x| of the sample itself will do: it saves most of the work.
 
     Returns:

@@ -55,14 +55,21 @@ def new_memory(fields: Fields) -> tuple[Bytes, dict[str, NDArray[Any]]]:
 
 
 def table_of(*tuples: NamedTuple) -> Table:
-    """Return where the arrays of some NamedTuples are, one after the other; whoever has it keeps the arrays alive."""
+    """Return where the arrays of some NamedTuples are, one after the other; whoever has it keeps the arrays alive.
+
+    Raises:
+        TypeError: one is not as its NamedTuple declares it, or has gaps; compiled code would read what is elsewhere
+    """
     rows: list[tuple[int, ...]] = []
     for views in tuples:
-        for array in views:
+        hints = get_type_hints(type(views), include_extras=True)
+        for array, (name, hint) in zip(views, hints.items(), strict=True):
             if isinstance(array, tuple):
                 rows += [tuple(row) for row in table_of(array).tolist()]  # type: ignore[arg-type]
             else:
-                assert array.flags.c_contiguous
+                of, shape = _read(hint)
+                if array.dtype != np.dtype(of) or array.ndim != len(shape) or not array.flags.c_contiguous:
+                    raise TypeError(f"{name} is {array.dtype} with {array.ndim} dimensions, or has gaps")
                 rows.append((array.ctypes.data, *array.shape, *[1] * (3 - array.ndim)))
     return np.array(rows, dtype=np.int64)
 

@@ -6,7 +6,7 @@ Everything here is in W wide bands, none of which names a note. In each hop:
 2. *levels wanted*: the map that ties the style's loudness to the input's (models.live.band_map), the style's quantiles,
    and steps towards the style's lagged covariances, which are its grain;
 3. *own partials*: the input's bins under gains that bring its bands to these levels, smooth over frequency;
-4. *carrier*: the frame of the clip that plays along, brought to the same levels, without its tones;
+4. *carrier*: the frame of the clip that plays along, brought to these levels by its power of late, without its tones;
 5. *who speaks*: the input where it is steady and stands above its neighbours, and where a band rises at once; elsewhere
    the carrier.
 

@@ -30,7 +30,16 @@ _SLOT = np.dtype([("filled", "i8"), ("top", "f8"), ("count", "i8"), ("stride", "
 
 
 class Bank(NamedTuple):
-    """Statistics of the styles, and what the carrier has of their clips; see models.live.core_memory for the sizes."""
+    """Statistics of the styles, and what the carrier has of their clips; see models.live.core_memory for the sizes.
+
+    Attributes:
+        slots: records, one a slot
+        mean, rest, largest, quantiles: of the levels; what lies outside the bands; see models.live.prepared_style
+        root, lagged: the covariance's root, and the lagged covariances, one below the other
+        wide_...: the same in wide bands
+        axes, places: the axes along which places are compared, and the band vectors of the places along these
+        clip, toneless: the clip, whole and without its tones
+    """
 
     slots: Annotated[NDArray[np.void], "slots", _SLOT]
     mean: Annotated[Floats, "slots bins"]

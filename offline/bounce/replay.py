@@ -22,7 +22,7 @@ from ...plugins.chain import Chain
 from ...plugins.effects import BUILT_IN, Effect
 from ...plugins.found import is_installed, look_at
 from ...plugins.knobs import MUTE
-from ...plugins.live_chain import live_chain
+from ...plugins.live_chain import CHAIN_VERSION, live_chain
 from ...plugins.mute import Gate
 from ...takes.automation import Event, Move, Restart, StyleChange, between
 from ...takes.header import Span, effects_of
@@ -54,7 +54,7 @@ def live_again(take: Take, effects: Sequence[Effect] | None = None) -> ReplayCha
         effects: those of its header, where the user has named them; None loads what it names, if that is installed
 
     Raises:
-        InputError: a style or the state is damaged, or does not fit the settings
+        InputError: a style is damaged or does not fit the settings, or the state, unless another version wrote it
     """
     header = take.header
     found = {key: value for key, value in header.stylizer.items() if value is not None}
@@ -83,7 +83,14 @@ def live_again(take: Take, effects: Sequence[Effect] | None = None) -> ReplayCha
         _set_all(chain, header.values)
     chain.reset()
     if (state := take.state()) is not None:
-        chain.restore(state)
+        try:
+            chain.restore(state)
+        except InputError:
+            if header.chain == CHAIN_VERSION:
+                raise
+            # Another version's: what had been learnt before the take began is learnt anew.
+            _set_all(chain, header.values)
+            chain.reset()
     return ReplayChain(chain, slot_replay)
 
 

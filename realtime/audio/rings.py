@@ -64,10 +64,11 @@ class InputRing:
         return int(self.buffer.write_available) == 0
 
     def wait(self, period: int, sample_rate: int) -> None:
-        """Wait until the device has moved another block; a few milliseconds at most.
+        """Wait until the device has moved another block; at most a block and five milliseconds.
 
         Devices keep time: the next block is expected as long after the last one as that was, and looked for a little
-        sooner. Where it was there already, it is taken for one that had come sooner by as much.
+        sooner. Where it was there already, it is taken for one that had come half a block sooner, so that after a late
+        one the wait soon keeps the device's time again.
 
         Args:
             period: the longest block, frames
@@ -81,10 +82,16 @@ class InputRing:
         for look in range(_LOOKS):
             # Nothing else in between: this is most of what a process does that waits.
             if available := self._available():
-                came = time.monotonic() - (0.0 if look else POLL)
-                self._seen = (came, here + available, min(available, period))
+                count = min(available, period)
+                came = time.monotonic() - (0.0 if look else 0.5 * count / sample_rate)
+                self._seen = (came, here + available, count)
                 return
             time.sleep(POLL)
+
+    def see(self) -> None:
+        """Let this processor see what the device has written, as far as `position`."""
+        # This moves nothing, but is a memory barrier.
+        self.buffer.advance_read_index(0)
 
     def advance(self, count: int) -> None:
         """Give the next `count` frames, which must exist, back to the device."""

@@ -200,6 +200,7 @@ class Engine:
         count: int = ring.position - self._input.position
         if not count:
             return 0
+        ring.see()
         # Behind the engine's own channels come those that are only captured.
         wrong = take_in(
             ring.memory,

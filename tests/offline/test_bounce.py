@@ -18,6 +18,7 @@ from gramophone.offline.bounce.live import bounce_live
 from gramophone.offline.bounce.replay import Comparison, live_again, play_again
 from gramophone.offline.recipes.registry import get_recipe
 from gramophone.offline.work.progress import Progress
+from gramophone.plugins.live_chain import CHAIN_VERSION
 from gramophone.takes.automation import Automation, Event, Move, Restart, StyleChange
 from gramophone.takes.reader import PARAMETERS, Take, open_take
 from tests.sounds import joined
@@ -106,6 +107,26 @@ def test_a_take_in_the_middle_goes_on_from_what_was_remembered(
     again = joined(play_again(rest, live_again(rest), frames=rest.wet_frames))
     fades = 480  # of the mute, which belongs to no chain
     np.testing.assert_array_equal(again[:, fades:], heard[:, first:][:, fades : again.shape[1]])
+
+
+def test_a_state_that_only_another_version_understands_is_learnt_anew(tmp_path: Path, calm: Take) -> None:
+    from gramophone.takes.reader import write_state
+
+    shutil.copytree(calm.folder / "styles", tmp_path / "styles")
+    state = live_again(calm).chain.state()
+    core = next(name for name in state if name.endswith("core"))
+    write_state(tmp_path, state | {core: state[core][:-8]})
+    resumed = dataclasses.replace(
+        calm, folder=tmp_path, header=dataclasses.replace(calm.header, resumed=True)
+    )
+    with pytest.raises(InputError, match="of another version"):
+        live_again(resumed)
+    older = dataclasses.replace(resumed, header=dataclasses.replace(resumed.header, chain=CHAIN_VERSION - 1))
+    fresh = live_again(calm).chain.state()
+    again = live_again(older).chain.state()
+    assert again.keys() == fresh.keys()
+    for name, array in fresh.items():
+        np.testing.assert_array_equal(again[name], array)
 
 
 class _Rest(Take):
