@@ -46,6 +46,11 @@ class Late(trial_chains.Delay):
         return out
 
 
+def compiled():
+    """For how many kinds of arrays each function was compiled so far; other tests have kinds of their own."""
+    return [len(vars(one)["overloads"]) for one in (take_in, stand_in)]
+
+
 def play(folder, sound, chain, *, period=128, latency="low", meddle=lambda _stream: None):
     """Return what is heard [channels, samples] and the counters; `sound` is [channels, samples].
 
@@ -63,9 +68,10 @@ def play(folder, sound, chain, *, period=128, latency="low", meddle=lambda _stre
     stream = VirtualStream(chosen)
     chain.stream = stream
     meddle(stream)
+    before = compiled()
     Engine(chain, stream, link, IDS, chosen).run(lambda: None)
     # Another kind of array would have another function compiled while sound waits.
-    assert [len(vars(one)["overloads"]) for one in (take_in, stand_in)] == [1, 1]
+    assert compiled() == [max(1, count) for count in before]
     stream.close()
     seal(folder / "out.wav")
     heard, rate = soundfile.read(folder / "out.wav", dtype="float32", always_2d=True)
