@@ -76,9 +76,9 @@ def players(name: str) -> Iterator[Player]:
         yield Player(role, role, f"{clip}: {source(clip)}", encoded(samples))
     style = gramophone.Style.from_audio(pair.style, RATE, name=name)
     meter = TranspositionFreeMeter(pair.content, pair.style, RATE, style_rate=RATE)
-    ways = {"": gramophone.stylize, "live, ": played_live}
-    for way, notes in itertools.product(ways, NOTES):
-        output = ways[way](pair.content, RATE, style, notes=notes)
+    for way, notes in itertools.product(("", "live, "), NOTES):
+        play = played_live if way else gramophone.stylize
+        output = play(pair.content, RATE, style, notes=notes)
         kept, distance = content_kept(pair.content, output, RATE).notes, meter.distance(output)
         caption = f"distance {distance.raw:.2f} / {distance.centred:.2f}"
         # Drums and noise have no notes to keep.
