@@ -45,12 +45,9 @@ SETTINGS: dict[str, StylizerSettings] = {
     "hop 512 (23 ms)": StylizerSettings(hop=512),
     "full window (46 ms)": StylizerSettings(window="full"),
     "0 iterations": StylizerSettings(iterations=0),
-    "2 iterations": StylizerSettings(iterations=2),
     "4 iterations": StylizerSettings(iterations=4),
-    "8 iterations": StylizerSettings(iterations=8),
     "phase: input": StylizerSettings(phase="input"),
     "phase: noise": StylizerSettings(phase="noise"),
-    "phase: input, 0 iterations": StylizerSettings(phase="input", iterations=0),
 }
 # Another knob, not another setting: the same stylizer at half strength, and with the style's notes.
 KNOBS: dict[str, Mapping[str, float]] = {
