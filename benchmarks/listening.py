@@ -22,6 +22,7 @@ from jinja2 import Environment, FileSystemLoader
 from numpy.typing import NDArray
 
 import gramophone
+from benchmarks.live import stream
 from benchmarks.pairs import ALL_PAIRS, PAIRS, RATE, load_pair, source
 from gramophone.dsp.level import gain_db, loudness, true_peak
 from gramophone.models.measures.content_kept import content_kept
@@ -92,9 +93,7 @@ def played_live(content: Samples, rate: int, style: gramophone.Style, *, notes: 
     made = gramophone.Stylizer([style], sample_rate=rate, channels=content.shape[0])
     made.set("notes", notes)
     made.reset()
-    twice = np.concatenate([content, content], axis=1).astype(np.float32)
-    out = np.concatenate([made.feed(twice), made.flush()], axis=1)[:, made.latency_samples :]
-    return out[:, content.shape[1] :].astype(np.float64)
+    return stream(made, content)[0][:, content.shape[1] :]
 
 
 def page(pairs: Sequence[PairOfPage]) -> str:

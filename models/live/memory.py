@@ -9,6 +9,7 @@ hop for all of them: so a compiled function is given one table of where they are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_type_hints
 
 import numpy as np
@@ -62,8 +63,7 @@ def table_of(*tuples: NamedTuple) -> Table:
     """
     rows: list[tuple[int, ...]] = []
     for views in tuples:
-        hints = get_type_hints(type(views), include_extras=True)
-        for array, (name, hint) in zip(views, hints.items(), strict=True):
+        for array, (name, hint) in zip(views, _hints(type(views)).items(), strict=True):
             if isinstance(array, tuple):
                 rows += [tuple(row) for row in table_of(array).tolist()]  # type: ignore[arg-type]
             else:
@@ -90,7 +90,7 @@ def rows_of(kind: type[NamedTuple]) -> int:
 def _expression(kind: type[NamedTuple], known: dict[str, Any], row: int) -> tuple[str, int]:
     """Return what makes such a NamedTuple of the rows from `row` on, and the row behind them; names go to `known`."""
     parts = []
-    for name, hint in get_type_hints(kind, include_extras=True).items():
+    for name, hint in _hints(kind).items():
         if not hasattr(hint, "__metadata__"):
             part, row = _expression(hint, known, row)
         else:
@@ -104,8 +104,14 @@ def _expression(kind: type[NamedTuple], known: dict[str, Any], row: int) -> tupl
     return f"{kind.__name__}({', '.join(parts)})", row
 
 
+@cache
+def _hints(kind: type[NamedTuple]) -> dict[str, Any]:
+    """Return what a NamedTuple declares; Python takes a millisecond to read it."""
+    return get_type_hints(kind, include_extras=True)
+
+
 def _declared(kind: type[NamedTuple]) -> dict[str, tuple[Any, list[str]]]:
-    return {name: _read(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
+    return {name: _read(hint) for name, hint in _hints(kind).items()}
 
 
 def _read(hint: Any) -> tuple[Any, list[str]]:
