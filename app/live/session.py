@@ -66,45 +66,48 @@ def play(
     files = settings.device if isinstance(settings.device, VirtualSettings) else None
     host = Host(settings)
     started = interrupted = False
-    with console.closing_whole("one moment: what was played is being saved") as closing, ExitStack() as stack:
-        # A wrong port or address is reported before the engine loads anything.
-        controls = stack.enter_context(LiveControls(host, settings, options))
-        recorder = SessionRecorder(host, record)
-        try:
-            with console.Display() as display:
-                display.stage(REASON if not is_complete() else "starting the engine")
-                stack.enter_context(host)
-                started = True
-                stack.enter_context(recorder)
-            _watch(host, settings, controls, recorder)
-        except EngineError as error:
-            raise _failed(error) from error
-        except KeyboardInterrupt:
-            if not started:
-                raise
-            interrupted = True
-        closing()
-        last = host.snapshot()
-    figures = host.stats()
-    if files is not None and files.output.exists():
-        console.written.append(files.output)
-    if stats is not None:
-        with replacing(stats, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        console.written.append(stats)
-    out = console.out()
-    out.print(live_display.closing(figures))
-    if files is not None and last.state != FAILED:
-        out.print(shown(files.output))
-    # Without files, Ctrl-C is the usual way to stop.
-    if files is not None and (interrupted or last.state == FAILED) and files.output.exists():
-        what = "interrupted" if interrupted else "ended"
-        console.say(f"{what} after {last.seconds:.1f} s; {shown(files.output)} ends there")
-    _check_end(last)
-    if files is not None and interrupted:
-        raise typer.Exit(_EXIT_INTERRUPTED)
-    if recorder.failed or any(figures[key] for key in _TROUBLES):
-        raise typer.Exit(_EXIT_FAILED)
+    # To the last line that tells what there is: one more Ctrl-C before that would have it said that nothing was
+    # written.
+    with console.closing_whole("one moment: what was played is being saved") as closing:
+        with ExitStack() as stack:
+            # A wrong port or address is reported before the engine loads anything.
+            controls = stack.enter_context(LiveControls(host, settings, options))
+            recorder = SessionRecorder(host, record)
+            try:
+                with console.Display() as display:
+                    display.stage(REASON if not is_complete() else "starting the engine")
+                    stack.enter_context(host)
+                    started = True
+                    stack.enter_context(recorder)
+                _watch(host, settings, controls, recorder)
+            except EngineError as error:
+                raise _failed(error) from error
+            except KeyboardInterrupt:
+                if not started:
+                    raise
+                interrupted = True
+            closing()
+            last = host.snapshot()
+        figures = host.stats()
+        if files is not None and files.output.exists():
+            console.written.append(files.output)
+        if stats is not None:
+            with replacing(stats, overwrite=overwrite) as temporary:
+                temporary.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            console.written.append(stats)
+        out = console.out()
+        out.print(live_display.closing(figures))
+        if files is not None and last.state != FAILED:
+            out.print(shown(files.output))
+        # Without files, Ctrl-C is the usual way to stop.
+        if files is not None and (interrupted or last.state == FAILED) and files.output.exists():
+            what = "interrupted" if interrupted else "ended"
+            console.say(f"{what} after {last.seconds:.1f} s; {shown(files.output)} ends there")
+        _check_end(last)
+        if files is not None and interrupted:
+            raise typer.Exit(_EXIT_INTERRUPTED)
+        if recorder.failed or any(figures[key] for key in _TROUBLES):
+            raise typer.Exit(_EXIT_FAILED)
 
 
 def through_files(settings: "EngineSettings") -> tuple["Snapshot", dict[str, Any]]:

@@ -97,7 +97,7 @@ def test_what_may_howl_starts_muted_and_says_so_unless_told_otherwise(
     assert ("howl" in done.stderr) is not bool(told)
 
 
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("times", [1, 60])
 def test_ctrl_c_ends_a_file_early_but_whole_however_often(folder: Path, tune, times: int) -> None:
     soundfile.write("long.wav", np.tile(tune, 40).T, 16000)
     command = [sys.executable, "-m", "gramophone", "live", "style.wav", "--virtual-input", "long.wav"]
@@ -117,13 +117,15 @@ def test_ctrl_c_ends_a_file_early_but_whole_however_often(folder: Path, tune, ti
                 break
         time.sleep(1.0)
         # To all of its processes, as a terminal does.
-        for _ in range(times):
-            os.killpg(process.pid, signal.SIGINT)
-            time.sleep(0.1)
+        with suppress(ProcessLookupError):
+            for _ in range(times):
+                os.killpg(process.pid, signal.SIGINT)
+                time.sleep(0.015)
         out, err = process.communicate(timeout=30)
     # One that comes when all is done ends what is left of the program, which is 130 in a shell as well.
     assert process.returncode in (130, -signal.SIGINT), err
     assert "interrupted after" in err
+    assert "nothing was written" not in err
     assert "recorded 0:0" in out
     assert open_take(Path("take")).header.wet_sha256
     assert "Traceback" not in err
