@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...dsp.compiled import compiled
 from .core_memory import Work
-from .style_bank import Bank
+from .style_bank import Bank, style_in
 
 _f4 = np.float32
 Floats = NDArray[np.float32]
@@ -65,16 +65,18 @@ def next_place(now: Any, hop: int, n_fft: int, bank: Bank, shares: NDArray[np.fl
     # A jump must be worth it: no place that is further away is of interest.
     bound = 1e30
     if shares[now.slot] > _LEAST_SHARE and here < bank.slots[now.slot].count:
-        _along(bank.axes[now.slot], work.wanted, work.sought)
-        bound = _distance(bank.places[now.slot], here, work.sought)
+        style = style_in(bank, now.slot)
+        _along(style.axes, work.wanted, work.sought)
+        bound = _distance(style.places, here, work.sought)
         bound += (_scarce(shares[now.slot]) - _WORTH) * now.spread
     best = -1
     for slot in range(shares.size):
         if shares[slot] > _LEAST_SHARE and bank.slots[slot].count > 0:
-            _along(bank.axes[slot], work.wanted, work.sought)
+            style = style_in(bank, slot)
+            _along(style.axes, work.wanted, work.sought)
             scarce = _scarce(shares[slot]) * now.spread
             found, distance = _nearest(
-                bank.places[slot], bank.slots[slot].count, work.sought, bound - scarce, work.distances
+                style.places, bank.slots[slot].count, work.sought, bound - scarce, work.distances
             )
             if found >= 0:
                 bound = distance + scarce

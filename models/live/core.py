@@ -16,12 +16,12 @@ from .core_memory import MAX_ITERATIONS, Kept, Work, fingerprint, made_of, sizes
 from .first_state import is_first_state, put_first_state
 from .hop import DUE, SOLVE, hop, memory_of
 from .loudness import loudness_weights, reset_loudness
-from .memory import Bytes, fields_of, new_memory
+from .memory import Bytes, fields_of, new_memory, table_of
 from .mixture import mix_styles, take_note
 from .notes import SILENT_DB
 from .prepared_style import WIDE, Layout
 from .quantiles import forget_quantiles
-from .style_bank import Bank
+from .style_bank import StoredStyle, new_bank
 
 __all__ = ["INPUT", "NOISE", "STYLE", "Core", "map_thread"]
 
@@ -35,37 +35,32 @@ class Core:
         layout: of the styles
         channels: of the input
         carrier: whose phase is taken, see `models.live.carrier`
-        slots: how many styles can be mixed; they are empty at first, see `models.live.slots`
-        places, samples: the most that a slot can hold
+        slots: how many styles can be mixed; they are empty at first
 
     Attributes:
-        kept: what is kept from hop to hop, and `bank`, the styles
-        stored: whether slots hold clips and places
+        kept: what is kept from hop to hop
+        sizes: in the shapes of views, see `models.live.core_memory`
+        styles: what is, or was last, in each slot
     """
 
-    def __init__(
-        self, layout: Layout, *, channels: int, carrier: int, slots: int, places: int, samples: int
-    ) -> None:
+    def __init__(self, layout: Layout, *, channels: int, carrier: int, slots: int) -> None:
         self.layout = layout
-        self.stored = carrier == STYLE
-        if not self.stored:
-            places, samples = 1, 1
-        sizes = sizes_of(layout, channels=channels, slots=slots, places=places, samples=samples)
-        fields = fields_of(Kept, sizes)
+        self.sizes = sizes_of(layout, channels=channels, slots=slots, places=1, samples=layout.n_fft)
+        fields = fields_of(Kept, self.sizes)
         self._kept, kept = new_memory(fields)
         self._fingerprint = fingerprint(fields)
-        self.kept, self.bank, self._work = (
-            Kept(**kept),
-            Bank(**new_memory(fields_of(Bank, sizes))[1]),
-            Work(**new_memory(fields_of(Work, sizes))[1]),
-        )
+        self.kept, self._work = Kept(**kept), Work(**new_memory(fields_of(Work, self.sizes))[1])
+        self._bank = new_bank(slots)
+        silent = StoredStyle(**new_memory(fields_of(StoredStyle, self.sizes))[1])
+        self.styles = [silent] * slots
+        self._bank.styles[:] = table_of(silent)
         noise = noise_clip() if carrier == NOISE else np.zeros((1, 1), dtype=np.float32)
         weights = loudness_weights(layout, channels)
         self._made = made_of(layout, weights=weights, noise=noise, carrier=carrier)
-        self._memory = memory_of(self.kept, self._made, self.bank, self._work)
+        self._memory = memory_of(self.kept, self._made, self._bank, self._work)
         self._job: Future[tuple[_Floats, _Floats]] | None = None
         self._due = False
-        self.bank.slots["stride"] = layout.hop
+        self._bank.slots["stride"] = layout.hop
 
     @property
     def solve_every(self) -> int:
@@ -79,15 +74,9 @@ class Core:
         wanted = hop(self._memory)
         if wanted == SOLVE:
             # Aside: it takes longer than a hop may, and does not need Python's lock.
-            slot = int(self.kept.now["solving"][0])
-            kept, bank = self.kept, self.bank
+            style = self.styles[int(self.kept.now["solving"][0])]
             self._job = map_thread().submit(
-                _solved,
-                kept.snapshot.copy(),
-                bank.root[slot],
-                kept.wide_snapshot.copy(),
-                bank.wide_root[slot],
-                bank.wide_power[slot],
+                _solved, self.kept.snapshot.copy(), self.kept.wide_snapshot.copy(), style
             )
         self._due = wanted == DUE
 
@@ -97,40 +86,35 @@ class Core:
             solved = job.result()
         else:
             # Nobody is waited for: it is the same map whoever solves it.
-            kept, bank, slot = self.kept, self.bank, self.kept.now["solving"][0]
-            solved = _solved(
-                kept.snapshot,
-                bank.root[slot],
-                kept.wide_snapshot,
-                bank.wide_root[slot],
-                bank.wide_power[slot],
-            )
+            style = self.styles[int(self.kept.now["solving"][0])]
+            solved = _solved(self.kept.snapshot, self.kept.wide_snapshot, style)
         self._work.solved[:], self._work.wide_solved[:] = solved
 
     def mix(self) -> None:
         """Take up weights that have been written to `kept.weights`."""
-        mix_styles(self.kept, self.bank)
+        mix_styles(self.kept, self._bank)
 
     def close_slot(self, slot: int) -> None:
-        """Take a style out of the mixture, so that its slot can be written to. Whoever calls this mixes again."""
-        self.bank.slots["filled"][slot] = 0
+        """Take a style out of the mixture. Whoever calls this of one that is heard mixes again."""
+        self._bank.slots["filled"][slot] = 0
         self.kept.filled[slot] = 0
         self.kept.weights[slot] = self.kept.shares[slot] = self.kept.known[slot] = 0.0
         if self.kept.now["solving"][0] == slot:
             self.kept.now["solving"] = -1
             self._job, self._due = None, False
 
-    def open_slot(self, slot: int, *, top: float, count: int, stride: int, length: int) -> None:
-        """Say that a slot has been written.
+    def open_slot(self, slot: int, style: StoredStyle, *, top: float, stride: int) -> None:
+        """Put a style into a slot that is closed.
 
         Args:
             slot: which
+            style: stays as it is for as long as it is there
             top: largest eigenvalue of its covariance
-            count: places, `stride` samples apart
-            stride: samples
-            length: samples of the clip
+            stride: samples from one place of its clip to the next
         """
-        self.bank.slots[slot] = (1, top, count, stride, length)
+        self._bank.styles[slot] = table_of(style)
+        self.styles[slot] = style
+        self._bank.slots[slot] = (1, top, style.places.shape[1], stride, style.clip.shape[0])
         self.kept.filled[slot] = 1
         self.kept.stale[slot] = 1
 
@@ -255,14 +239,8 @@ def map_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="gramophone map")
 
 
-def _solved(
-    covariance: _Floats,
-    root: NDArray[np.float64],
-    wide_covariance: _Floats,
-    wide_root: NDArray[np.float64],
-    wide_power: _Floats,
-) -> tuple[_Floats, _Floats]:
+def _solved(covariance: _Floats, wide_covariance: _Floats, style: StoredStyle) -> tuple[_Floats, _Floats]:
     solved, wide = np.empty_like(covariance), np.empty_like(wide_covariance[:-1])
-    solve_map(covariance, root, solved)
-    solve_wide_map(wide_covariance, wide_root, wide_power, wide)
+    solve_map(covariance, style.root, solved)
+    solve_wide_map(wide_covariance, style.wide_root, style.wide_power, wide)
     return solved, wide

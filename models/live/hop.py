@@ -44,7 +44,7 @@ from .mixture import mix_styles, take_note, weigh_rest
 from .notes import follow_bands, speak, want_levels, want_place
 from .quantiles import follow_quantiles, match
 from .spectra import power_of, transform, transform_back
-from .style_bank import Bank, mix_maps, next_used
+from .style_bank import Bank, mix_maps, next_used, style_in
 from .synthesis import emit, overlap_add
 
 _f4 = np.float32
@@ -421,8 +421,9 @@ def _carry(kept: Kept, made: Made, bank: Bank, work: Work) -> None:
         whole = toneless = made.noise[0, start : start + n_fft]
     else:
         start = next_place(now, size, n_fft, bank, kept.shares, work)
-        whole = bank.clip[now.slot, start : start + n_fft]
-        toneless = bank.toneless[now.slot, start : start + n_fft]
+        style = style_in(bank, now.slot)
+        whole = style.clip[start : start + n_fft]
+        toneless = style.toneless[start : start + n_fft]
     _window(whole, made.analysis, work.voice[0])
     transform(work.voice, work.phase, made.axes)
     if now.notes > 0.0:

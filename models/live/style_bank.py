@@ -1,7 +1,7 @@
-"""The styles that a stylizer can mix: statistics in slots of fixed size, and the mixture of them that is in use.
+"""The styles that a stylizer can mix, and the mixture of them that is in use.
 
-What a slot holds is written from outside, piece by piece, while its share is 0 (`models.live.slots`); here nothing is
-ever allocated or computed for a slot that is not heard.
+A style stays where it was packed (`models.live.slots`), be it memory of this process or shared; a slot says where that
+is. It changes only while the slot's share is 0; nothing is ever allocated or computed for a slot that is not heard.
 """
 
 from __future__ import annotations
@@ -11,29 +11,22 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dsp.compiled import compiled
+from ...dsp.compiled import compiled, inlined
 from .core_memory import Kept
+from .memory import opener, rows_of
 
 _f4 = np.float32
 Floats = NDArray[np.float32]
-
-#: What the bank holds of each style, see `models.live.prepared_style`; then, of its clip, for the carrier.
-STATISTICS: tuple[str, ...] = ("mean", "rest", "largest", "quantiles", "root", "lagged")
-STATISTICS += tuple(
-    f"wide_{one}" for one in ("mean", "largest", "quantiles", "root", "lagged", "top", "power")
-)
-CLIP = ("axes", "places", "clip", "toneless")
 
 # Whether a slot has a style, the largest eigenvalue of its covariance, and of its clip the places, the samples from one
 # to the next, and all samples.
 _SLOT = np.dtype([("filled", "i8"), ("top", "f8"), ("count", "i8"), ("stride", "i8"), ("length", "i8")])
 
 
-class Bank(NamedTuple):
-    """Statistics of the styles, and what the carrier has of their clips; see models.live.core_memory for the sizes.
+class StoredStyle(NamedTuple):
+    """The arrays of one style, in the order in which they are packed; see models.live.core_memory for the sizes.
 
     Attributes:
-        slots: records, one a slot
         mean, rest, largest, quantiles: of the levels; what lies outside the bands; see models.live.prepared_style
         root, lagged: the covariance's root, and the lagged covariances, one below the other
         wide_...: the same in wide bands
@@ -41,24 +34,49 @@ class Bank(NamedTuple):
         clip, toneless: the clip, whole and without its tones
     """
 
+    mean: Annotated[Floats, "bins"]
+    rest: Annotated[Floats, "bins"]
+    largest: Annotated[Floats, "bins"]
+    quantiles: Annotated[Floats, "quantiles bins"]
+    root: Annotated[NDArray[np.float64], "bands bands"]
+    lagged: Annotated[Floats, "lagged bands"]
+    wide_mean: Annotated[Floats, "wide"]
+    wide_largest: Annotated[Floats, "wide"]
+    wide_quantiles: Annotated[Floats, "quantiles wide"]
+    wide_root: Annotated[NDArray[np.float64], "wide wide"]
+    wide_lagged: Annotated[Floats, "wide_lagged wide"]
+    wide_top: Annotated[Floats, "1"]
+    wide_power: Annotated[Floats, "wide"]
+    axes: Annotated[Floats, "bands bands"]
+    places: Annotated[Floats, "bands places"]
+    clip: Annotated[Floats, "samples"]
+    toneless: Annotated[Floats, "samples"]
+
+
+class Bank(NamedTuple):
+    """The slots of a stylizer.
+
+    Attributes:
+        slots: records, one a slot
+        styles: where the arrays of each slot's `StoredStyle` are, see `models.live.memory.table_of`
+    """
+
     slots: Annotated[NDArray[np.void], "slots", _SLOT]
-    mean: Annotated[Floats, "slots bins"]
-    rest: Annotated[Floats, "slots bins"]
-    largest: Annotated[Floats, "slots bins"]
-    quantiles: Annotated[Floats, "slots quantiles bins"]
-    root: Annotated[NDArray[np.float64], "slots bands bands"]
-    lagged: Annotated[Floats, "slots lagged bands"]
-    wide_mean: Annotated[Floats, "slots wide"]
-    wide_largest: Annotated[Floats, "slots wide"]
-    wide_quantiles: Annotated[Floats, "slots quantiles wide"]
-    wide_root: Annotated[NDArray[np.float64], "slots wide wide"]
-    wide_lagged: Annotated[Floats, "slots wide_lagged wide"]
-    wide_top: Annotated[Floats, "slots 1"]
-    wide_power: Annotated[Floats, "slots wide"]
-    axes: Annotated[Floats, "slots bands bands"]
-    places: Annotated[Floats, "slots bands places"]
-    clip: Annotated[Floats, "slots samples"]
-    toneless: Annotated[Floats, "slots samples"]
+    styles: Annotated[NDArray[np.int64], "slots rows 4"]
+
+
+def new_bank(slots: int) -> Bank:
+    """Return empty slots; a style, if only a silent one, must stand in each before a hop."""
+    return Bank(np.zeros(slots, _SLOT), np.zeros((slots, rows_of(StoredStyle), 4), np.int64))
+
+
+_open_style = opener(StoredStyle)
+
+
+@inlined
+def style_in(bank: Bank, slot: int) -> StoredStyle:
+    """Return the style in a slot; for compiled functions."""
+    return _open_style(bank.styles[slot], 0)
 
 
 @compiled
@@ -79,18 +97,26 @@ def mix_statistics(kept: Kept, bank: Bank) -> None:
         if bank.slots[slot].filled == 1:
             share = kept.weights[slot] / total if total > 0.0 else 1.0 / count
         kept.shares[slot] = share
-    _mix(bank.mean, kept.shares, kept.style_mean)
-    _mix(bank.rest, kept.shares, kept.style_rest)
-    _mix(bank.largest, kept.shares, kept.style_largest)
-    _mix(bank.quantiles, kept.shares, kept.style_quantiles)
-    _mix(bank.lagged, kept.shares, kept.style_lagged)
-    _mix(bank.wide_mean, kept.shares, kept.style_wide_mean)
-    _mix(bank.wide_largest, kept.shares, kept.style_wide_largest)
-    _mix(bank.wide_quantiles, kept.shares, kept.style_wide_quantiles)
-    _mix(bank.wide_lagged, kept.shares, kept.style_wide_lagged)
-    # The largest eigenvalue is a convex function of the matrix (a supremum of linear ones): that of the mean is
-    # at most the mean of those, which is known without solving anything.
-    _mix(bank.wide_top, kept.shares, kept.style_wide_top)
+    if count == 0:
+        return
+    first = True
+    for slot in range(kept.shares.size):
+        part = _f4(kept.shares[slot])
+        if part > 0.0:
+            style = style_in(bank, slot)
+            _add(style.mean, part, first, kept.style_mean)
+            _add(style.rest, part, first, kept.style_rest)
+            _add(style.largest, part, first, kept.style_largest)
+            _add(style.quantiles, part, first, kept.style_quantiles)
+            _add(style.lagged, part, first, kept.style_lagged)
+            _add(style.wide_mean, part, first, kept.style_wide_mean)
+            _add(style.wide_largest, part, first, kept.style_wide_largest)
+            _add(style.wide_quantiles, part, first, kept.style_wide_quantiles)
+            _add(style.wide_lagged, part, first, kept.style_wide_lagged)
+            # The largest eigenvalue is a convex function of the matrix (a supremum of linear ones): that of the mean
+            # is at most the mean of those, which is known without solving anything.
+            _add(style.wide_top, part, first, kept.style_wide_top)
+            first = False
     bins = kept.style_mean.size
     for k in range(bins):
         # The output may pass the style's largest values by a little, so that their mean can be met.
@@ -121,21 +147,23 @@ def mix_maps(kept: Kept) -> None:
 @compiled
 def _mix(each: Floats, shares: NDArray[np.float64], out: Floats) -> None:
     """Write to `out` the mean of `each` [slots, ...]; only what has a share is touched."""
-    flat = out.reshape(out.size)
     first = True
     for slot in range(shares.size):
-        share = _f4(shares[slot])
-        if share > 0.0:
-            source = each[slot].reshape(out.size)
-            if first:
-                for k in range(flat.size):
-                    flat[k] = share * source[k]
-            else:
-                for k in range(flat.size):
-                    flat[k] += share * source[k]
+        if shares[slot] > 0.0:
+            _add(each[slot], _f4(shares[slot]), first, out)
             first = False
+
+
+@compiled
+def _add(source: Floats, share: np.float32, first: bool, out: Floats) -> None:
+    """Add a share of an array to another of its shape, or write it there where it is the first."""
+    flat, part = out.reshape(out.size), source.reshape(out.size)
     if first:
-        flat[:] = _f4(0.0)
+        for k in range(flat.size):
+            flat[k] = share * part[k]
+    else:
+        for k in range(flat.size):
+            flat[k] += share * part[k]
 
 
 @compiled

@@ -15,8 +15,8 @@ from .core import Core
 from .core_memory import DEFAULTS, MAX_STYLES, RAMPED
 from .memory import Bytes
 from .noise_gate import forget_room
-from .prepared_style import MOST_PLACES, Layout, live_style
-from .slots import SlotWriter, most_bytes, most_samples, pack
+from .prepared_style import Layout, live_style
+from .slots import most_bytes, most_samples, pack, put
 from .stylizer_settings import MAX_ITERATIONS, PHASES, StylizerSettings, stylizer_layout
 
 __all__ = ["MAX_ITERATIONS", "MAX_STYLES", "PHASES", "Stylizer", "StylizerSettings"]
@@ -34,8 +34,7 @@ class Stylizer:
         sample_rate: Hz, any; styles made at another rate are computed again from their clips
         channels: of what is fed; all share one spectrum and keep their balance
         settings: see `StylizerSettings`
-        slots: how many styles there can be; each slot then has room for a clip of 30 s, and its style can be
-            replaced. None is for these styles and no others, and takes only the memory that they need
+        slots: how many styles there can be; None is for these and no others
 
     Raises:
         InputError: No style or too many, or a hop that does not fit the window.
@@ -60,27 +59,15 @@ class Stylizer:
         self._hop_seconds = layout.hop / sample_rate
         self._automatic = settings.iterations is None
         self._first_iterations = settings.iterations or 0
-        made = [live_style(style, layout) for style in styles]
-        places, samples = MOST_PLACES, most_samples(sample_rate)
-        if slots is None:
-            places = max(style.places.shape[1] for style in made)
-            samples = max(style.clip.shape[0] for style in made)
         self._core = Core(
-            layout,
-            channels=channels,
-            carrier=PHASES.index(settings.phase),
-            slots=slots or len(styles),
-            places=places,
-            samples=samples,
+            layout, channels=channels, carrier=PHASES.index(settings.phase), slots=slots or len(styles)
         )
         self._now = self._core.kept.now
-        self._writer = SlotWriter(self._core)
-        self._replacing: int | None = None
         for name, value in DEFAULTS.items():
             self._now[_cell(name)] = value
-        most = most_bytes(layout, max(samples, layout.n_fft))
-        for slot, style in enumerate(made):
-            self.replace(slot, pack(style, layout, most=most))
+        most = most_bytes(layout, max(most_samples(sample_rate), layout.n_fft))
+        for slot, style in enumerate(styles):
+            self.open(slot, pack(live_style(style, layout), layout, most=most))
         self._warm_up()
         self.reset()
 
@@ -179,35 +166,20 @@ class Stylizer:
         """Which slots have a style."""
         return tuple(bool(one) for one in self._core.kept.filled)
 
-    def begin(self, slot: int, packed: Bytes) -> bool:
+    def close(self, slot: int) -> bool:
         """Empty a slot; see `models.live.slots.StyleSlots`."""
         if self._core.kept.shares[slot] > 0.0:
             return False
-        self._empty(slot, packed)
+        self._core.close_slot(slot)
         return True
 
-    def _empty(self, slot: int, packed: Bytes) -> None:
+    def open(self, slot: int, packed: Bytes) -> None:
+        """Put a style into a slot; see `models.live.slots.StyleSlots`."""
         heard = self._core.kept.shares[slot] > 0.0
-        self._writer.begin(slot, packed)
-        self._replacing = slot
-        if heard:
+        put(self._core, slot, packed)
+        # Where nothing has any weight, it is one of those that are heard alike.
+        if heard or not self._core.kept.weights.any():
             self._core.mix()
-
-    def step(self) -> bool:
-        """Write the next piece to a slot; see `models.live.slots.StyleSlots`."""
-        done = self._writer.step()
-        if done and self._replacing is not None:
-            self._replacing = None
-            # Where nothing has any weight, it is one of those that are heard alike.
-            if not self._core.kept.weights.any():
-                self._core.mix()
-        return done
-
-    def replace(self, slot: int, packed: Bytes) -> None:
-        """Write a whole style to a slot; see `models.live.slots.StyleSlots`."""
-        self._empty(slot, packed)
-        while not self.step():
-            pass
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return a copy of all that is kept from hop to hop, knobs and weights included, but not the styles."""

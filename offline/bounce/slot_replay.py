@@ -50,8 +50,7 @@ class StyleCache:
 class SlotReplay:
     """Does with a chain's slots what the engine did with them.
 
-    The engine closes a slot that nobody hears, writes it in pieces, and opens it when all is there. A take knows when
-    it was closed and when it was opened.
+    The engine closes a slot that nobody hears, and opens it when another style is there. A take knows when.
 
     Args:
         slots: of the chain
@@ -63,33 +62,20 @@ class SlotReplay:
         self._slots = slots
         self._take = take
         self._cache = cache
-        self._changes = [event for event in take.events if isinstance(event, StyleChange)]
-        self._place = 0
-        self._closed: set[int] = set()
 
     def empty(self, slot: int) -> None:
-        """Close a slot that is not heard; what will be written to it, the next change says."""
-        later = (change for change in self._changes[self._place :] if change.slot == slot and change.style)
-        coming = next(later, None)
-        # Of a slot that stays closed it does not matter for what.
-        name = self._take.style_files()[0] if coming is None else coming.style
-        if not self._slots.begin(slot, self._cache.packed(name)):
+        """Close a slot that is not heard."""
+        if not self._slots.close(slot):
             raise InputError(
                 f"{shown(self._take.folder)}: slot {slot + 1} gets another style while it is heard; moves are missing"
             )
-        self._closed.add(slot)
 
     def change(self, event: StyleChange) -> None:
         """Have a change take effect."""
-        self._place += 1
-        if not event.style:
-            self.empty(event.slot)
-        elif event.slot in self._closed:
-            self._closed.discard(event.slot)
-            while not self._slots.step():
-                pass
+        if event.style:
+            self._slots.open(event.slot, self._cache.packed(event.style))
         else:
-            self._slots.replace(event.slot, self._cache.packed(event.style))
+            self.empty(event.slot)
 
     def begin_with(self, events: Sequence[Event]) -> None:
         """Have the changes take effect that a chain began with."""

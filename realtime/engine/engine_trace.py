@@ -96,12 +96,12 @@ class EngineTrace:
         slots = getattr(self._chain, "style_slots", None)
         # What the engine before had, this one has before it plays.
         self._caught_up: list[tuple[int, float]] = []
-        rate, hop = self._stream.sample_rate, self._chain.hop or 1
-        SlotFeed(board.slots, slots, rate, hop, lambda *change: self._caught_up.append(change)).catch_up()
+        rate = self._stream.sample_rate
+        SlotFeed(board.slots, slots, rate, lambda *change: self._caught_up.append(change)).catch_up()
         if self._caught_up:
             # It begins by expecting input like the styles that it has, and not like those that it had been made with.
             self._chain.reset()
-        return SlotFeed(board.slots, slots, rate, hop, lambda *change: self.event(self._frame, *change))
+        return SlotFeed(board.slots, slots, rate, lambda *change: self.event(self._frame, *change))
 
     def publish(self, taken: int, played: int) -> None:
         """Let readers see what is in the taps; to be called after something that orders memory, as with the rings.
@@ -143,6 +143,6 @@ class EngineTrace:
         """Do what the host asks for, between two blocks; the chain has been fed all frames before `frame`."""
         self._frame = frame
         if self._feed is not None:
-            self._feed.step(frame)
+            self._feed.step()
         if self._writer is not None and self._writer.wanted:
             self._writer.answer(self._state(), self.origin + frame)

@@ -1,9 +1,8 @@
 """Passes styles to the engine: shared memory for each slot, and rules for who may use it when.
 
-A loader writes a packed style (`models.live.slots`) to a slot's memory and the host offers it under a serial number.
-The engine empties its own slot once it is not heard, copies half a megabyte a hop, opens the slot, and confirms the
-serial number. Only then may the memory be written again. An engine that takes over copies the last offers before it
-plays.
+The host withdraws what is in a slot; the engine empties the slot once it is not heard, and says so. Only then does a
+loader write a packed style (`models.live.slots`) to the slot's memory, which the host offers under a serial number. The
+engine plays it from there. An engine that takes over has at once all that was offered.
 """
 
 from __future__ import annotations
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
     from ...models.live.slots import StyleSlots
     from .memory_types import Doubles
 
-# A clip of 30 s, and room for its statistics and places at rates up to 96 kHz. At a rate that is higher than was
-# expected, the end of a long clip is left out.
-_CLIP_SECONDS = 30.0
+# Twice a clip of 30 s, whole and without its tones, and room for its statistics and places at rates up to 96 kHz. At a
+# rate that is higher than was expected, the end of a long clip is left out.
+_SOUND_SECONDS = 2.0 * 30.0
 _STATISTICS = 2 * 2**20
+_NOTHING = -1
 
 
 @cells()
@@ -36,14 +36,17 @@ class _Cells(ctypes.Structure):
     """Of one slot.
 
     Attributes:
-        offered: host: serial number of what is in the memory; 0 where nothing has been offered yet
+        offered: host: serial number of what is in the memory; -1 where it is being written, 0 where it never was: an
+            engine then has the style that it began with
         size: host: how many bytes that are
-        taken: engine: serial number of what is in its slot, below 0 if it could not be used
+        taken: engine: what of this it has seen to
+        refused: engine: whether that could not be used
     """
 
     offered: int
     size: int
     taken: int
+    refused: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class SlotMailbox:
     @classmethod
     def new(cls, context: SpawnContext, sample_rate: int) -> SlotMailbox:
         """Return empty memory for styles at a rate in Hz."""
-        size = _STATISTICS // 8 + round(_CLIP_SECONDS * sample_rate * 4) // 8
+        size = _STATISTICS // 8 + round(_SOUND_SECONDS * sample_rate * 4) // 8
         return cls(
             tuple(context.RawArray(ctypes.c_double, size) for _ in range(MAX_STYLES)),
             context.RawArray(_Cells, MAX_STYLES),
@@ -89,21 +92,41 @@ class SlotMailbox:
         return int(self.flags[1])
 
     def offer(self, slot: int, serial: int, size: int) -> None:
-        """Offer a slot's memory (host); with 0 and 0, withdraw it."""
+        """Offer the style in a slot's memory under a serial number, from 1 on (host)."""
         self.cells[slot].size = size
         self.cells[slot].offered = serial
 
-    def offered(self, slot: int) -> int:
-        """Return the serial number of the style in a slot's memory; 0 if there is none."""
-        return self.cells[slot].offered
+    def withdraw(self, slot: int) -> bool:
+        """Have a slot emptied; return whether its memory may be written (host)."""
+        self.cells[slot].offered = _NOTHING
+        return self.cells[slot].taken == _NOTHING
 
-    def taken(self, slot: int) -> int:
-        """Return the serial number of the engine's style in a slot; below 0 if it could not be used."""
-        return self.cells[slot].taken
+    def forget(self) -> None:
+        """Leave to the next engine which styles it has (host)."""
+        for slot in self.cells:
+            slot.offered = 0
 
-    def take(self, slot: int, serial: int) -> None:
-        """Confirm the style in a slot (engine)."""
-        self.cells[slot].taken = serial
+    def taken(self, slot: int, serial: int) -> bool:
+        """Return whether the engine has a style, or has refused it (host)."""
+        return self.cells[slot].taken == serial
+
+    def refused(self, slot: int) -> bool:
+        """Return whether the engine could not use what it took last (host)."""
+        return self.cells[slot].refused
+
+    def due(self, slot: int) -> int | None:
+        """Return the serial number of what a slot is to have, 0 for nothing; None where it may stay (engine)."""
+        offered = self.cells[slot].offered
+        return None if offered in (0, self.cells[slot].taken) else max(offered, 0)
+
+    def begin(self, slot: int) -> None:
+        """Say that a slot has what its engine began with (engine)."""
+        self.cells[slot].taken = 0
+
+    def take(self, slot: int, serial: int, *, refused: bool = False) -> None:
+        """Confirm that a slot has this now, with 0, nothing (engine)."""
+        self.cells[slot].refused = refused
+        self.cells[slot].taken = serial or _NOTHING
 
     def packed(self, slot: int) -> NDArray[np.uint8]:
         """Return the packed style in a slot's memory."""
@@ -111,13 +134,12 @@ class SlotMailbox:
 
 
 class SlotFeed:
-    """The engine's end: copies offered styles into the chain's slots.
+    """The engine's end: puts offered styles into the chain's slots.
 
     Args:
         mailbox: of the host
         slots: of the chain; None if it has none
         sample_rate: of the slots, Hz
-        hop: samples; one piece is copied in each hop
         note: called with an event and its value, see `realtime.link.changes.ChangeKind`
     """
 
@@ -126,16 +148,11 @@ class SlotFeed:
         mailbox: SlotMailbox,
         slots: StyleSlots | None,
         sample_rate: int,
-        hop: int,
         note: Callable[[int, float], None],
     ) -> None:
         self._mailbox = mailbox
         self._slots = slots
-        self._hop = hop
         self._note = note
-        self._next = 0
-        self._slot: int | None = None
-        self._serial = 0
         # What the cells said when there was nothing to do.
         self._settled = b""
         # Before anything is said of what was offered: for another rate nothing of that fits.
@@ -143,48 +160,45 @@ class SlotFeed:
         mailbox.flags[0] = -1.0 if slots is None else 1.0
 
     def catch_up(self) -> None:
-        """Copy all offered styles at once, which takes a while. The chain's first styles are not noted."""
+        """Take all offered styles, heard or not. The chain's first styles are not noted."""
         if self._slots is None:
             return
         for slot in range(MAX_STYLES):
-            serial = self._mailbox.offered(slot)
-            if serial:
-                try:
-                    self._slots.replace(slot, self._mailbox.packed(slot))
-                except ValueError:
-                    self._mailbox.take(slot, -serial)
-                    continue
-                self._mailbox.take(slot, serial)
-                self._note(ChangeKind.SLOT - slot, serial)
+            self._mailbox.begin(slot)
+            if serial := self._mailbox.due(slot):
+                self._open(slot, serial)
 
-    def step(self, fed: int) -> None:
-        """Do a piece of work between two blocks; the chain has been fed `fed` samples."""
-        if self._slots is None or fed < self._next:
-            return
-        self._next = fed + self._hop
-        if self._slot is not None:
-            if self._slots.step():
-                self._mailbox.take(self._slot, self._serial)
-                self._note(ChangeKind.SLOT - self._slot, self._serial)
-                self._slot = None
+    def step(self) -> None:
+        """See between two blocks whether there is anything to do."""
+        if self._slots is None:
             return
         told = bytes(self._mailbox.cells)
         if told == self._settled:
             return
         waiting = False
         for slot in range(MAX_STYLES):
-            serial = self._mailbox.offered(slot)
-            if serial in (0, abs(self._mailbox.taken(slot))):
+            serial = self._mailbox.due(slot)
+            if serial is None:
                 continue
-            waiting = True
-            try:
-                begun = self._slots.begin(slot, self._mailbox.packed(slot))
-            except ValueError:
-                self._mailbox.take(slot, -serial)
-                continue
-            if begun:
-                self._slot, self._serial = slot, serial
+            if self._slots.filled[slot]:
+                if not self._slots.close(slot):
+                    waiting = True
+                    continue
                 self._note(ChangeKind.SLOT - slot, 0.0)
-                return
+            if serial:
+                self._open(slot, serial)
+            else:
+                self._mailbox.take(slot, 0)
         if not waiting:
             self._settled = told
+
+    def _open(self, slot: int, serial: int) -> None:
+        assert self._slots is not None
+        try:
+            self._slots.open(slot, self._mailbox.packed(slot))
+        except ValueError:
+            self._mailbox.take(slot, serial, refused=True)
+            return
+        # Nobody writes there before the slot has been closed.
+        self._mailbox.take(slot, serial)
+        self._note(ChangeKind.SLOT - slot, serial)

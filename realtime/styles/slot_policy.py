@@ -146,10 +146,10 @@ class SlotPolicy:
         slot.key, slot.coming, slot.state, slot.serial = slot.coming, "", READY, serial
 
     def failed(self, place: int) -> None:
-        """Note that loading failed; the style before is still in the slot."""
+        """Note that loading failed; the slot has been emptied for it."""
         slot = self.slots[place]
         self.forget(slot.coming)
-        slot.coming, slot.state = "", READY if slot.key else EMPTY
+        slot.key, slot.coming, slot.state = "", "", EMPTY
 
     def step(self, now: float) -> tuple[int, str] | None:
         """Move the weights; return a slot and the key of a style to load there, if there is one.

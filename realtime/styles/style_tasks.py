@@ -76,10 +76,9 @@ class StyleTasks:
             self._begin_again(rate)
         # Before the engine has opened its device nobody knows for which rate.
         while rate and self._requests:
-            # The loader writes over what lies in the slot's memory: an engine that takes over meanwhile must not find
-            # it under its old number.
-            self._board.slots.offer(self._requests[0].slot, 0, 0)
-            if not self._send(replace(self._requests[0], sample_rate=rate)):
+            # The loader writes over what lies in the slot's memory, which the engine may be playing from.
+            empty = self._board.slots.withdraw(self._requests[0].slot)
+            if not empty or not self._send(replace(self._requests[0], sample_rate=rate)):
                 break
             self._requests.popleft()
         wanted_ahead = () if self.hold or self.busy else self.ahead
@@ -94,7 +93,7 @@ class StyleTasks:
         for answer in answers or ():
             self._handle(answer)
         for place, serial in list(self._offered.items()):
-            if abs(self._board.slots.taken(place)) == serial and self._board.slots.sample_rate == rate:
+            if self._board.slots.taken(place, serial) and self._board.slots.sample_rate == rate:
                 self._taken(place, serial)
         if rate and self._board.slots.possible:
             wanted = self._policy.step(now)
@@ -108,8 +107,7 @@ class StyleTasks:
         self._rate = rate
         if not self._number:
             return
-        for place in range(len(self._policy.slots)):
-            self._board.slots.offer(place, 0, 0)
+        self._board.slots.forget()
         # A capture that is under way is saved all the same, and then comes from its file.
         self._jobs.clear()
         self._offered.clear()
@@ -161,7 +159,7 @@ class StyleTasks:
     def _taken(self, place: int, serial: int) -> None:
         """Go on when the engine has what it was offered."""
         del self._offered[place]
-        if self._board.slots.taken(place) < 0:
+        if self._board.slots.refused(place):
             self._notify(
                 "error",
                 f"{self._library.names[self._policy.slots[place].coming]} does not fit the engine's slot",

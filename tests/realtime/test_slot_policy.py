@@ -149,6 +149,21 @@ def test_a_style_that_cannot_be_had_is_done_without():
     assert trial.policy.slots[kept].state == READY
 
 
+def test_what_could_not_be_had_has_emptied_its_slot():
+    trial = Trial("abcd")
+    trial.policy.want({"b": 1.0}, 0.0)
+    trial.settle()
+    trial.policy.want({"x": 1.0}, 0.0)
+    place, _ = trial.wanted()
+    held = trial.policy.slots[place].key
+    trial.policy.begin(place, "x")
+    trial.policy.failed(place)
+    assert held in ("a", "c", "d")
+    assert trial.policy.holds(held) is None
+    trial.policy.want({held: 1.0}, 0.0)
+    assert trial.settle() == (held,)
+
+
 def test_what_was_heard_is_heard_again_after_a_restart():
     trial = Trial("ab")
     trial.policy.want({"c": 0.5, "b": 0.25}, 0.03)

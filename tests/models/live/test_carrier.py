@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from gramophone.models.live.carrier import NOISE, STYLE, next_noise, next_place, noise_clip, phase_of
 from gramophone.models.live.core_memory import Work, sizes_of
-from gramophone.models.live.memory import fields_of, new_memory
+from gramophone.models.live.memory import fields_of, new_memory, table_of
 from gramophone.models.live.prepared_style import live_clip, make_layout
-from gramophone.models.live.style_bank import Bank
+from gramophone.models.live.style_bank import StoredStyle, new_bank
 from tests.models.live.parts import Numbers
 
 LAYOUT = make_layout(8000)
@@ -30,10 +30,12 @@ class Carrier(Numbers):
     def __init__(self, kind: int) -> None:
         super().__init__()
         sizes = sizes_of(LAYOUT, channels=1, slots=3, places=ROOM, samples=SAMPLES)
-        bank, work = (new_memory(fields_of(kind, sizes))[1] for kind in (Bank, Work))
-        parts = {"kind": kind, "bank": Bank(**bank), "work": Work(**work), "clip": bank["clip"]}
-        if kind == NOISE:
-            parts["clip"] = noise_clip()
+        styles = [StoredStyle(**new_memory(fields_of(StoredStyle, sizes))[1]) for _ in range(3)]
+        work = Work(**new_memory(fields_of(Work, sizes))[1])
+        clips = [style.clip for style in styles] if kind == STYLE else noise_clip()
+        bank = new_bank(3)
+        bank.styles[:] = [table_of(style) for style in styles]
+        parts = {"kind": kind, "bank": bank, "styles": styles, "work": work, "clip": clips}
         for name, value in parts.items():
             object.__setattr__(self, name, value)
         self.bank.slots["stride"] = HOP
@@ -50,7 +52,7 @@ class Carrier(Numbers):
         else:
             start = next_place(self.now, HOP, FRAME, self.bank, np.array(shares), self.work)
         row = 0 if self.kind == NOISE else self.slot
-        spectrum = np.fft.rfft(self.clip[row, start : start + FRAME] * WINDOW).astype(np.complex64)
+        spectrum = np.fft.rfft(self.clip[row][start : start + FRAME] * WINDOW).astype(np.complex64)
         phase_of(spectrum)
         return spectrum
 
@@ -67,10 +69,10 @@ def put(made: Carrier, slot: int, places: Floats, *, stride: int = HOP, clip: Fl
         clip = np.random.default_rng(slot).standard_normal(length).astype(np.float32)
     # Any axes will do; those of a style order what explains most.
     axes = np.linalg.qr(np.random.default_rng(slot).standard_normal((BANDS, BANDS)))[0].astype(np.float32)
-    made.bank.axes[slot] = axes
+    made.styles[slot].axes[:] = axes
     # Row by row: equal places stay equal.
-    made.bank.places[slot, :, :count] = np.stack([row @ axes for row in places]).T
-    made.bank.clip[slot, : clip.shape[0]] = clip
+    made.styles[slot].places[:, :count] = np.stack([row @ axes for row in places]).T
+    made.styles[slot].clip[: clip.shape[0]] = clip
     made.bank.slots[slot] = (1, 1.0, count, stride, clip.shape[0])
     made.reset(0)
     return length
@@ -85,7 +87,7 @@ def places(*rows: tuple[int, Floats], count: int = 12) -> Floats:
 
 
 def comes_from(unit: NDArray[np.complex64], made: Carrier, slot: int, start: int) -> bool:
-    spectrum = np.fft.rfft(made.clip[slot, start : start + FRAME] * WINDOW)
+    spectrum = np.fft.rfft(made.clip[slot][start : start + FRAME] * WINDOW)
     return np.allclose(unit, spectrum / np.abs(spectrum), atol=1e-3)
 
 

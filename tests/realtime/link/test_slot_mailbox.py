@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gramophone.models.live.prepared_style import live_clip, make_layout
-from gramophone.models.live.slots import PIECE, most_bytes, most_samples, pack
-from gramophone.models.live.style_bank import STATISTICS
+from gramophone.models.live.slots import most_bytes, most_samples, pack
 from gramophone.models.live.stylizer import MAX_STYLES, Stylizer
 from gramophone.models.style import Style
 from gramophone.realtime.link.changes import ChangeKind
@@ -24,7 +23,7 @@ BLOCK = 0.1 * np.random.default_rng(0).standard_normal((1, HOP)).astype(np.float
 
 
 def style(number: int) -> Style:
-    """Noise; the last one is so long that it comes in many pieces."""
+    """Noise; the last one is long."""
     noise = np.random.default_rng(number).standard_normal((1, (1, 1, 2, 28)[number] * RATE))
     return Style.from_audio(0.1 * noise, RATE, name=str(number))
 
@@ -41,14 +40,8 @@ CHAINS = [Stylizer([style(0)], sample_rate=RATE, channels=1, slots=MAX_STYLES) f
 
 def held(chain: Stylizer, slot: int) -> int:
     """Return which style a slot holds, to the last bit."""
-    bank = chain._core.bank
+    there = chain._core.styles[slot]._asdict()
     for number, whole in enumerate(STYLES):
-        there = {name: getattr(bank, name)[slot] for name in (*STATISTICS, "axes")}
-        there |= {
-            "places": bank.places[slot, :, : whole.places.shape[1]],
-            "clip": bank.clip[slot, : whole.clip.shape[0]],
-            "toneless": bank.toneless[slot, : whole.clip.shape[0]],
-        }
         if all(np.array_equal(part, getattr(whole, name)) for name, part in there.items()):
             return number
     raise AssertionError("a mixture of styles")
@@ -61,12 +54,12 @@ class Engine:
         self.chain = chain
         self.set_weights(weights)
         for slot in range(MAX_STYLES):
-            chain.replace(slot, PACKED[0])
+            chain.open(slot, PACKED[0])
         chain.reset()
         self.fed = 0
-        #: what it has noted last of each slot: a serial number, 0 while that is being written
+        #: what it has noted last of each slot: a serial number, 0 where it has emptied it
         self.noted: dict[int, int] = {}
-        self.feed = SlotFeed(mailbox, chain, RATE, HOP, self._note)
+        self.feed = SlotFeed(mailbox, chain, RATE, self._note)
         self.feed.catch_up()
 
     def _note(self, event: int, value: float) -> None:
@@ -80,7 +73,7 @@ class Engine:
         for _ in range(hops):
             heard = [slot for slot in range(MAX_STYLES) if self.chain._core.kept.shares[slot] > 0.0]
             noted = dict(self.noted)
-            self.feed.step(self.fed)
+            self.feed.step()
             # What is heard is left alone.
             assert all(self.chain.filled[slot] and self.noted.get(slot) == noted.get(slot) for slot in heard)
             self.chain.feed(BLOCK)
@@ -88,7 +81,7 @@ class Engine:
 
 
 class Host:
-    """Keeps to the rule: a slot's memory is written only when what was offered there has been taken."""
+    """Keeps to the rule: a slot's memory is written only when the engine has emptied the slot."""
 
     def __init__(self, mailbox: SlotMailbox) -> None:
         self.mailbox = mailbox
@@ -98,9 +91,8 @@ class Host:
 
     def begin(self, slot: int, number: int) -> bool:
         """Write the first half of a style to a slot's memory, if that is allowed."""
-        if slot in self.begun or self.mailbox.offered(slot) not in (0, abs(self.mailbox.taken(slot))):
+        if slot in self.begun or not self.mailbox.withdraw(slot):
             return False
-        self.mailbox.offer(slot, 0, 0)
         packed = PACKED[number]
         self.mailbox.bytes(slot)[: packed.size // 2] = packed[: packed.size // 2]
         self.begun[slot] = number
@@ -123,15 +115,14 @@ class Host:
             serial = engine.noted.get(slot)
             if serial == 0:
                 assert not engine.chain.filled[slot]
-                assert abs(self.mailbox.taken(slot)) != self.mailbox.offered(slot)
             else:
                 assert engine.chain.filled[slot]
                 assert held(engine.chain, slot) == (0 if serial is None else self.offered[serial])
-            offered, taken = self.mailbox.offered(slot), self.mailbox.taken(slot)
-            if offered and taken == offered:
-                assert serial == offered
-            if offered and taken == -offered:
-                assert self.offered[offered] == BROKEN
+            for number in self.offered:
+                if self.mailbox.taken(slot, number):
+                    refused = self.mailbox.refused(slot)
+                    assert refused == (self.offered[number] == BROKEN)
+                    assert refused or serial == number
 
 
 # Few slots, so that much happens to each.
@@ -155,6 +146,10 @@ def test_whatever_the_order_of_things_a_slot_holds_one_whole_style(moves: list[t
     engines = 0
     engine = Engine(mailbox, CHAINS[0], weights)
     for kind, first, second in moves:
+        if kind in ("begin", "load"):
+            # Withdrawn, so that it can be emptied.
+            host.begin(first, second)
+            engine.play(1)
         if (kind in ("begin", "load") and host.begin(first, second) and kind == "load") or kind == "finish":
             host.finish(first)
         elif kind == "play":
@@ -173,8 +168,7 @@ def test_whatever_the_order_of_things_a_slot_holds_one_whole_style(moves: list[t
         engine.set_weights([float(slot == loud) for slot in range(MAX_STYLES)])
         engine.play(60)
         host.check(engine)
-    for slot in range(MAX_STYLES):
-        assert mailbox.offered(slot) in (0, abs(mailbox.taken(slot)))
+    assert all(mailbox.due(slot) is None for slot in range(MAX_STYLES))
 
 
 def test_two_threads_at_their_own_pace() -> None:
@@ -184,77 +178,106 @@ def test_two_threads_at_their_own_pace() -> None:
     end = time.monotonic() + 60.0
 
     def load() -> None:
-        for number in numbers:
+        for serial, number in enumerate(numbers, 1):
             while not host.begin(2, number) and time.monotonic() < end:
                 time.sleep(0.0)
             host.finish(2)
+            while not mailbox.taken(2, serial) and time.monotonic() < end:
+                time.sleep(0.0)
 
     loader = threading.Thread(target=load)
     loader.start()
-    taken = []
-    while abs(mailbox.taken(2)) < len(numbers) and time.monotonic() < end:
+    taken: list[int] = []
+    while len(taken) < len(numbers) and time.monotonic() < end:
         engine.play()
-        serial = mailbox.taken(2)
-        if serial and serial not in taken:
-            taken.append(serial)
-            if serial > 0:
-                # It may be on the way to the next one by now; it was whole when it was taken, and still is in the slot.
-                assert held(engine.chain, 2) == host.offered[serial]
+        serial = len(taken) + 1
+        if mailbox.taken(2, serial):
+            taken.append(-serial if mailbox.refused(2) else serial)
+            # It may be withdrawn by now; it was whole when it was taken, and still is in the slot.
+            assert mailbox.refused(2) or held(engine.chain, 2) == host.offered[serial]
     loader.join()
     assert taken == [n if number != BROKEN else -n for n, number in enumerate(numbers, 1)]
 
 
-def test_a_long_style_comes_piece_by_piece_one_in_a_hop() -> None:
+def test_a_style_is_played_from_where_the_loader_put_it() -> None:
     mailbox = SlotMailbox.new(CONTEXT, RATE)
     host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
-    host.begin(1, LONG)
+    assert not host.begin(1, LONG)
+    engine.play()
+    assert host.begin(1, LONG)
     engine.play(3)
     # Half of it is there, but it has not been offered.
-    assert engine.noted == {}
+    assert engine.noted == {1: 0}
     host.finish(1)
-    hops = 0
-    while mailbox.taken(1) != 1:
-        hops += 1
-        engine.play()
-        # Within the same hop nothing more is done.
-        engine.feed.step(engine.fed - HOP)
-        # Until all of it is there, the slot is empty, and its memory nobody else's.
-        assert engine.noted == {1: mailbox.taken(1)}
-        assert mailbox.taken(1) == 1 or not host.begin(1, 2)
-        assert hops < 50
-    assert hops >= PACKED[LONG].size / PIECE
+    engine.play()
+    assert engine.noted == {1: 1}
+    clip = engine.chain._core.styles[1].clip
+    assert np.shares_memory(clip, mailbox.bytes(1))
+    assert not any(np.shares_memory(clip, array) for array in engine.chain._core.styles[0])
+    # Nobody may write there while it is heard.
+    engine.set_weights([0.0, 1.0, 0.0, 0.0])
+    engine.play(60)
+    assert not host.begin(1, 2)
+    engine.play(60)
+    assert not host.begin(1, 2)
+    engine.set_weights([1.0, 0.0, 0.0, 0.0])
+    engine.play(60)
+    assert host.begin(1, 2)
 
 
-def test_who_takes_over_copies_at_once_all_that_was_offered_heard_or_not() -> None:
+def test_who_takes_over_has_at_once_all_that_was_offered_heard_or_not() -> None:
     mailbox = SlotMailbox.new(CONTEXT, RATE)
     host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
-    host.begin(1, 2)
-    host.finish(1)
-    engine.play(20)
-    assert mailbox.taken(1) == 1
-    # One that the last engine has not taken, one that is of no use, and one that is only on its way.
-    for slot, number in ((0, LONG), (2, BROKEN), (3, 1)):
-        host.begin(slot, number)
-        if slot != 3:
-            host.finish(slot)
+    engine.set_weights([0.0, 0.0, 0.0, 1.0])
+    engine.play(60)
+    for slot in (0, 1, 2):
+        host.begin(slot, 2)
+    engine.play()
+    # One that the last engine has not taken, one that it has, one that is of no use, one that is only on its way.
+    for slot, number in ((1, 2), (0, LONG), (2, BROKEN)):
+        assert host.begin(slot, number)
+        host.finish(slot)
+        if slot == 1:
+            engine.play()
+            assert mailbox.taken(1, 1)
+    engine.set_weights([1.0, 0.0, 0.0, 0.0])
+    host.begin(3, 1)
     engine = Engine(mailbox, CHAINS[1], [1.0, 1.0, 1.0, 1.0])
     assert engine.noted == {0: 2, 1: 1}
-    assert [mailbox.taken(slot) for slot in range(MAX_STYLES)] == [2, 1, -3, 0]
+    assert [mailbox.taken(slot, serial) for slot, serial in ((0, 2), (1, 1), (2, 3))] == [True] * 3
+    assert mailbox.refused(2)
     assert [held(engine.chain, slot) for slot in range(MAX_STYLES)] == [LONG, 2, 0, 0]
     # And does not do it again.
     engine.play(5)
     assert engine.noted == {0: 2, 1: 1}
 
 
+def test_after_another_rate_the_next_engine_has_what_it_began_with() -> None:
+    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
+    host.begin(1, 2)
+    engine.play()
+    host.begin(1, 2)
+    host.finish(1)
+    engine.play()
+    mailbox.forget()
+    # Its memory is not written to while it still plays from there.
+    engine.set_weights([0.0, 1.0, 0.0, 0.0])
+    engine.play(60)
+    assert (held(engine.chain, 1), mailbox.withdraw(1)) == (2, False)
+    mailbox.forget()
+    engine = Engine(mailbox, CHAINS[1], [1.0, 0.0, 0.0, 0.0])
+    assert (engine.noted, held(engine.chain, 1)) == ({}, 0)
+
+
 def test_a_chain_without_slots_takes_nothing_and_says_so() -> None:
     mailbox = SlotMailbox.new(CONTEXT, RATE)
     assert (mailbox.possible, mailbox.sample_rate) == (None, 0)
-    host = Host(mailbox)
-    host.begin(0, 1)
-    host.finish(0)
-    feed = SlotFeed(mailbox, None, RATE, HOP, lambda *_: None)
+    mailbox.offer(0, 1, 100)
+    feed = SlotFeed(mailbox, None, RATE, lambda *_: None)
     feed.catch_up()
-    feed.step(0)
-    assert (mailbox.possible, mailbox.sample_rate, mailbox.taken(0)) == (False, RATE, 0)
+    feed.step()
+    assert (mailbox.possible, mailbox.sample_rate, mailbox.taken(0, 1)) == (False, RATE, False)
+    mailbox.forget()
     Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
     assert mailbox.possible
