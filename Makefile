@@ -54,6 +54,7 @@ check: lint typecheck
 
 # Slower than the tests alone. What the slow tests reach does not count here.
 coverage: $(READY)
+	@$(RUN) pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[coverage]'
 	@$(RUN) pytest -q -m "not slow" --cov --cov-report=term
 
 lint: $(READY)
