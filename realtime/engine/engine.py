@@ -163,13 +163,10 @@ class Engine:
             count = self._step()
             self._trace.poll(self._fed)
             self._meters.work(time.perf_counter() - began, count)
-        self._hand_over()
+        # What has been played since the last block belongs to the tap as well.
+        self._ahead.free(stream.output.position, self._trace.output, self._trace.origin)
         self._trace.publish(self._input.position, stream.output.kept)
         self._report()
-
-    def _hand_over(self) -> None:
-        """Give what has been played to the tap."""
-        self._ahead.free(self._stream.output.position, self._trace.output, self._trace.origin)
 
     def _begin(self, *, amid_sound: bool) -> None:
         """Begin with what the device moves from now on; with a fade of the input if that sounds already."""
@@ -357,7 +354,6 @@ class Engine:
         self._missed_before += ahead.deadlines_missed
         self._empty_before += ahead.ring_empty
         self._played_before += self._stream.input.position - self._begun
-        self._hand_over()
         self._stream.realign()
         self._chain.reset()
         self._begin(amid_sound=True)
