@@ -36,6 +36,13 @@ def steepest(heard: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(rough[: rough.size // 4800 * 4800].reshape(-1, 4800).max(axis=1))
 
 
+def is_in(piece: NDArray[np.float32], sound: NDArray[np.float32]) -> bool:
+    """Whether a piece is somewhere in a sound, bit by bit to the 24 that were recorded."""
+    near = 2.0**-22
+    starts = np.flatnonzero(np.abs(sound[: sound.size - piece.size + 1] - piece[0]) <= near)
+    return any(np.all(np.abs(sound[start : start + piece.size] - piece) <= near) for start in starts)
+
+
 @pytest.fixture
 def styles(tmp_path: Path) -> Path:
     for seed in range(5):
@@ -85,15 +92,9 @@ def test_switching_and_capturing_do_not_click_and_the_taps_hold_what_jack_got(
         began = host.taps.output.position
         recorded = jack.record("gramophone:out_0", seconds=1)[0]
         tapped = host.taps.output.read(began, host.taps.output.position)[0]
-        # Where the recording begins in the tap is not known beforehand.
-        size = tapped.size + recorded.size
-        match = np.fft.irfft(np.fft.rfft(tapped, size) * np.conj(np.fft.rfft(recorded, size)), size)
-        first = int(match[: tapped.size].argmax())
-        count = min(recorded.size, tapped.size - first)
-        assert count > RATE // 2
-        # Bit by bit, to the 24 that were recorded; but a server on a busy machine leaves out cycles of its clients.
-        same = np.abs(recorded[:count] - tapped[first : first + count]) <= 2.0**-22
-        assert same.mean() > 0.5
+        # A server on a busy machine leaves out cycles of its clients: what lies between them is looked for in pieces.
+        found = [is_in(piece, tapped) for piece in recorded[:RATE].reshape(-1, 2400)]
+        assert np.mean(found) > 0.5
         assert np.abs(recorded).max() > 0.01
         missed = sum(change.value for change in host.changes() if change.id == "missed")
         assert missed == host.snapshot().deadlines_missed
