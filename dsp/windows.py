@@ -47,7 +47,7 @@ def full_pair(n_fft: int, hop: int) -> WindowPair:
     return WindowPair(root, root * (2.0 * hop / n_fft), hop, n_fft)
 
 
-def low_delay_pair(n_fft: int, length: int, hop: int, *, smooth: bool = False) -> WindowPair:
+def low_delay_pair(n_fft: int, length: int, hop: int) -> WindowPair:
     """Asymmetric pair: the analysis sees `n_fft` samples, the delay is that of `length`.
 
     The analysis window rises as a sine over all but the last `length` / 2 samples, and falls over those like the root
@@ -55,24 +55,20 @@ def low_delay_pair(n_fft: int, length: int, hop: int, *, smooth: bool = False) -
 
         w_s = p / w_a    where p is not zero, 0 before.
 
-    p is a Hann window. Its root ends in a corner, and what is far above a frame's own level, bins that were raised by
-    40 dB and more, then steps at the frames' borders. The `smooth` p is the square of the Vorbis window,
-    sin²(π/2 sin²(π (n + ½) / length)) (Vorbis I specification, section 1.3.2): its root ends level, and is steeper
-    midway.
+    p is the square of the Vorbis window, sin²(π/2 sin²(π (n + ½) / length)) (Vorbis I specification, section 1.3.2).
+    Its root ends level. That of a Hann window ends in a corner: what is far above a frame's own level, as bins that
+    were raised, then steps at the frames' borders.
 
     Args:
         n_fft: frame length in samples
         length: of the synthesis window in samples, even, at most `n_fft`
         hop: divides `length` into two parts or more
-        smooth: which p
     """
     _check(n_fft, length, hop)
     half = length // 2
     rising = n_fft - half
-    product = _hann(length)
-    if smooth:
-        middles = (np.arange(length) + 0.5) / length
-        product = np.sin(0.5 * np.pi * np.sin(np.pi * middles) ** 2) ** 2
+    middles = (np.arange(length) + 0.5) / length
+    product = np.sin(0.5 * np.pi * np.sin(np.pi * middles) ** 2) ** 2
     place = (np.arange(rising) + 0.5) / rising
     analysis = np.concatenate([np.sin(0.5 * np.pi * place), np.sqrt(product[half:])])
     synthesis = np.zeros(n_fft)

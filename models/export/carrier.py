@@ -128,7 +128,9 @@ class Carrier(nn.Module):
                     best_score, best_slot, best = score, slot, found
                 if slot == self.slot and here < count:
                     stay = float((places[here].double() - wanted).square().sum()) + scarce
-        if best_score < stay - self.worth * spread:
+        again = best_slot == self.slot and 0 <= (here - best) * stride <= self.n_fft
+        again = again and here < self.counts[self.slot]
+        if best_score < stay - self.worth * spread and not again:
             self.slot = best_slot
             here = best
             self.turn = 0

@@ -12,9 +12,9 @@ from .noise_gate import LevelGate
 
 # Frames this far below the running level are a pause. They hardly change it.
 _PAUSE_DB = -30.0
-# The wet signal's loudness is moved towards the input's by at most 6 dB up, but a long way down: after a single
+# The wet signal's loudness is moved towards the input's by at most 12 dB up, but a long way down: after a single
 # loud accident the input's running level is too high for a while, and what the style makes of it would be, too.
-_MOST_MAKEUP = 2.0
+_MOST_MAKEUP = 4.0
 _LEAST_MAKEUP = 0.003
 
 

@@ -69,7 +69,7 @@ def next_place(now: Any, hop: int, n_fft: int, bank: Bank, shares: NDArray[np.fl
         _along(style.axes, work.wanted, work.sought)
         bound = _distance(style.places, here, work.sought)
         bound += (_scarce(shares[now.slot]) - _WORTH) * now.spread
-    best = -1
+    best, before = -1, now.slot
     for slot in range(shares.size):
         if shares[slot] > _LEAST_SHARE and bank.slots[slot].count > 0:
             style = style_in(bank, slot)
@@ -81,6 +81,9 @@ def next_place(now: Any, hop: int, n_fft: int, bank: Bank, shares: NDArray[np.fl
             if found >= 0:
                 bound = distance + scarce
                 now.slot, best = slot, found
+    if now.slot == before and 0 <= (here - best) * stride <= n_fft and here < bank.slots[before].count:
+        # Of what is sounding now the same would come again, hop after hop: a buzz at the hops' pace.
+        best = -1
     if best >= 0:
         here = best
         now.past_place = 0

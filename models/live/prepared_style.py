@@ -8,7 +8,8 @@ clip itself, whose phase carries the result:
 - covariances between frames and earlier frames: the Gram matrix of linear features over time. A linear filter that
   spans several frames sees exactly these; the closed form, which moves frames one by one, sees the first block only;
 - the band vectors of frames along the clip, to find a place that resembles what is wanted;
-- mean, covariance, distribution and lagged covariances in wide bands, which name no notes: see models.live.notes.
+- mean, covariance, distribution and lagged covariances in wide bands, which name no notes, where it is no pause: see
+  models.live.notes.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ _FRAME = 2048
 _HOPS = {"low-delay": 256, "full": 512}
 _HIGHEST_RATE_OF_BASE = 56_000
 _LAGS = (0, 256, 512, 1024)
+# Some thousands of frames are enough for nine quantiles of each bin.
+_ORDERED = 2500
+# Frames this far below the clip's mean power are a pause, and count for nothing in wide bands: else held sounds, which
+# have no pauses, would have to be as soft as a style that falls silent is on average.
+_PAUSE_DB = -40.0
 # Places in a clip to choose from: more of them cost more time in each hop, and find little better.
 MOST_PLACES = 2600
 
@@ -78,16 +84,13 @@ class Layout:
         return int(self.basis.shape[1])
 
 
-def make_layout(
-    sample_rate: int, *, window: str = "low-delay", hop: int | None = None, smooth: bool = False
-) -> Layout:
+def make_layout(sample_rate: int, *, window: str = "low-delay", hop: int | None = None) -> Layout:
     """Return the layout for a rate.
 
     Args:
         sample_rate: Hz
         window: "low-delay" (delay: two hops) or "full" (delay: the frame)
         hop: samples, a power of two; None is 256 (low-delay) or 512 (full) at 44.1 and 48 kHz
-        smooth: see `dsp.windows.low_delay_pair`
 
     Raises:
         ValueError: Unknown window, or a hop that does not fit it.
@@ -102,7 +105,7 @@ def make_layout(
         raise ValueError(
             f"a hop of {hop} does not fit; give a power of two from 16 to {n_fft // 2} samples at {sample_rate} Hz"
         )
-    pair = full_pair(n_fft, hop) if window == "full" else low_delay_pair(n_fft, 2 * hop, hop, smooth=smooth)
+    pair = full_pair(n_fft, hop) if window == "full" else low_delay_pair(n_fft, 2 * hop, hop)
     lags = sorted({round(lag * scale / hop) for lag in _LAGS})
     bins = n_fft // 2 + 1
     basis = band_basis(bins, BANDS, highest=sample_rate / 2)
@@ -181,18 +184,23 @@ def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
         clip = np.tile(clip, (1, -(-shortest // clip.shape[-1])))
     levels = _levels(clip, layout)  # [T, B]
     wide = _in_wide_bands(levels, wide_basis(layout))
-    power = np.square(np.expm1(wide)).mean(axis=0)
+    powers = np.square(np.expm1(wide))
+    heard = _heard(powers, layout)
+    power = powers[heard].mean(axis=0)
     largest, mean = levels.max(axis=0), levels.mean(axis=0)
     mono = clip.mean(axis=0)
-    wide_largest, wide_mean = wide.max(axis=0), wide.mean(axis=0)
+    wide_largest, wide_mean = wide.max(axis=0), wide[heard].mean(axis=0)
     levels -= mean
     wide -= wide_mean
+    wide_quantiles = _quantiles(wide[heard][:: max(1, -(-int(heard.sum()) // _ORDERED))])
+    # Means over all frames are then those over what is heard.
+    wide *= np.float32(1.0 / math.sqrt(heard.mean()))
+    wide[~heard] = 0.0
     inside, rest = _in_bands(levels, packed_basis(layout.basis))
     count = inside.shape[0]
     values, vectors, root, lagged = _movement(inside, layout)
     wide_values, _, wide_root, wide_lagged = _movement(wide, layout)
-    # Some thousands of frames are enough for nine quantiles of each bin.
-    every = max(1, -(-count // 2500))
+    every = max(1, -(-count // _ORDERED))
     stride = -(-count // MOST_PLACES)
     axes = vectors.astype(np.float32)
     along = multiply(
@@ -213,12 +221,19 @@ def live_clip(samples: NDArray[np.float64], layout: Layout) -> PreparedStyle:
         top=max(0.0, float(values[0])),
         wide_mean=wide_mean,
         wide_largest=wide_largest,
-        wide_quantiles=_quantiles(wide[::every]),
+        wide_quantiles=wide_quantiles,
         wide_root=wide_root,
         wide_lagged=wide_lagged,
         wide_top=np.maximum(wide_values[:1], 0.0).astype(np.float32),
         wide_power=(power / max(float(np.linalg.norm(power)), 1e-30)).astype(np.float32),
     )
+
+
+def _heard(powers: Floats, layout: Layout) -> NDArray[np.bool_]:
+    """Return which frames [T] are no pause, from powers [T, W] in wide bands."""
+    total = (powers * spread_shares(layout).sum(axis=1).astype(_f4)).sum(axis=1)
+    heard: NDArray[np.bool_] = total >= total.mean() * 10.0 ** (_PAUSE_DB / 10.0)
+    return heard
 
 
 def _movement(inside: Floats, layout: Layout) -> tuple[Doubles, Doubles, Doubles, Floats]:

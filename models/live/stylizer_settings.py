@@ -39,9 +39,6 @@ class StylizerSettings:
 def stylizer_layout(sample_rate: int, settings: StylizerSettings) -> Layout:
     """Return the layout of a stylizer with these settings; InputError if the hop does not fit the window."""
     try:
-        # On its own phase the input's soft bins are raised far more than a carrier ever is.
-        return make_layout(
-            sample_rate, window=settings.window, hop=settings.hop, smooth=settings.phase == "input"
-        )
+        return make_layout(sample_rate, window=settings.window, hop=settings.hop)
     except ValueError as error:
         raise InputError(str(error)) from None

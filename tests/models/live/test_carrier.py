@@ -122,6 +122,18 @@ def test_it_jumps_only_to_what_is_better_by_one_and_a_half_variances(worse: floa
     assert comes_from(unit, made, 0, 6 * HOP if worse > 1.5 else HOP)
 
 
+def test_it_never_goes_back_to_what_is_sounding() -> None:
+    made, reach = empty(), FRAME // HOP
+    put(made, 0, places((3, WANTED), count=5 * reach))
+    heard = []
+    for _ in range(4 * reach):
+        made.choose(WANTED, [1.0, 0.0, 0.0], 1.0)
+        heard.append(made.place)
+    # As soon as the frame has passed it, and not hop after hop.
+    assert heard[: reach + 1] == [*range(3, reach + 4)]
+    assert heard[reach + 1 :][:2] == [3, 4]
+
+
 @given(worse=st.floats(0.0, 4.0), share=st.floats(0.02, 0.98), spread=st.floats(0.1, 9.0))
 def test_a_style_with_a_small_share_has_to_fit_better(worse: float, share: float, spread: float) -> None:
     least = 1.5 + 0.3 * math.log(share / (1.0 - share))

@@ -147,14 +147,14 @@ def test_at_rate_0_it_holds_what_it_has_heard() -> None:
 
 @settings(max_examples=12)
 @given(ratio=st.floats(-80.0, 80.0))
-def test_the_makeup_brings_the_output_to_the_input_by_6_db_up_at_most(ratio: float) -> None:
+def test_the_makeup_brings_the_output_to_the_input_by_12_db_up_at_most(ratio: float) -> None:
     made = heard((0.0, 6.0))
     # The input at the reference loudness is what the output is compared with.
     level = SPECTRUM * (made.gain * made.gain)
     for _ in range(1500):
         made.balance(SPECTRUM, level * 10.0 ** (ratio / 10.0), 0.01, 0.01)
-        assert 0.003 <= made.makeup <= 2.0
-    assert made.makeup == pytest.approx(min(2.0, max(0.003, 10.0 ** (-ratio / 20.0))), rel=0.02)
+        assert 0.003 <= made.makeup <= 4.0
+    assert made.makeup == pytest.approx(min(4.0, max(0.003, 10.0 ** (-ratio / 20.0))), rel=0.02)
 
 
 def test_the_makeup_learns_from_what_came_out_too_loud_even_where_little_is_learnt() -> None:
@@ -169,7 +169,7 @@ def test_the_makeup_learns_from_what_came_out_too_loud_even_where_little_is_lear
 @given(
     below=st.floats(-70.0, 0.0),
     wished=st.floats(-60.0, 20.0),
-    makeup=st.floats(0.01, 2.0),
+    makeup=st.floats(0.01, 4.0),
     strength=st.floats(0.1, 1.0),
 )
 def test_what_the_map_wants_louder_is_held_at_the_law(
