@@ -53,7 +53,7 @@ class PatternLoss:
     """
 
     def __init__(self, content: Sequence[Tensor], style: Tensor, *, frames: int, highest: float) -> None:
-        self._basis = _log_frequency_basis(style.shape[0], highest=highest).to(style.device)
+        self._basis = log_frequency_basis(style.shape[0], highest=highest).to(style.device)
         self._octaves = len(self._basis) // BINS_PER_OCTAVE
         self._lengths = [min(length, frames) for length in LENGTHS]
         self._content = [self._levels(expand(run).mT.square()) for run in content]
@@ -179,7 +179,7 @@ def _moments(sums: Sums) -> list[Moments]:
     ]
 
 
-def _log_frequency_basis(bins: int, *, highest: float) -> Tensor:
+def log_frequency_basis(bins: int, *, highest: float) -> Tensor:
     """Triangles [24 an octave, bins] on a logarithmic axis, each of unit sum, for the powers of bins.
 
     Each side is one and a half bins wide at least. Octaves that reach beyond `highest` Hz are left out, but not the
