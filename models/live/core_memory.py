@@ -279,7 +279,7 @@ class Work(NamedTuple):
 def sizes_of(
     layout: Layout, *, channels: int, slots: int = 1, places: int = 1, samples: int = 1
 ) -> dict[str, int]:
-    """Return the sizes in the shapes of views: of what a core keeps, of its room, and of a bank of styles."""
+    """Return the sizes in the shapes of views: of what a core keeps, of its room, and of a style."""
     lags = len(layout.lags)
     return {
         "channels": channels,

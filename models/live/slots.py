@@ -32,8 +32,11 @@ class StyleSlots(Protocol):
         """Which slots have a style."""
         ...
 
-    def close(self, slot: int) -> bool:
-        """Empty a slot, whose memory is not read from now on; False, and nothing done, while it is heard."""
+    def close(self, slot: int, *, heard: bool = False) -> bool:
+        """Empty a slot, whose memory may be written from now on; False, and nothing done, while it is heard.
+
+        With `heard` it is emptied all the same, for whoever resets the chain next.
+        """
         ...
 
     def open(self, slot: int, packed: Bytes) -> None:

@@ -1,7 +1,8 @@
 """The styles that a stylizer can mix, and the mixture of them that is in use.
 
 A style stays where it was packed (`models.live.slots`), be it memory of this process or shared; a slot says where that
-is. It changes only while the slot's share is 0; nothing is ever allocated or computed for a slot that is not heard.
+is. While the stylizer plays, that changes only where the slot's share is 0. Nothing is ever allocated or computed for a
+slot that is not heard.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Bank(NamedTuple):
     """
 
     slots: Annotated[NDArray[np.void], "slots", _SLOT]
-    styles: Annotated[NDArray[np.int64], "slots rows 4"]
+    styles: Annotated[NDArray[np.int64], "slots arrays 4"]
 
 
 def new_bank(slots: int) -> Bank:

@@ -166,9 +166,9 @@ class Stylizer:
         """Which slots have a style."""
         return tuple(bool(one) for one in self._core.kept.filled)
 
-    def close(self, slot: int) -> bool:
+    def close(self, slot: int, *, heard: bool = False) -> bool:
         """Empty a slot; see `models.live.slots.StyleSlots`."""
-        if self._core.kept.shares[slot] > 0.0:
+        if self._core.kept.shares[slot] > 0.0 and not heard:
             return False
         self._core.close_slot(slot)
         return True

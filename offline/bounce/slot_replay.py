@@ -18,7 +18,7 @@ from ...takes.reader import Take
 
 Bytes = NDArray[np.uint8]
 
-# Of what was packed for a slot; thirty seconds take 7 MB.
+# Of what was packed for a slot; thirty seconds take 13 MB.
 _KEPT = 16
 
 
@@ -78,7 +78,9 @@ class SlotReplay:
             self.empty(event.slot)
 
     def begin_with(self, events: Sequence[Event]) -> None:
-        """Have the changes take effect that a chain began with."""
+        """Have the changes take effect that a chain began with, before it is reset."""
         for event in events:
             if isinstance(event, StyleChange):
+                # What was heard before the beginning is not any more.
+                self._slots.close(event.slot, heard=True)
                 self.change(event)

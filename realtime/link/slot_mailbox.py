@@ -1,8 +1,8 @@
 """Passes styles to the engine: shared memory for each slot, and rules for who may use it when.
 
-The host withdraws what is in a slot; the engine empties the slot once it is not heard, and says so. Only then does a
-loader write a packed style (`models.live.slots`) to the slot's memory, which the host offers under a serial number. The
-engine plays it from there. An engine that takes over has at once all that was offered.
+Where a style is ready, the host withdraws what is in a slot; the engine empties the slot once it is not heard, and says
+so. Only then does a loader write the packed style (`models.live.slots`) to the slot's memory, which the host offers
+under a serial number. The engine plays it from there. An engine that takes over has at once all that was offered.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class _Cells(ctypes.Structure):
     """Of one slot.
 
     Attributes:
-        offered: host: serial number of what is in the memory; -1 where it is being written, 0 where it never was: an
-            engine then has the style that it began with
+        offered: host: serial number of what is in the memory; -1 where the slot is to be empty, 0 where it may stay as
+            an engine begins
         size: host: how many bytes that are
-        taken: engine: what of this it has seen to
+        taken: engine: what its slot has: a serial number, -1 for nothing, 0 for what it began with
         refused: engine: whether that could not be used
     """
 
@@ -57,7 +57,7 @@ class SlotMailbox:
         memory: of each slot, `bytes` long
         cells: of each slot
         flags: engine: 1 if its chain has slots, -1 if it has none, 0 if that is not known yet; and the rate of its
-            slots in Hz
+            slots in Hz. Host: the rate in Hz of what it offers
     """
 
     memory: tuple[Doubles, ...]
@@ -71,7 +71,7 @@ class SlotMailbox:
         return cls(
             tuple(context.RawArray(ctypes.c_double, size) for _ in range(MAX_STYLES)),
             context.RawArray(_Cells, MAX_STYLES),
-            context.RawArray(ctypes.c_double, 2),
+            context.RawArray(ctypes.c_double, 3),
         )
 
     def bytes(self, slot: int) -> NDArray[np.uint8]:
@@ -101,10 +101,11 @@ class SlotMailbox:
         self.cells[slot].offered = _NOTHING
         return self.cells[slot].taken == _NOTHING
 
-    def forget(self) -> None:
-        """Leave to the next engine which styles it has (host)."""
+    def forget(self, sample_rate: int) -> None:
+        """Leave to an engine of another rate in Hz which styles it has (host)."""
         for slot in self.cells:
             slot.offered = 0
+        self.flags[2] = sample_rate
 
     def taken(self, slot: int, serial: int) -> bool:
         """Return whether the engine has a style, or has refused it (host)."""
@@ -117,7 +118,8 @@ class SlotMailbox:
     def due(self, slot: int) -> int | None:
         """Return the serial number of what a slot is to have, 0 for nothing; None where it may stay (engine)."""
         offered = self.cells[slot].offered
-        return None if offered in (0, self.cells[slot].taken) else max(offered, 0)
+        other_rate = self.flags[1] != self.flags[2]
+        return None if other_rate or offered in (0, self.cells[slot].taken) else max(offered, 0)
 
     def begin(self, slot: int) -> None:
         """Say that a slot has what its engine began with (engine)."""
@@ -160,20 +162,25 @@ class SlotFeed:
         mailbox.flags[0] = -1.0 if slots is None else 1.0
 
     def catch_up(self) -> None:
-        """Take all offered styles, heard or not. The chain's first styles are not noted."""
+        """Take all offered styles, heard or not, before the chain is reset. Its first styles are not noted."""
         if self._slots is None:
             return
         for slot in range(MAX_STYLES):
             self._mailbox.begin(slot)
-            if serial := self._mailbox.due(slot):
+            serial = self._mailbox.due(slot)
+            if serial:
                 self._open(slot, serial)
+            elif serial is not None:
+                self._slots.close(slot, heard=True)
+                self._note(ChangeKind.SLOT - slot, 0.0)
+                self._mailbox.take(slot, 0)
 
     def step(self) -> None:
         """See between two blocks whether there is anything to do."""
         if self._slots is None:
             return
         told = bytes(self._mailbox.cells)
-        if told == self._settled:
+        if told == self._settled or self._mailbox.flags[1] != self._mailbox.flags[2]:
             return
         waiting = False
         for slot in range(MAX_STYLES):

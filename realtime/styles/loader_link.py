@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..link.descriptors import reason, reserve
 from ..link.spawning import start_process
-from .loader_process import Captured, LoadRequest, LoadResult, Prefetch, Saved, run_loader
+from .loader_process import Answer, Captured, Request, Saved, run_loader
 
 if TYPE_CHECKING:
     from ..link.trace_board import TraceBoard
@@ -79,7 +79,7 @@ class LoaderLink:
                 raise
         self._pipe, self._process = ours, process
 
-    def send(self, request: LoadRequest | Captured | Prefetch) -> bool:
+    def send(self, request: Request) -> bool:
         """Send a request, and start the loader for it; return False if it cannot be started now."""
         if not self.start():
             return False
@@ -90,9 +90,9 @@ class LoaderLink:
             self._saving += isinstance(request, Captured)
         return True
 
-    def answers(self) -> list[LoadResult | Saved] | None:
+    def answers(self) -> list[Answer] | None:
         """Return the answers; None if the loader has died, and all its requests are lost."""
-        found: list[LoadResult | Saved] = []
+        found: list[Answer] = []
         try:
             while self._pipe is not None and self._pipe.poll():
                 found.append(self._pipe.recv())

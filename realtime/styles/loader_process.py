@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ...media.errors import InputError, noted
 from ...media.files import shown
+from ...plugins.knobs import MAX_STYLES
 from ..link.slot_mailbox import SlotMailbox
 from ..link.taps import USUAL_RATE, Taps
 
@@ -31,33 +32,33 @@ if TYPE_CHECKING:
 # Below sound and display, even if the engine got no real-time priority. While a player waits for a style, it is
 # higher, if the system lets a process lower its niceness again.
 _NICENESS = 10
-# Live styles of long clips take 7 MB each.
+# Live styles of long clips take 13 MB each.
 _KEPT_BYTES = 192 * 2**20
+# A capture is written to its file once it is in its slot, or that has not come about for so long.
+_SAVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """A request to write a style to a slot's memory.
+    """A request to make a style ready.
 
     Attributes:
         job: number of the request, in the answer too
         source: a file, or a style
-        slot: with the memory to write
         sample_rate: Hz
     """
 
     job: int
     source: Path | Clip
-    slot: int
     sample_rate: int
 
 
 @dataclass(frozen=True)
 class Captured:
-    """A request to make a style of a piece of the input tap, save it, and write it to a slot's memory.
+    """A request to make a style of a piece of the input tap ready, and save it.
 
     Attributes:
-        job, slot, sample_rate: as in `LoadRequest`
+        job, sample_rate: as in `LoadRequest`
         path: of the new file
         recorded_rate: Hz, of the piece; the engine's may have changed since
         start, stop: frames of the tap
@@ -66,12 +67,24 @@ class Captured:
 
     job: int
     path: Path
-    slot: int
     sample_rate: int
     recorded_rate: int
     start: int
     stop: int
     rows: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class WriteRequest:
+    """A request to write a style that is ready to a slot's memory.
+
+    Attributes:
+        job: of the request to make it ready
+        slot: whose memory nobody reads
+    """
+
+    job: int
+    slot: int
 
 
 @dataclass(frozen=True)
@@ -93,15 +106,26 @@ class LoadResult:
 
     Attributes:
         job: its number
-        size: bytes in the slot's memory; 0 after a failure
-        problem: the error in one line, or ""
+        problem: the error in one line, or "" where it is ready
         note: a new message for the user, or ""
     """
 
     job: int
-    size: int
     problem: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """The answer to a `WriteRequest`.
+
+    Attributes:
+        job: its number
+        size: bytes in the slot's memory; 0 where there was nothing to write
+    """
+
+    job: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +133,7 @@ class Saved:
     """The answer about the file of a capture.
 
     Attributes:
-        path: of the file
+        path: of the file, which is not there where nothing could be made of the capture
         problem: the error in one line, or ""
     """
 
@@ -117,12 +141,16 @@ class Saved:
     problem: str
 
 
+Request: TypeAlias = LoadRequest | Captured | WriteRequest | Prefetch
+Answer: TypeAlias = LoadResult | Written | Saved
+
+
 def run_loader(requests: Connection, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
     """Run the loader process until the other end of `requests` is closed.
 
     Args:
-        requests: gives `LoadRequest`, `Captured` and `Prefetch`; takes a `LoadResult` for each of the first two, and
-            then, for a capture, a `Saved`
+        requests: gives `LoadRequest`, `Captured`, `WriteRequest` and `Prefetch`; takes a `LoadResult` for each of the
+            first two, a `Written` for the third, and in the end, for a capture, a `Saved`
         stylizer: fields of `models.live.stylizer.StylizerSettings`
     """
     with suppress(ValueError):
@@ -135,6 +163,8 @@ def run_loader(requests: Connection, slots: SlotMailbox, taps: Taps, stylizer: d
     rate = 0
     with suppress(EOFError, OSError):
         while True:
+            if loader.unsaved and not requests.poll(_SAVE_SECONDS):
+                requests.send(loader.save())
             if ahead and not requests.poll():
                 _be_nice(usual + _NICENESS)
                 loader.make_ahead(ahead.pop(0), rate)
@@ -142,11 +172,19 @@ def run_loader(requests: Connection, slots: SlotMailbox, taps: Taps, stylizer: d
             wanted = requests.recv()
             if isinstance(wanted, Prefetch):
                 ahead, rate = list(wanted.sources), wanted.sample_rate
-            else:
-                _be_nice(usual)
+                continue
+            _be_nice(usual)
+            if isinstance(wanted, WriteRequest):
+                requests.send(loader.write(wanted))
+            # Once it sounds, since a disk may be slow.
+            if loader.unsaved:
+                requests.send(loader.save())
+            if not isinstance(wanted, WriteRequest):
                 requests.send(loader.answer(wanted))
-                if isinstance(wanted, Captured):
-                    requests.send(loader.save(wanted))
+                if isinstance(wanted, Captured) and not loader.unsaved:
+                    requests.send(Saved(wanted.path, ""))
+    if loader.unsaved:
+        loader.save()
 
 
 def _niceness() -> int:
@@ -164,7 +202,11 @@ def _be_nice(value: int) -> None:
 
 
 class _Loader:
-    """Packs styles, and caches those of files as long as there is room."""
+    """Packs styles, and caches those of files as long as there is room.
+
+    Attributes:
+        unsaved: the last capture and its sound, until it is saved
+    """
 
     def __init__(self, slots: SlotMailbox, taps: Taps, stylizer: dict[str, object]) -> None:
         from ...models.live.stylizer_settings import StylizerSettings
@@ -172,12 +214,14 @@ class _Loader:
         self._slots = slots
         self._taps = taps
         self._settings = StylizerSettings(**stylizer)  # type: ignore[arg-type]
-        self._captured: NDArray[np.float64] | None = None
+        self.unsaved: tuple[Captured, NDArray[np.float64]] | None = None
         self._notes: dict[Path, str] = {}
         self._kept: OrderedDict[tuple[Path, int, int, int], Bytes] = OrderedDict()
+        # By job: what may have to be written yet.
+        self._ready: OrderedDict[int, Bytes] = OrderedDict()
 
     def answer(self, wanted: LoadRequest | Captured) -> LoadResult:
-        """Handle a request; errors go into the answer."""
+        """Make a style ready; errors go into the answer."""
         note = ""
         try:
             if isinstance(wanted, Captured):
@@ -187,14 +231,24 @@ class _Loader:
                 note = self._notes.pop(wanted.source, "")
             else:
                 packed = self._pack(wanted.source, wanted.sample_rate)
-            self._slots.bytes(wanted.slot)[: packed.size] = packed
-            return LoadResult(wanted.job, packed.size, note=note)
+            self._ready[wanted.job] = packed
+            # Each slot waits for one at most; those before them nobody asks for any more.
+            while len(self._ready) > MAX_STYLES:
+                self._ready.popitem(last=False)
+            return LoadResult(wanted.job, note=note)
         except InputError as error:
-            return LoadResult(wanted.job, 0, str(error))
+            return LoadResult(wanted.job, str(error))
         except Exception as error:
-            return LoadResult(
-                wanted.job, 0, f"the style cannot be made ready ({type(error).__name__}: {error})"
-            )
+            return LoadResult(wanted.job, f"the style cannot be made ready ({type(error).__name__}: {error})")
+
+    def write(self, wanted: WriteRequest) -> Written:
+        """Write a style that is ready to a slot's memory."""
+        packed = self._ready.pop(wanted.job, None)
+        if packed is None:
+            # Another loader had made it ready, which has ended.
+            return Written(wanted.job, 0)
+        self._slots.bytes(wanted.slot)[: packed.size] = packed
+        return Written(wanted.job, packed.size)
 
     def warm_up(self) -> None:
         """Load everything that the first style needs."""
@@ -211,13 +265,12 @@ class _Loader:
         with suppress(Exception):
             self._of_file(path, sample_rate)
 
-    def save(self, wanted: Captured) -> Saved:
-        """Write the last capture to its file. This comes after it sounds, since a disk may be slow."""
+    def save(self) -> Saved:
+        """Write the last capture to its file."""
         from ...models.style import Style
 
-        sound, self._captured = self._captured, None
-        if sound is None:
-            return Saved(wanted.path, "")
+        assert self.unsaved is not None
+        (wanted, sound), self.unsaved = self.unsaved, None
         try:
             Style.from_audio(sound, wanted.recorded_rate, name=wanted.path.stem).save(wanted.path)
         except Exception as error:
@@ -230,13 +283,12 @@ class _Loader:
 
         from ...models.style import clip_at, kept_clip
 
-        self._captured = None
         first, last = wanted.rows
         sound = self._taps.input.read(wanted.start, wanted.stop)[first:last].astype(np.float64)
         # Rounded to the 24 bits of the file, so that both sound the same.
         kept = kept_clip(sound, wanted.recorded_rate, name=wanted.path.stem)
         packed = self._pack_clip(clip_at(kept, wanted.recorded_rate, wanted.sample_rate), wanted.sample_rate)
-        self._captured = sound
+        self.unsaved = wanted, sound
         return packed
 
     def _of_file(self, path: Path, sample_rate: int) -> Bytes:

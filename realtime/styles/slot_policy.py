@@ -145,11 +145,13 @@ class SlotPolicy:
         slot = self.slots[place]
         slot.key, slot.coming, slot.state, slot.serial = slot.coming, "", READY, serial
 
-    def failed(self, place: int) -> None:
-        """Note that loading failed; the slot has been emptied for it."""
+    def failed(self, place: int, *, emptied: bool = False) -> None:
+        """Note that loading failed; the style before is still in the slot, unless that has been emptied already."""
         slot = self.slots[place]
         self.forget(slot.coming)
-        slot.key, slot.coming, slot.state = "", "", EMPTY
+        if emptied:
+            slot.key, slot.serial = "", 0
+        slot.coming, slot.state = "", READY if slot.key else EMPTY
 
     def step(self, now: float) -> tuple[int, str] | None:
         """Move the weights; return a slot and the key of a style to load there, if there is one.

@@ -283,7 +283,7 @@ class StyleManager:
             path = self._library.new_file(name)
             key = self._library.key(path)
             rows = (0, taps.channels) if source == SOURCES[0] else (taps.channels, taps.input.channels)
-            self._work.captured[key] = Captured(0, path, 0, rate, rate, start, stop, rows)
+            self._work.captured[key] = Captured(0, path, rate, rate, start, stop, rows)
             self._library.show(key)
             self._policy.want({key: 1.0}, _CAPTURE_SECONDS)
             self._start()

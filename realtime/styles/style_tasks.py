@@ -9,7 +9,7 @@ from pathlib import Path
 from ...media.files import shown
 from ..link.trace_board import TraceBoard
 from .loader_link import LoaderLink
-from .loader_process import Captured, LoadRequest, LoadResult, Prefetch, Saved
+from .loader_process import Answer, Captured, LoadRequest, Prefetch, Request, Saved, WriteRequest, Written
 from .slot_policy import SlotPolicy
 from .style_library import StyleLibrary
 
@@ -28,6 +28,23 @@ class StyleEvent:
 
     kind: str
     text: str
+
+
+@dataclass
+class _Load:
+    """A style on its way to a slot.
+
+    Attributes:
+        place: the slot
+        key: of the style
+        ready: whether the loader has it ready; then the slot is emptied
+        writing: whether it is being written to the slot's memory
+    """
+
+    place: int
+    key: str
+    ready: bool = False
+    writing: bool = False
 
 
 class StyleTasks:
@@ -54,8 +71,8 @@ class StyleTasks:
         self._ahead_sent: tuple[Path, ...] = ()
         #: keys of all that the engine was ever offered, by the serial number that the log of changes has
         self.played: dict[int, str] = {}
-        # By job: slot and key. By slot: serial number of what the engine is to take.
-        self._jobs: dict[int, tuple[int, str]] = {}
+        # By slot: serial number of what the engine is to take.
+        self._loads: dict[int, _Load] = {}
         self._offered: dict[int, int] = {}
         self._requests: deque[LoadRequest | Captured] = deque()
         self._number = 0
@@ -67,7 +84,7 @@ class StyleTasks:
     @property
     def busy(self) -> bool:
         """Whether anything is still to be done."""
-        return self._policy.busy or bool(self._jobs) or bool(self._offered)
+        return self._policy.busy or bool(self._loads) or bool(self._offered)
 
     def step(self, now: float) -> None:
         """Go on, a little; `now` is the time in seconds."""
@@ -76,9 +93,7 @@ class StyleTasks:
             self._begin_again(rate)
         # Before the engine has opened its device nobody knows for which rate.
         while rate and self._requests:
-            # The loader writes over what lies in the slot's memory, which the engine may be playing from.
-            empty = self._board.slots.withdraw(self._requests[0].slot)
-            if not empty or not self._send(replace(self._requests[0], sample_rate=rate)):
+            if not self._send(replace(self._requests[0], sample_rate=rate)):
                 break
             self._requests.popleft()
         wanted_ahead = () if self.hold or self.busy else self.ahead
@@ -87,11 +102,15 @@ class StyleTasks:
         answers = self._loader.answers()
         if answers is None:
             self._notify("error", "the loader of styles has ended; what it was loading is given up")
-            for place, _ in self._jobs.values():
-                self._policy.failed(place)
-            self._jobs.clear()
+            for load in self._loads.values():
+                self._policy.failed(load.place, emptied=load.ready)
+            self._loads.clear()
         for answer in answers or ():
             self._handle(answer)
+        for job, load in self._loads.items():
+            # The engine may be playing from the slot's memory.
+            if load.ready and not load.writing and self._board.slots.withdraw(load.place):
+                load.writing = self._send(WriteRequest(job, load.place))
         for place, serial in list(self._offered.items()):
             if self._board.slots.taken(place, serial) and self._board.slots.sample_rate == rate:
                 self._taken(place, serial)
@@ -105,15 +124,16 @@ class StyleTasks:
     def _begin_again(self, rate: int) -> None:
         """Have everything made ready for another rate: there an engine has only the styles that it starts with."""
         self._rate = rate
+        self._board.slots.forget(rate)
         if not self._number:
             return
-        self._board.slots.forget()
         # A capture that is under way is saved all the same, and then comes from its file.
-        self._jobs.clear()
+        self._requests = deque(one for one in self._requests if isinstance(one, Captured))
+        self._loads.clear()
         self._offered.clear()
         self._policy.restart(self._first)
 
-    def _send(self, request: LoadRequest | Captured | Prefetch) -> bool:
+    def _send(self, request: Request) -> bool:
         """Send a request; return False if it has to wait, which is reported once."""
         sent = self._loader.send(request)
         if self._shortage != self._loader.shortage:
@@ -128,33 +148,40 @@ class StyleTasks:
         """Have a style loaded to a slot."""
         self._policy.begin(place, key)
         self._number += 1
-        self._jobs[self._number] = (place, key)
+        self._loads[self._number] = _Load(place, key)
         captured = self.captured.pop(key, None)
         if captured is not None:
-            self._requests.append(replace(captured, job=self._number, slot=place))
+            self._requests.append(replace(captured, job=self._number))
         else:
-            self._requests.append(LoadRequest(self._number, self._library.sources[key], place, 0))
+            self._requests.append(LoadRequest(self._number, self._library.sources[key], 0))
 
-    def _handle(self, answer: LoadResult | Saved) -> None:
+    def _handle(self, answer: Answer) -> None:
         if isinstance(answer, Saved):
             if answer.problem:
                 self._notify("error", answer.problem)
             elif answer.path.exists():
                 self._notify("saved", shown(answer.path))
             return
-        place, key = self._jobs.pop(answer.job, (None, ""))
-        if place is None:
+        load = self._loads.get(answer.job)
+        if load is None:
             return
-        if answer.problem:
+        if isinstance(answer, Written):
+            del self._loads[answer.job]
+            if not answer.size:
+                self._policy.failed(load.place, emptied=True)
+                return
+            self.played[answer.job] = load.key
+            self._board.slots.offer(load.place, answer.job, answer.size)
+            self._offered[load.place] = answer.job
+        elif answer.problem:
+            del self._loads[answer.job]
             self._notify("error", answer.problem)
-            self._policy.failed(place)
-            self._library.listed.pop(key, None)
+            self._policy.failed(load.place)
+            self._library.listed.pop(load.key, None)
         else:
             if answer.note:
                 self._notify("note", answer.note)
-            self.played[answer.job] = key
-            self._board.slots.offer(place, answer.job, answer.size)
-            self._offered[place] = answer.job
+            load.ready = True
 
     def _taken(self, place: int, serial: int) -> None:
         """Go on when the engine has what it was offered."""
@@ -164,7 +191,7 @@ class StyleTasks:
                 "error",
                 f"{self._library.names[self._policy.slots[place].coming]} does not fit the engine's slot",
             )
-            self._policy.failed(place)
+            self._policy.failed(place, emptied=True)
             return
         self._policy.loaded(place, serial)
         self._notify("ready", self._library.names[self._policy.slots[place].key])

@@ -123,7 +123,7 @@ def test_a_set_of_styles_is_switched_mixed_and_captured(tmp_path: Path, styles: 
         np.testing.assert_allclose(
             kept.samples[0], came[first : first + kept.samples.shape[1]], atol=2.0**-23
         )
-        # Every style that was put into a slot is in the log, emptied first, and at weight 0.
+        # Every style that was put into a slot is in the log, at weight 0.
         log = [change for change in host.changes() if change.id.startswith("s")]
         assert host.snapshot().faults == 0
     serials = [change.value for change in log if change.id.startswith("slot") and change.value]

@@ -47,10 +47,18 @@ def held(chain: Stylizer, slot: int) -> int:
     raise AssertionError("a mixture of styles")
 
 
+def new_mailbox() -> SlotMailbox:
+    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    mailbox.forget(RATE)
+    return mailbox
+
+
 class Engine:
     """A chain that begins with the first style in every slot, only one of which is heard, and its end of a mailbox."""
 
-    def __init__(self, mailbox: SlotMailbox, chain: Stylizer, weights: list[float]) -> None:
+    def __init__(
+        self, mailbox: SlotMailbox, chain: Stylizer, weights: list[float], *, rate: int = RATE
+    ) -> None:
         self.chain = chain
         self.set_weights(weights)
         for slot in range(MAX_STYLES):
@@ -59,8 +67,9 @@ class Engine:
         self.fed = 0
         #: what it has noted last of each slot: a serial number, 0 where it has emptied it
         self.noted: dict[int, int] = {}
-        self.feed = SlotFeed(mailbox, chain, RATE, self._note)
+        self.feed = SlotFeed(mailbox, chain, rate, self._note)
         self.feed.catch_up()
+        chain.reset()
 
     def _note(self, event: int, value: float) -> None:
         self.noted[ChangeKind.SLOT - event] = int(value)
@@ -140,7 +149,7 @@ MOVES = st.one_of(
 @settings(max_examples=25)
 @given(moves=st.lists(MOVES, min_size=5, max_size=40))
 def test_whatever_the_order_of_things_a_slot_holds_one_whole_style(moves: list[tuple[str, int, int]]) -> None:
-    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    mailbox = new_mailbox()
     host = Host(mailbox)
     weights = [1.0, 0.0, 0.0, 0.0]
     engines = 0
@@ -172,7 +181,7 @@ def test_whatever_the_order_of_things_a_slot_holds_one_whole_style(moves: list[t
 
 
 def test_two_threads_at_their_own_pace() -> None:
-    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    mailbox = new_mailbox()
     host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
     numbers = [1, LONG, 2, BROKEN, LONG, 1] * 3
     end = time.monotonic() + 60.0
@@ -200,7 +209,7 @@ def test_two_threads_at_their_own_pace() -> None:
 
 
 def test_a_style_is_played_from_where_the_loader_put_it() -> None:
-    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    mailbox = new_mailbox()
     host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
     assert not host.begin(1, LONG)
     engine.play()
@@ -226,7 +235,7 @@ def test_a_style_is_played_from_where_the_loader_put_it() -> None:
 
 
 def test_who_takes_over_has_at_once_all_that_was_offered_heard_or_not() -> None:
-    mailbox = SlotMailbox.new(CONTEXT, RATE)
+    mailbox = new_mailbox()
     host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
     engine.set_weights([0.0, 0.0, 0.0, 1.0])
     engine.play(60)
@@ -243,31 +252,49 @@ def test_who_takes_over_has_at_once_all_that_was_offered_heard_or_not() -> None:
     engine.set_weights([1.0, 0.0, 0.0, 0.0])
     host.begin(3, 1)
     engine = Engine(mailbox, CHAINS[1], [1.0, 1.0, 1.0, 1.0])
-    assert engine.noted == {0: 2, 1: 1}
+    assert engine.noted == {0: 2, 1: 1, 3: 0}
     assert [mailbox.taken(slot, serial) for slot, serial in ((0, 2), (1, 1), (2, 3))] == [True] * 3
     assert mailbox.refused(2)
-    assert [held(engine.chain, slot) for slot in range(MAX_STYLES)] == [LONG, 2, 0, 0]
+    assert [held(engine.chain, slot) for slot in range(3)] == [LONG, 2, 0]
+    assert engine.chain.filled == (True, True, True, False)
     # And does not do it again.
     engine.play(5)
-    assert engine.noted == {0: 2, 1: 1}
+    assert engine.noted == {0: 2, 1: 1, 3: 0}
 
 
-def test_after_another_rate_the_next_engine_has_what_it_began_with() -> None:
-    mailbox = SlotMailbox.new(CONTEXT, RATE)
+def test_at_another_rate_an_engine_keeps_what_it_began_with_until_something_is_offered_for_that_rate() -> (
+    None
+):
+    mailbox = new_mailbox()
     host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
-    host.begin(1, 2)
+    for slot in (1, 2):
+        host.begin(slot, 2)
     engine.play()
-    host.begin(1, 2)
+    assert host.begin(1, 2)
     host.finish(1)
     engine.play()
-    mailbox.forget()
-    # Its memory is not written to while it still plays from there.
-    engine.set_weights([0.0, 1.0, 0.0, 0.0])
+    assert held(engine.chain, 1) == 2
+    # One slot has a style, another is withdrawn, a third one just now: all of this is not for the next engine.
+    engine = Engine(mailbox, CHAINS[1], [1.0, 0.0, 0.0, 0.0], rate=2 * RATE)
+    assert not host.begin(3, 2)
+    engine.play(5)
+    assert engine.noted == {}
+    mailbox.forget(2 * RATE)
+    engine.play(5)
+    assert (engine.noted, engine.chain.filled) == ({}, (True,) * MAX_STYLES)
+    host.begin(3, 2)
+    engine.play()
+    assert engine.noted == {3: 0}
+
+
+def test_who_takes_over_while_a_slot_is_withdrawn_has_nothing_there_heard_or_not() -> None:
+    mailbox = new_mailbox()
+    host, engine = Host(mailbox), Engine(mailbox, CHAINS[0], [1.0, 1.0, 0.0, 0.0])
     engine.play(60)
-    assert (held(engine.chain, 1), mailbox.withdraw(1)) == (2, False)
-    mailbox.forget()
-    engine = Engine(mailbox, CHAINS[1], [1.0, 0.0, 0.0, 0.0])
-    assert (engine.noted, held(engine.chain, 1)) == ({}, 0)
+    assert not host.begin(1, 2)
+    engine = Engine(mailbox, CHAINS[1], [1.0, 1.0, 0.0, 0.0])
+    assert (engine.noted, engine.chain.filled) == ({1: 0}, (True, False, True, True))
+    assert host.begin(1, 2)
 
 
 def test_a_chain_without_slots_takes_nothing_and_says_so() -> None:
@@ -278,6 +305,6 @@ def test_a_chain_without_slots_takes_nothing_and_says_so() -> None:
     feed.catch_up()
     feed.step()
     assert (mailbox.possible, mailbox.sample_rate, mailbox.taken(0, 1)) == (False, RATE, False)
-    mailbox.forget()
+    mailbox.forget(RATE)
     Engine(mailbox, CHAINS[0], [1.0, 0.0, 0.0, 0.0])
     assert mailbox.possible
