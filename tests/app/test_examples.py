@@ -132,7 +132,7 @@ def test_a_knob_moves_offline_and_by_osc_and_a_patch_is_ready(folder, start):
     assert faded.shape == song.shape
     # In time with the song, and farther and farther from it.
     away = [np.abs(faded[at] - song[at]).max() for at in (slice(100), slice(RATE, 2 * RATE))]
-    assert away[0] < 1e-3 < 0.01 < away[1]
+    assert away[0] < 2e-3 < 0.01 < away[1]
 
     model = torch.jit.load(str(folder / "patch" / "style.ts"))
     assert json.loads(model.about())["styles"][0]["name"] == "rain"

@@ -183,7 +183,11 @@ def test_any_host_rate(bare: Any) -> None:
     theirs = live.feed(np.concatenate([begin, sound], axis=1))[:, lead:]
     ours = played(bare, resample(sound.astype(np.float64), RATE, 2 * RATE).astype(np.float32), 512)[:, late:]
     count = min(2 * theirs.shape[1], ours.shape[1]) - 500
-    assert away(ours[:, :count], resample(theirs.astype(np.float64), RATE, 2 * RATE)[:, :count]) < -60.0
+    wanted = resample(theirs.astype(np.float64), RATE, 2 * RATE)
+    # Where two places of the clip fit equally well, a rounding decides which of them is heard for a moment.
+    apart = [away(ours[:, at : at + 4096], wanted[:, at : at + 4096]) for at in range(0, count - 4096, 4096)]
+    assert np.median(apart) < -70.0
+    assert away(ours[:, :count], wanted[:, :count]) < -50.0
     assert bare.set_sample_rate(RATE)
     assert not bare.is_resampling()
 
