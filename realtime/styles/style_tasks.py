@@ -71,7 +71,7 @@ class StyleTasks:
         self._ahead_sent: tuple[Path, ...] = ()
         #: keys of all that the engine was ever offered, by the serial number that the log of changes has
         self.played: dict[int, str] = {}
-        # By slot: serial number of what the engine is to take.
+        # By job; and by slot, the serial number of what the engine is to take.
         self._loads: dict[int, _Load] = {}
         self._offered: dict[int, int] = {}
         self._requests: deque[LoadRequest | Captured] = deque()
@@ -168,6 +168,9 @@ class StyleTasks:
         if isinstance(answer, Written):
             del self._loads[answer.job]
             if not answer.size:
+                self._notify(
+                    "error", f"{self._library.names[load.key]} was lost on its way; ask for it again"
+                )
                 self._policy.failed(load.place, emptied=True)
                 return
             self.played[answer.job] = load.key
