@@ -108,7 +108,7 @@ class SlotMailbox:
         self.flags[2] = sample_rate
 
     def taken(self, slot: int, serial: int) -> bool:
-        """Return whether the engine has a style, or has refused it (host)."""
+        """Return whether the engine has the style of a serial number, or has refused it (host)."""
         return self.cells[slot].taken == serial
 
     def refused(self, slot: int) -> bool:
