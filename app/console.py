@@ -29,6 +29,7 @@ from ..media.errors import InputError
 from ..media.escaping import escaped
 from ..media.files import check_writable, shown
 from .formatting import clock
+from .interruption import never_lost
 
 if TYPE_CHECKING:
     from ..offline.render.render import Progress as RenderProgress
@@ -292,9 +293,14 @@ def closing_whole(message: str) -> Iterator[Callable[[], None]]:
     def close() -> None:
         signal.signal(signal.SIGINT, hold)
 
+    def again() -> int:
+        signal.signal(signal.SIGINT, first)
+        return signal.SIGINT
+
     signal.signal(signal.SIGINT, first)
     try:
-        yield close
+        with never_lost(KeyboardInterrupt, again):
+            yield close
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -22,7 +22,7 @@ from ...media.errors import InputError, InputWarning
 from ...media.files import shown
 from ...realtime.link.descriptors import is_shortage, raise_limit, reason
 from .. import console, standard_streams
-from ..interruption import EXIT_INTERRUPTED, leave
+from ..interruption import EXIT_INTERRUPTED, leave, never_lost
 from .batch import batch
 from .bench import bench_app
 from .bounce import bounce
@@ -208,12 +208,19 @@ class _Ending:
 
     def __init__(self) -> None:
         self._last = -_ONE_ENDING
+        self._number: int | None = None
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
         again, self._last = now - self._last < _ONE_ENDING, now
         if not again:
+            self._number = number
             raise SystemExit(128 + number)
+
+    def again(self) -> int | None:
+        """Be ready for the signal once more, and return its number; None if none has come."""
+        self._last = -_ONE_ENDING
+        return self._number
 
 
 def main() -> None:
@@ -229,7 +236,11 @@ def main() -> None:
     # operations tens of times slower. Asleep they cost next to nothing. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        with console.everything_shown():
+        with (
+            console.everything_shown(),
+            never_lost(SystemExit, ending.again),
+            never_lost(KeyboardInterrupt, lambda: signal.SIGINT),
+        ):
             app(prog_name="gramophone")
     finally:
         # All is done; what Python does at its end would answer Ctrl-C with a traceback.

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -150,3 +151,32 @@ def test_logs_warnings_and_tracebacks_are_shown_too(tmp_path: Path) -> None:
     assert "\x1b" not in done.stderr
     assert done.stderr.count("gramophone: error: ") == 1
     assert done.stderr.count("Traceback") == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("within", ["nullcontext()", "console.closing_whole('one moment')"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_comes_within_a_finaliser_ends_the_program(
+    tmp_path: Path, number: int, code: int, within: str
+) -> None:
+    script = tmp_path / "finaliser.py"
+    script.write_text(
+        "import signal, time\n"
+        "from contextlib import nullcontext\n"
+        "from gramophone.app import console\n"
+        "from gramophone.app.cli.main import app, main\n"
+        "class Dying:\n"
+        "    def __del__(self):\n"
+        f"        signal.raise_signal({int(number)})\n"
+        "@app.command()\n"
+        "def wait():\n"
+        f"    with {within}:\n"
+        "        Dying()\n"
+        "        time.sleep(20)\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script, "wait"], capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
