@@ -32,6 +32,8 @@ _POLL = 0.001
 _SCAN_SECONDS = 0.25
 # The longest silence of a controller that leaves a system exclusive message open.
 _END = 0.02
+# Long after what was sent to a port arrives, where the server runs.
+_ANSWER = 0.2
 # libjack goes through a client's ports, in a thread of its own, whenever a connection has ended; a port that is taken
 # away meanwhile crashes the process, since their list has no lock. So much later that thread is through with them.
 _SETTLE = 0.05
@@ -120,11 +122,21 @@ class MidiInput:
 
     def reopen(self) -> None:
         """Open the port anew if it is one of JACK's, whose server has been replaced by another one."""
-        with self._lock:
-            # Ports of other systems have not gone with the audio device, and would lose their connections.
-            if self._api == "jack":
+        # Ports of other systems have not gone with the audio device, and would lose their connections. Nor has one that
+        # was opened on the new server already: the audio device may come and go more than once.
+        if self._api == "jack" and not self._answered():
+            with self._lock:
                 self._close()
                 self._open()
+
+    def _answered(self) -> bool:
+        """Whether what is sent to the port arrives, so that its server runs; takes up to a fifth of a second."""
+        if (end := self._end) is None:
+            return False
+        before, last = end.answers, time.monotonic() + _ANSWER
+        while end.answers == before and time.monotonic() < last:
+            time.sleep(_POLL)
+        return end.answers > before
 
     def _run(self) -> None:
         scans, ends = round(_SCAN_SECONDS / _POLL), round(_END / _POLL)

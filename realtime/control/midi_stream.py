@@ -52,6 +52,8 @@ class ExclusiveEnd:
         self._client = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=_CLIENT_NAME)
         self._others = set(self._client.get_ports())
         self._unheard = 0
+        #: how often something has arrived
+        self.answers = 0
 
     def connect(self, name: str) -> bool:
         """Connect to the input port called `name` that was opened after this was made; return whether it is there."""
@@ -70,6 +72,7 @@ class ExclusiveEnd:
     def heard(self) -> None:
         """Note that something has arrived at the port, so that the server runs."""
         self._unheard = 0
+        self.answers += 1
 
     def close(self) -> None:
         """Take the port away again."""

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 
-_TOOLS = ("jackd", "jack_lsp", "jack_wait", "jack_connect", "jack_disconnect", "jack_rec")
+_TOOLS = ("jackd", "jack_lsp", "jack_connect", "jack_disconnect", "jack_rec")
 _REMEDY = "install jackd2 and its tools (on Debian: apt-get install jackd2)"
 _PATIENCE = 30.0
 _serial = itertools.count()
@@ -76,10 +76,13 @@ class Jack:
             self._server = subprocess.Popen(
                 [*command, *driver], env=self.environment, stdout=log, stderr=subprocess.STDOUT
             )
-        wait = ["jack_wait", "-s", self.name, "-w", "-t", "20"]
-        done = subprocess.run(wait, env=self.environment, capture_output=True, check=False)
-        if done.returncode or self._server.poll() is not None:
-            pytest.fail(f"jackd does not start:\n{self.log.read_text(errors='replace')}")
+        # jack_wait would look once a second.
+        look = ["jack_lsp", "-s", self.name]
+        end = time.monotonic() + 20.0
+        while subprocess.run(look, env=self.environment, capture_output=True, check=False).returncode:
+            if time.monotonic() > end or self._server.poll() is not None:
+                pytest.fail(f"jackd does not start:\n{self.log.read_text(errors='replace')}")
+            time.sleep(0.02)
 
     def stop(self) -> None:
         """Stop the server under its clients' feet, as when someone ends it or its sound card is pulled."""

@@ -155,6 +155,17 @@ def test_an_unplugged_controller_is_noticed_and_taken_back() -> None:
         assert listener.losses == 1
 
 
+def test_a_port_on_a_running_server_keeps_its_connections(jack: Any) -> None:
+    heard: list[list[int]] = []
+    with listening(heard.append, "virtual") as listener, controller() as out:
+        jack.connect("controller:knobs", "gramophone-midi:gramophone")
+        # The audio device has come back once more.
+        listener.reopen()
+        send(out, [[0xB0, 1, 64]])
+        wait_until(lambda: heard)
+    assert heard == [[0xB0, 1, 64]]
+
+
 def test_after_a_new_server_the_port_is_opened_anew(jack: Any) -> None:
     heard: list[list[int]] = []
     with listening(heard.append, "virtual") as listener:
