@@ -28,6 +28,7 @@ _BYTES = 4
 # Seconds. Short enough beside any block; a sleep costs some microseconds of a core.
 POLL = 0.00025
 _LOOKS = 20
+_SOONER = 0.00002
 
 
 class InputRing:
@@ -46,8 +47,9 @@ class InputRing:
         # Asked a thousand times a second.
         self._available = partial(lib.PaUtil_GetRingBufferReadAvailable, self.buffer._ptr)
         self._taken = 0
-        # When a block was last seen to come, behind which frame, and how long it was.
+        # When a block is taken to have come last, behind which frame, and how long it was.
         self._seen = (0.0, 0, 0)
+        self._sooner = _SOONER
         # While the ring is empty, one write region spans all of its memory.
         _, memory, _ = self.buffer.get_write_buffers(frames)
         #: array [frames, channels]; frame n stands at n % frames
@@ -66,25 +68,28 @@ class InputRing:
     def wait(self, period: int, sample_rate: int) -> None:
         """Wait until the device has moved another block; at most a block and five milliseconds.
 
-        Devices keep time: the next block is expected as long after the last one as that was, and looked for a little
-        sooner. Where it was there already, it is taken for one that had come half a block sooner, so that after a late
-        one the wait soon keeps the device's time again.
+        Devices keep time: the next block is expected as long after the last one as that was. A sleep costs more than
+        a look, so the first look is only then, and finds nearly every block. How long that has been there, nobody
+        knows: so each time the next one is looked for sooner, and by more and more, until one was not there yet.
 
         Args:
             period: the longest block, frames
             sample_rate: Hz
         """
         at, position, count = self._seen
-        here, now = self._taken, time.monotonic()
-        pause = at + (here - position + count) / sample_rate - POLL - now
-        if 0.0 < pause < period / sample_rate:
+        here = self._taken
+        pause = at + (here - position + count) / sample_rate - time.monotonic()
+        if 0.0 < pause < period / sample_rate + POLL:
             time.sleep(pause)
         for look in range(_LOOKS):
             # Nothing else in between: this is most of what a process does that waits.
             if available := self._available():
-                count = min(available, period)
-                came = time.monotonic() - (0.0 if look else 0.5 * count / sample_rate)
-                self._seen = (came, here + available, count)
+                if look:
+                    came, self._sooner = time.monotonic() - 0.5 * POLL, _SOONER
+                else:
+                    came = at + (here - position + available) / sample_rate - self._sooner
+                    self._sooner *= 2.0
+                self._seen = (came, here + available, min(available, period))
                 return
             time.sleep(POLL)
 

@@ -5,12 +5,13 @@ import struct
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gramophone.dsp.dry_path import free_rows
 from gramophone.dsp.history import History
-from gramophone.realtime.audio.rings import InputRing, OutputRing
+from gramophone.realtime.audio import rings
+from gramophone.realtime.audio.rings import POLL, InputRing, OutputRing
 from gramophone.takes.wavfile import WavWriter, seal
 
 
@@ -76,6 +77,57 @@ def test_the_input_ring_tells_the_time_of_the_device():
         assert ring.position == before + 30
         np.testing.assert_array_equal(take(ring, 20), ramp(before, before + 20))
         np.testing.assert_array_equal(take(ring, 10), ramp(before + 20, before + 30))
+
+
+class Device:
+    """Writes blocks of 48 frames to a ring, in simulated time, each millisecond and as much later as `late` says."""
+
+    def __init__(self, late):
+        self.ring = InputRing(1024, 1)
+        self.due = [0.001 * (number + 1) + delay for number, delay in enumerate(late)]
+        self.now = 0.0
+        self.sleeps = 0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        self.sleeps += 1
+        while self.due and self.due[0] <= self.now:
+            self.came = self.due.pop(0)
+            self.ring.buffer.write(np.zeros((48, 1), dtype=np.float32))
+
+    def follow(self):
+        """Wait for every block; return by how many seconds each was found after it had come."""
+        found: list[float] = []
+        while self.due:
+            self.ring.wait(48, 48_000)
+            if count := self.ring.position - 48 * len(found):
+                found += [self.now - self.came] * (count // 48)
+                self.ring.advance(count)
+        return np.array(found)
+
+
+@given(st.lists(st.floats(0.0, 0.0002), min_size=100, max_size=300))
+@settings(max_examples=20)
+def test_a_wait_finds_blocks_when_they_come_and_seldom_sleeps_in_vain(late):
+    device = Device(late)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rings, "time", device)
+        found = device.follow()
+    assert found.max() < 2.0 * POLL
+    assert device.sleeps < 2.0 * len(late) + 10
+
+
+@pytest.mark.parametrize("shift", [-0.0005, 0.0005, 0.003])
+def test_a_wait_keeps_time_again_after_a_device_was_late(shift):
+    device = Device([0.001] * 20 + [0.001 + shift] * 80)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rings, "time", device)
+        found = device.follow()
+    assert found.max() < 0.001
+    assert found[40:].max() < 2.0 * POLL
 
 
 @given(st.lists(st.integers(1, 64), min_size=1, max_size=20), st.integers(0, 64))
