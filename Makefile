@@ -21,6 +21,8 @@ SYSTEM = debian() { \
   apt-get install -y -qq --no-install-recommends "$$@" >/dev/null 2>&1 \
     || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; }
 
+TYPECHECK = mkdir -p .types && ln -sfn .. .types/gramophone && $(RUN) mypy
+
 .PHONY: help setup demo test check coverage lint format typecheck docs gallery bench clean portaudio jack browser effects
 
 help:
@@ -44,7 +46,11 @@ demo: $(READY) portaudio
 
 # In two processes: much of the time tests wait for sound to pass. What one file shares is made once.
 # Through JACK one at a time: a server whose period is a millisecond cannot share a busy machine.
-test: lint typecheck portaudio jack browser effects
+# To compile what plays live takes a minute; types are checked meanwhile.
+test: lint portaudio jack browser effects
+	@$(RUN) gramophone.models.live.first_run & compiling=$$!; \
+	  $(TYPECHECK) || { kill $$compiling; exit 1; }; \
+	  wait $$compiling
 	@$(RUN) pytest -q -n 2 --dist loadfile -m "not jack"
 	@$(RUN) pytest -q -m jack
 
@@ -66,8 +72,7 @@ format: $(READY)
 	@$(RUN) ruff format .
 
 typecheck: $(READY)
-	@mkdir -p .types && ln -sfn .. .types/gramophone
-	@$(RUN) mypy
+	@$(TYPECHECK)
 
 # Not part of what `make test` needs, so it is installed when it is first asked for.
 docs: $(READY)

@@ -98,7 +98,8 @@ def _writable(base: Path) -> Path:
 
 def _digest() -> str:
     """Return what numba knows a file by, of all of them: where it is, how long, and when it was written."""
-    root = Path(__file__).resolve().parents[1]
+    # Not resolved: by another name, through a link, numba would find nothing there.
+    root = Path(__file__).absolute().parents[1]
     files = [path for folder in _FOLDERS for path in sorted((root / folder).glob("*.py"))]
     known = [(os.fsencode(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     return hashlib.sha256(repr(known).encode()).hexdigest()[:16]

@@ -64,6 +64,14 @@ def test_the_second_run_compiles_nothing_and_a_change_compiles_anew(package: Pat
     assert hits == 0
 
 
+def test_by_another_name_it_is_compiled_anew_and_known_to_be(package: Path, tmp_path: Path) -> None:
+    cache = {"GRAMOPHONE_CACHE": str(tmp_path / "cache")}
+    first, *_ = told(start(package, **cache))
+    (tmp_path / "linked").symlink_to(package)
+    other, hits, _ = told(start(tmp_path / "linked", **cache))
+    assert (hits, other == first) == (0, False)
+
+
 def test_two_processes_may_compile_at_once(package: Path, tmp_path: Path) -> None:
     cache = {"GRAMOPHONE_CACHE": str(tmp_path / "cache")}
     both = [start(package, **cache) for _ in range(2)]
