@@ -88,8 +88,6 @@ class Delay:
 
     def let_pass(self, block: Block, wet: Block, last: NDArray[np.float32], most: float) -> bool:
         """Take [channels, n] where nobody wants to hear it, and note what is heard; see `dsp.dry_path.let_pass`."""
-        if not self._fade.rests(on=True):
-            return False
         if wet is block and not self._most:
             # It passed unchanged, and nobody asks for it again.
             last[:] = wet[:, -1]
@@ -101,6 +99,11 @@ class Delay:
         if self._most:
             self._line.position += block.shape[1]
         return True
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it stands at one delay."""
+        return self._fade.rests(on=True)
 
     def skip(self, block: Block) -> None:
         """Take [channels, n] where nobody wants to hear it."""
@@ -240,15 +243,20 @@ class Bypass:
         self.bypassed = bool(bypassed)
         self._join.place, self._wait = int(joined), int(wait)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether the effect is heard as it is, for as long as nobody turns a switch and it does not fail."""
+        fades = self.bypassed or self._wait or self._join.under_way or not self._fade.rests(on=True)
+        return not fades and self._delay.at_rest
+
     def lets_pass(self, block: Block, wet: Block, most: float) -> bool:
-        """Whether `wet` [channels, n] is heard as it is, which is taken note of; as `process`, and sooner.
+        """Whether `wet` [channels, n] is heard as it is, which is taken note of; as `process`, at rest, and sooner.
 
         Args:
             block, wet: see `process`
             most: what is louder, or no number, does not pass
         """
-        at_rest = self._fade.rests(on=True) and not (self.bypassed or self._wait or self._join.under_way)
-        return at_rest and self._delay.let_pass(block, wet, self._join.last, most)
+        return self._delay.let_pass(block, wet, self._join.last, most)
 
     def process(self, block: Block, wet: Block | None) -> Block:
         """Return the next samples [channels, n]; valid until the next call.

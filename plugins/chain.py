@@ -51,6 +51,8 @@ class Chain:
         # The slot of an effect is its own bypass.
         self._bypasses = [None if isinstance(plugin, EffectSlot) else Bypass() for plugin in self.plugins]
         self._whole = Bypass()
+        # Whether no bypass fades; asked again after whatever could have changed that.
+        self._at_rest = False
         self._latency = 0
         names = slot_names([(plugin.name, plugin.parameters) for plugin in self.plugins], defaults)
         self.parameters: tuple[Parameter, ...] = chain_parameters(names)
@@ -121,6 +123,7 @@ class Chain:
         )
         self._order = self._sorted
         self._most = block
+        self._at_rest = False
         self.faults = 0
 
     def process(self, block: Block) -> Block:
@@ -143,12 +146,14 @@ class Chain:
 
     def _pass(self, block: Block) -> Block:
         sound = block
+        calm = self._at_rest
         for number in self._order:
             plugin, bypass = self.plugins[number], self._bypasses[number]
             wet = plugin.process(sound)
-            if bypass is None or bypass.lets_pass(sound, wet, _LOUDEST_OUTPUT):
+            if bypass is None or ((calm or bypass.at_rest) and bypass.lets_pass(sound, wet, _LOUDEST_OUTPUT)):
                 sound = wet
                 continue
+            calm = False
             # A block that passed unchanged needs no check.
             if wet is sound or _loudest(wet) <= _LOUDEST_OUTPUT:
                 sound = bypass.process(sound, wet)
@@ -159,8 +164,11 @@ class Chain:
         if self.effects and (latency := self.latency_samples) != self._latency:
             self._latency = latency
             self._whole.move(latency)
-        if self._whole.lets_pass(block, sound, _LOUDEST_OUTPUT):
+            calm = False
+        if (calm or self._whole.at_rest) and self._whole.lets_pass(block, sound, _LOUDEST_OUTPUT):
+            self._at_rest = calm or all(one is None or one.at_rest for one in self._bypasses)
             return sound
+        self._at_rest = False
         return self._whole.process(block, sound)
 
     def _sort(self) -> list[int]:
@@ -193,6 +201,7 @@ class Chain:
     def reset(self) -> None:
         """Forget all sound; knobs stay."""
         self._order = self._sorted
+        self._at_rest = False
         for slot in self.effects:
             slot.held = False
         for plugin, bypass in zip(self.plugins, self._bypasses, strict=True):
@@ -220,6 +229,7 @@ class Chain:
         Raises:
             InputError: it is that of another chain, or damaged
         """
+        self._at_rest = False
         try:
             self._whole.restore(part(whole_bypass().id, state))
             for key, plugin, bypass in zip(self._keys, self.plugins, self._bypasses, strict=True):
@@ -238,6 +248,7 @@ class Chain:
         """Give a knob a new target, clamped to its range; KeyError if there is no such knob."""
         if id in self._switches:
             self._switches[id].bypassed = value >= 0.5
+            self._at_rest = False
         else:
             plugin, own = self._knobs[id]
             plugin.set(own, value)

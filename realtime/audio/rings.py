@@ -46,6 +46,7 @@ class InputRing:
         self.buffer = _RingBuffer(_BYTES * channels, frames)
         # Asked a thousand times a second.
         self._available = partial(lib.PaUtil_GetRingBufferReadAvailable, self.buffer._ptr)
+        self._advance = partial(lib.PaUtil_AdvanceRingBufferReadIndex, self.buffer._ptr)
         self._taken = 0
         # When a block is taken to have come last, behind which frame, and how long it was.
         self._seen = (0.0, 0, 0)
@@ -58,7 +59,8 @@ class InputRing:
     @property
     def position(self) -> int:
         """The number of frames that the device has moved since the flows began."""
-        return self._taken + int(self._available())
+        taken: int = self._taken + self._available()
+        return taken
 
     @property
     def full(self) -> bool:
@@ -96,11 +98,11 @@ class InputRing:
     def see(self) -> None:
         """Let this processor see what the device has written, as far as `position`."""
         # This moves nothing, but is a memory barrier.
-        self.buffer.advance_read_index(0)
+        self._advance(0)
 
     def advance(self, count: int) -> None:
         """Give the next `count` frames, which must exist, back to the device."""
-        self.buffer.advance_read_index(count)
+        self._advance(count)
         self._taken += count
 
     def clear(self) -> None:
@@ -124,6 +126,7 @@ class OutputRing:
         #: what the device reads from
         self.buffer = _RingBuffer(_BYTES * channels, frames)
         self._available = partial(lib.PaUtil_GetRingBufferReadAvailable, self.buffer._ptr)
+        self._advance = partial(lib.PaUtil_AdvanceRingBufferWriteIndex, self.buffer._ptr)
         self._written = 0
         _, memory, _ = self.buffer.get_write_buffers(frames)
         #: array [frames, channels]; frame n stands at n % frames. Call `publish` when something has been written
@@ -133,7 +136,8 @@ class OutputRing:
     @property
     def position(self) -> int:
         """How many frames the device has read since the flows began."""
-        return self._written - int(self._available())
+        played: int = self._written - self._available()
+        return played
 
     def clear(self) -> None:
         """Start again at frame 0 with silence ahead. Only while the device does not use the ring."""
@@ -151,7 +155,7 @@ class OutputRing:
         """Free the frames before `played`, which the device has read, and which are silence again."""
         count = played - self.kept
         self._written += count
-        self.buffer.advance_write_index(count)
+        self._advance(count)
 
     def row_0(self, start: int) -> int:
         """Return which frame the first row of the memory stands for, for whoever writes from frame `start` on."""
@@ -160,4 +164,4 @@ class OutputRing:
     def publish(self) -> None:
         """Let the device's processor see what has been written."""
         # This moves nothing, but is a memory barrier.
-        self.buffer.advance_write_index(0)
+        self._advance(0)

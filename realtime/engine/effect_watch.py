@@ -41,6 +41,11 @@ class EffectWatch:
         self._effects[place] = slot
         slot.watched(self, place)
 
+    @property
+    def watching(self) -> bool:
+        """Whether there is any effect."""
+        return bool(self._effects)
+
     def slot(self, place: int) -> EffectSlot | None:
         """Return an effect of the chain; None where there is none of that number."""
         return self._effects.get(place)

@@ -140,8 +140,6 @@ class Engine:
         waited = True
         while not self._ended():
             began = time.perf_counter()
-            link.status.heartbeat = time.monotonic()
-            link.status.frames = stream.frames
             if began >= self._housekeeping_at:
                 self._housekeeping_at = began + _HOUSEKEEPING
                 self._keep_house()
@@ -159,13 +157,13 @@ class Engine:
             played = stream.output.position
             self._ahead.lay(played, waited=waited, tap=self._trace.output, tapped=self._trace.origin)
             waited = False
-            self._trace.publish(self._input.position, played)
+            self._trace.publish(self._input.position, played, self._beat())
             count = self._step()
             self._trace.poll(self._fed)
             self._meters.work(time.perf_counter() - began, count)
         # What has been played since the last block belongs to the tap as well.
         self._ahead.free(stream.output.position, self._trace.output, self._trace.origin)
-        self._trace.publish(self._input.position, stream.output.kept)
+        self._trace.publish(self._input.position, stream.output.kept, time.monotonic())
         self._report()
 
     def _begin(self, *, amid_sound: bool) -> None:
@@ -221,7 +219,7 @@ class Engine:
 
     def _step(self) -> int:
         """Have the chain work on one piece of what has come in; return its length."""
-        behind = self._stream.input.position - self._ahead.frontier
+        behind = self._input.position - self._ahead.frontier
         if behind > _MOST_BEHIND * self._rate and self._input.position - self._fed > 2 * self._fade.size:
             block = self._jump()
         else:
@@ -232,8 +230,8 @@ class Engine:
         wet = self._process(block)
         self._meters.chain(time.perf_counter() - began, count)
         self._fed += count
-        if self._watch is not None and (latency := self._chain.latency_samples) != self._algorithmic:
-            self._follow_latency(latency)
+        if self._watch is not None and self._watch.watching:
+            self._follow_latency(self._chain.latency_samples)
         heard = self._ahead.place(wet, count)
         self._trace.missed(self._fed - count, self._ahead.deadlines_missed)
         self._meters.sound(block, heard)
@@ -260,6 +258,8 @@ class Engine:
 
     def _follow_latency(self, latency: int) -> None:
         """An effect has come or gone with its latency: the dry signal follows, and the display."""
+        if latency == self._algorithmic:
+            return
         self._algorithmic = latency
         self._ahead.move(latency + self._buffer)
         self._link.status.algorithmic = latency
@@ -362,7 +362,7 @@ class Engine:
 
     def _report(self) -> None:
         status, stream = self._link.status, self._stream
-        status.frames = stream.frames
+        self._beat()
         status.played = self._played_before + stream.input.position - self._begun
         status.deadlines_missed = self._missed_before + self._ahead.deadlines_missed
         status.ring_empty = self._empty_before + self._ahead.ring_empty
@@ -370,6 +370,13 @@ class Engine:
         status.xruns = stream.xruns
         if self._watch is not None:
             self._watch.publish()
+
+    def _beat(self) -> float:
+        """Write down that it lives, and where it is; return the time, of `time.monotonic`."""
+        status = self._link.status
+        status.frames = self._stream.frames
+        status.heartbeat = now = time.monotonic()
+        return now
 
     def _note(self, text: str) -> None:
         notes = self._link.last_report().get("notes", [])

@@ -103,14 +103,14 @@ class EngineTrace:
             self._chain.reset()
         return SlotFeed(board.slots, slots, rate, lambda *change: self.event(self._frame, *change))
 
-    def publish(self, taken: int, played: int) -> None:
+    def publish(self, taken: int, played: int, now: float) -> None:
         """Let readers see what is in the taps; to be called after something that orders memory, as with the rings.
 
         Args:
             taken, played: the rings' frames before which all is there
+            now: time, of `time.monotonic`
         """
         if self._board is not None:
-            now = time.monotonic()
             self._board.taps.input.publish(self.origin + taken, now)
             self._board.taps.output.publish(self.origin + played, now)
 
