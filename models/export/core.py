@@ -307,7 +307,7 @@ class StylizerCore(nn.Module):
         if learnt > 0.0:
             follow_products(self.covariance, z_in * learnt, z_in, learnt)
             self.memory.follow(z_out, learnt)
-            soon = max(rate, self.hop_seconds / (self.seconds - 0.4))
+            soon = min(1.0, max(rate, 3.0 * self.hop_seconds / (self.seconds - 0.4)))
             self.loudness.balance(power[0], power[1], soon * sounding, soon)
         logs = self.notes.follow(magnitudes, learnt, self.count)
 

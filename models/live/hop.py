@@ -236,8 +236,9 @@ def _learn(kept: Kept, made: Made, work: Work, sounding: float) -> None:
     if learnt > 0.0:
         _follow_covariance(kept.covariance, work.inside[0], learnt)
         follow_frame(kept.gram, kept.past, made.lags, work.inside[1], learnt)
-        # How loud it comes out is no matter of the style: of that, only the first tenth of a second is assumed.
-        soon = max(rate, hop_seconds / (now.seconds - 0.4))
+        # How loud it comes out is no matter of the style: of that, only the first tenth of a second is assumed. As the
+        # map moves away from the identity, the output gets softer: what was first is soon forgotten.
+        soon = min(1.0, max(rate, 3.0 * hop_seconds / (now.seconds - 0.4)))
         balance(now, work.power, made.weights, soon * sounding, soon)
     follow_bands(kept, made, work, learnt)
 
