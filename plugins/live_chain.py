@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: Chains of one version give the same samples, bit for bit, and take up each other's states. 1 was computed by PyTorch;
 #: 2 did not keep notes; 3 computed the high-pass of its wet sound by SciPy; 4 brought the carrier to its level hop by
-#: hop; 5 counted a style's pauses, and its frames overlapped by Hann windows; 6 learnt at a third of the pace how loud the
-#: output comes out.
+#: hop; 5 counted a style's pauses, and its frames overlapped by Hann windows; 6 took three times as long to learn how
+#: loud it came out.
 CHAIN_VERSION = 7
 
 # The stylizer holds its own sound at -1 dBFS. At strength 0 the input must pass unchanged up to full scale, so the last
