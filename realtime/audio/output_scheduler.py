@@ -133,8 +133,11 @@ class OutputScheduler:
             played: the frame up to which the ring may be used again
             waited: whether the device has only just moved
         """
-        self.free(played, tap, tapped)
         self._waited = waited
+        if played == self._ring.kept and self._sure == self._dry.position + self._delay:
+            # Nothing has been played and nothing has come in: it lies there.
+            return
+        self.free(played, tap, tapped)
         now = self._clock()
         late = now > self.frontier
         if now + late * self._period > self._known:
