@@ -86,10 +86,14 @@ class InputRing:
         for look in range(_LOOKS):
             # Nothing else in between: this is most of what a process does that waits.
             if available := self._available():
+                expected = at + (here - position + available) / sample_rate
                 if look:
                     came, self._sooner = time.monotonic() - 0.5 * POLL, _SOONER
+                    # One late block does not move the device's clock: too soon costs a look, too late a deadline.
+                    if 0.0 < came - expected < period / sample_rate:
+                        came = expected + min(came - expected, POLL)
                 else:
-                    came = at + (here - position + available) / sample_rate - self._sooner
+                    came = expected - self._sooner
                     self._sooner *= 2.0
                 self._seen = (came, here + available, min(available, period))
                 return

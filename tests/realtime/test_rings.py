@@ -130,6 +130,17 @@ def test_a_wait_keeps_time_again_after_a_device_was_late(shift):
     assert found[40:].max() < 2.0 * POLL
 
 
+@pytest.mark.parametrize("delay", [0.0005, 0.0009])
+def test_one_late_block_makes_no_other_late(delay):
+    late = [0.0001] * 100
+    late[50] = delay
+    device = Device(late)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rings, "time", device)
+        found = device.follow()
+    assert found[51:].max() < 2.0 * POLL
+
+
 @given(st.lists(st.integers(1, 64), min_size=1, max_size=20), st.integers(0, 64))
 def test_history_gives_back_what_was_pushed(blocks, back):
     history = History(64, 2)
