@@ -48,7 +48,7 @@ demo: $(READY) portaudio
 # Through JACK one at a time: a server whose period is a millisecond cannot share a busy machine.
 # To compile what plays live takes a minute; types are checked meanwhile.
 test: lint portaudio jack browser effects
-	@$(RUN) gramophone.models.live.first_run & compiling=$$!; \
+	@$(RUN) gramophone.models.live.first_run & compiling=$$!; trap "kill $$compiling 2>/dev/null" INT TERM; \
 	  $(TYPECHECK) || { kill $$compiling; exit 1; }; \
 	  wait $$compiling
 	@$(RUN) pytest -q -n 2 --dist loadfile -m "not jack"

@@ -293,7 +293,7 @@ def closing_whole(message: str) -> Iterator[Callable[[], None]]:
     def close() -> None:
         signal.signal(signal.SIGINT, hold)
 
-    def again() -> int:
+    def again(_lost: BaseException | None) -> int:
         signal.signal(signal.SIGINT, first)
         return signal.SIGINT
 

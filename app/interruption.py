@@ -21,7 +21,9 @@ def leave(_signal: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def never_lost(kind: type[BaseException], again: Callable[[], int | None]) -> Iterator[None]:
+def never_lost(
+    kind: type[BaseException], again: Callable[[BaseException | None], int | None]
+) -> Iterator[None]:
     """Have a signal handled once more where the exception that its handler raised got lost.
 
     Python raises it wherever the main thread is. In a finaliser nothing can catch it: Python shows its traceback and
@@ -29,12 +31,13 @@ def never_lost(kind: type[BaseException], again: Callable[[], int | None]) -> It
 
     Args:
         kind: of the exception
-        again: makes its handler ready for another time; returns the signal's number, or None if it came from elsewhere
+        again: given the exception, makes its handler ready for another time; returns the signal's number, or None if
+            another raised it
     """
     before = sys.unraisablehook
 
     def lost(unraisable: "sys.UnraisableHookArgs") -> None:
-        number = again() if issubclass(unraisable.exc_type, kind) else None
+        number = again(unraisable.exc_value) if issubclass(unraisable.exc_type, kind) else None
         if number is None:
             before(unraisable)
             return
@@ -50,9 +53,8 @@ def never_lost(kind: type[BaseException], again: Callable[[], int | None]) -> It
 
 
 def _send(number: int) -> None:
-    """Send this process a signal, which also ends a sleep of its main thread."""
+    """Send the main thread a signal, which also ends its sleep."""
     if sys.platform == "win32":
-        # There os.kill ends a process.
         signal.raise_signal(number)
     else:
-        os.kill(os.getpid(), number)
+        signal.pthread_kill(threading.main_thread().ident or 0, number)

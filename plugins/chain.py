@@ -153,7 +153,7 @@ class Chain:
             if bypass is None or ((calm or bypass.at_rest) and bypass.lets_pass(sound, wet, _LOUDEST_OUTPUT)):
                 sound = wet
                 continue
-            calm = False
+            calm = self._at_rest = False
             # A block that passed unchanged needs no check.
             if wet is sound or _loudest(wet) <= _LOUDEST_OUTPUT:
                 sound = bypass.process(sound, wet)
@@ -164,9 +164,10 @@ class Chain:
         if self.effects and (latency := self.latency_samples) != self._latency:
             self._latency = latency
             self._whole.move(latency)
-            calm = False
+            calm = self._at_rest = False
         if (calm or self._whole.at_rest) and self._whole.lets_pass(block, sound, _LOUDEST_OUTPUT):
-            self._at_rest = calm or all(one is None or one.at_rest for one in self._bypasses)
+            if not calm:
+                self._at_rest = all(one is None or one.at_rest for one in self._bypasses)
             return sound
         self._at_rest = False
         return self._whole.process(block, sound)

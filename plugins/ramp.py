@@ -28,7 +28,7 @@ class Ramp:
         self._start = self._target = value
         self._line = np.ones(1, dtype=np.float32)
         self._values = np.zeros(1, dtype=np.float32)
-        self._still, self._still_at = np.zeros(1, dtype=np.float32), 0.0
+        self._still = np.zeros(1, dtype=np.float32)
         self._length = self._place = 1
 
     def prepare(self, *, sample_rate: int, block: int) -> None:
@@ -83,12 +83,10 @@ class Ramp:
 
     def line(self, target: float, count: int) -> Values:
         """Return as `next` does, but an array [1] once it is there."""
-        if target == self._target and self._place >= self._length:
-            if self._still_at != target:
-                self._still[0] = self._still_at = target
-            return self._still
         values = self.next(target, count)
-        assert not isinstance(values, float)
+        if isinstance(values, float):
+            self._still[0] = values
+            return self._still
         return values
 
 

@@ -208,19 +208,21 @@ class _Ending:
 
     def __init__(self) -> None:
         self._last = -_ONE_ENDING
-        self._number: int | None = None
+        self._raised: SystemExit | None = None
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
         again, self._last = now - self._last < _ONE_ENDING, now
         if not again:
-            self._number = number
-            raise SystemExit(128 + number)
+            self._raised = SystemExit(128 + number)
+            raise self._raised
 
-    def again(self) -> int | None:
-        """Be ready for the signal once more, and return its number; None if none has come."""
+    def again(self, lost: BaseException | None) -> int | None:
+        """Be ready for the signal once more, and return its number; None if it is not what raised `lost`."""
+        if self._raised is None or lost is not self._raised:
+            return None
         self._last = -_ONE_ENDING
-        return self._number
+        return int(self._raised.code or 0) - 128
 
 
 def main() -> None:
@@ -239,7 +241,7 @@ def main() -> None:
         with (
             console.everything_shown(),
             never_lost(SystemExit, ending.again),
-            never_lost(KeyboardInterrupt, lambda: signal.SIGINT),
+            never_lost(KeyboardInterrupt, lambda _lost: signal.SIGINT),
         ):
             app(prog_name="gramophone")
     finally:

@@ -25,9 +25,10 @@ Frames = NDArray[np.float32]
 # has the same rings where no PortAudio is installed.
 _RingBuffer = pa_ringbuffer.init(ffi, lib)
 _BYTES = 4
-# Seconds. Short enough beside any block; a sleep costs some microseconds of a core.
+# Seconds. Short enough beside any block; a sleep costs up to 40 microseconds of a core.
 POLL = 0.00025
 _LOOKS = 20
+# By how much sooner a block is looked for at first, where the last one was there already; see `InputRing.wait`.
 _SOONER = 0.00002
 
 

@@ -32,8 +32,8 @@ _POLL = 0.001
 _SCAN_SECONDS = 0.25
 # The longest silence of a controller that leaves a system exclusive message open.
 _END = 0.02
-# Long after what was sent to a port arrives, where the server runs.
-_ANSWER = 0.2
+# Long after what was sent to a port arrives, where the server runs; longer than a thread rests that met an error.
+_ANSWER = 0.4
 # libjack goes through a client's ports, in a thread of its own, whenever a connection has ended; a port that is taken
 # away meanwhile crashes the process, since their list has no lock. So much later that thread is through with them.
 _SETTLE = 0.05
@@ -130,7 +130,7 @@ class MidiInput:
                 self._open()
 
     def _answered(self) -> bool:
-        """Whether what is sent to the port arrives, so that its server runs; takes up to a fifth of a second."""
+        """Whether what is sent to the port arrives, so that its server runs; takes up to `_ANSWER` seconds."""
         if (end := self._end) is None:
             return False
         before, last = end.answers, time.monotonic() + _ANSWER

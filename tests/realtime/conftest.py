@@ -79,7 +79,9 @@ class Jack:
         # jack_wait would look once a second.
         look = ["jack_lsp", "-s", self.name]
         end = time.monotonic() + 20.0
-        while subprocess.run(look, env=self.environment, capture_output=True, check=False).returncode:
+        while subprocess.run(
+            look, env=self.environment, capture_output=True, timeout=20, check=False
+        ).returncode:
             if time.monotonic() > end or self._server.poll() is not None:
                 pytest.fail(f"jackd does not start:\n{self.log.read_text(errors='replace')}")
             time.sleep(0.02)
