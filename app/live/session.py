@@ -190,8 +190,8 @@ def _watch(
             lines, back = news.poll(now)
             for line in lines:
                 console.say(line)
-            if back and controller is not None:
-                # The MIDI client of a JACK server that has ended does not connect to the new one.
+            # The MIDI client of a JACK server that has ended does not connect to the new one; and it may be deaf.
+            if controller is not None and (back or controller.deaf):
                 controller.reopen()
             if (name := midi()) != port:
                 port = name

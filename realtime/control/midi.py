@@ -32,8 +32,8 @@ _POLL = 0.001
 _SCAN_SECONDS = 0.25
 # The longest silence of a controller that leaves a system exclusive message open.
 _END = 0.02
-# Long after what was sent to a port arrives, where the server runs; longer than a thread rests that met an error.
-_ANSWER = 0.4
+# A server that passes no message of ours on is not to cost a user's connections again and again.
+_MOST_CURES = 4
 # libjack goes through a client's ports, in a thread of its own, whenever a connection has ended; a port that is taken
 # away meanwhile crashes the process, since their list has no lock. So much later that thread is through with them.
 _SETTLE = 0.05
@@ -68,6 +68,7 @@ class MidiInput:
         self._stream = MidiStream()
         self._end: ExclusiveEnd | None = None
         self._listening = False
+        self._cures = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.received = 0
@@ -120,23 +121,33 @@ class MidiInput:
         self._thread.join()
         self._close()
 
+    @property
+    def deaf(self) -> bool:
+        """Whether a port of JACK's has heard nothing since it was opened, not even what this object sends to it.
+
+        libjack 1.9.21 may leave a client so that was opened just while another one closed. To open it anew helps.
+        """
+        end = self._end
+        return end is not None and end.silent and not end.answers and self._cures < _MOST_CURES
+
     def reopen(self) -> None:
-        """Open the port anew if it is one of JACK's, whose server has been replaced by another one."""
+        """Open the port anew if it is one of JACK's that does not answer: its server may have been replaced."""
         # Ports of other systems have not gone with the audio device, and would lose their connections. Nor has one that
         # was opened on the new server already: the audio device may come and go more than once.
         if self._api == "jack" and not self._answered():
+            self._cures = self._cures + 1 if self.deaf else 0
             with self._lock:
                 self._close()
                 self._open()
 
     def _answered(self) -> bool:
-        """Whether what is sent to the port arrives, so that its server runs; takes up to `_ANSWER` seconds."""
+        """Whether what is sent to the port arrives, so that its server runs; waits until that is known."""
         if (end := self._end) is None:
             return False
-        before, last = end.answers, time.monotonic() + _ANSWER
-        while end.answers == before and time.monotonic() < last:
+        before = end.answers
+        while end.answers == before and not end.silent:
             time.sleep(_POLL)
-        return end.answers > before
+        return not end.silent
 
     def _run(self) -> None:
         scans, ends = round(_SCAN_SECONDS / _POLL), round(_END / _POLL)

@@ -13,6 +13,8 @@ _END_OF_EXCLUSIVE = 0xF7
 _SHORT = (0xC0, 0xD0)
 # RtMidi waits for room in its buffer, for ever where the JACK server has gone; that many messages always fit.
 _MOST_UNHEARD = 100
+# Where the server runs, the first of so many has long arrived.
+_SILENCE = 25
 
 
 class MidiStream:
@@ -54,6 +56,11 @@ class ExclusiveEnd:
         self._unheard = 0
         #: how often something has arrived
         self.answers = 0
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing that was sent lately has arrived: the server does not run, or the port is deaf."""
+        return self._unheard >= _SILENCE
 
     def connect(self, name: str) -> bool:
         """Connect to the input port called `name` that was opened after this was made; return whether it is there."""

@@ -99,6 +99,10 @@ class Jack:
             _end(client)
         self.stop()
 
+    def xruns(self) -> int:
+        """Return how many xruns the servers have told of."""
+        return self.log.read_text(errors="replace").count("XRun")
+
     def run(self, *command: str | Path) -> str:
         """Run a command among the server's clients; return what it printed. Its failure fails the test."""
         done = subprocess.run(

@@ -106,8 +106,9 @@ def test_after_a_new_server_sound_and_controller_are_back(jack: Any, style: Path
         jack.start()
         # If the server takes its time, a line in between tells that there is no device.
         assert any("the audio device is back" in line for line in process.stderr)
-        # A client that opens while another one closes, such as jack_lsp's, may hear nothing (libjack 1.9.21).
-        time.sleep(1.0)
+        # A client that opens while another one closes, such as jack_lsp's, may hear nothing (libjack 1.9.21). So
+        # nothing is to look for ports before the MIDI port is open, whose old client takes a second to close.
+        time.sleep(2.0)
         jack.play(tone[None])
         jack.connect("player:out_0", "gramophone:in_0")
         jack.wait_for("gramophone-midi:gramophone")
@@ -120,9 +121,9 @@ def test_after_a_new_server_sound_and_controller_are_back(jack: Any, style: Path
         knobs = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="controller")
         knobs.open_virtual_port("knobs")
         try:
-            jack.connect("controller:knobs", "gramophone-midi:gramophone")
             # What is sent while the ports come and go is lost.
             for _ in range(10):
+                jack.connect("controller:knobs", "gramophone-midi:gramophone")
                 knobs.send_message([0xB0, 20, 127])
                 if not jack.record("gramophone:out_0", seconds=1)[:, RATE // 2 :].any():
                     break

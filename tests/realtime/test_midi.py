@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -11,12 +12,33 @@ import rtmidi
 
 from gramophone.media.errors import InputError
 from gramophone.plugins.live_chain import LIVE_PARAMETERS
+from gramophone.realtime.control import midi, midi_stream
 from gramophone.realtime.control.midi import MidiInput
 from gramophone.realtime.control.midi_bindings import CcMap
 from gramophone.realtime.control.midi_ports import Port, choose_port, list_ports
 from tests.waiting import wait_until
 
-PATIENCE = 15.0
+# What has not arrived by then is lost.
+ARRIVAL = 5.0
+
+
+def again_after_an_xrun(test: Callable[..., None]) -> Callable[..., None]:
+    """Have a test another try if it fails and the server has had xruns meanwhile: JACK loses messages in these."""
+
+    @wraps(test)
+    def attempts(jack: Any) -> None:
+        for _ in range(9):
+            before = jack.xruns()
+            try:
+                test(jack)
+            except AssertionError:
+                if jack.xruns() == before:
+                    raise
+            else:
+                return
+        test(jack)
+
+    return attempts
 
 
 @contextmanager
@@ -47,20 +69,19 @@ def send(out: Any, messages: list[list[int]]) -> None:
         time.sleep(0.002)
 
 
-@pytest.mark.parametrize("jack", [128], indirect=True)
-@pytest.mark.usefixtures("jack")
-def test_a_thousand_controller_changes_arrive_in_order() -> None:
+@again_after_an_xrun
+def test_a_thousand_controller_changes_arrive_in_order(jack: Any) -> None:  # noqa: ARG001 - for the decorator
     sent = [[0xB0 | step % 16, step % 120, (7 * step + step // 128) % 128] for step in range(1000)]
     heard: list[list[int]] = []
     with controller() as out, listening(heard.append, "controller:knobs") as listener:
         send(out, sent)
-        wait_until(lambda: len(heard) >= len(sent))
+        wait_until(lambda: len(heard) >= len(sent), seconds=ARRIVAL)
         assert listener.received == len(sent)
     assert heard == sent
 
 
-@pytest.mark.usefixtures("jack")
-def test_a_sweep_of_the_wheel_becomes_a_sweep_of_strength() -> None:
+@again_after_an_xrun
+def test_a_sweep_of_the_wheel_becomes_a_sweep_of_strength(jack: Any) -> None:  # noqa: ARG001 - for the decorator
     knobs = CcMap([], LIVE_PARAMETERS)
     turned: list[tuple[str, float]] = []
     sweep = [*range(128), *reversed(range(128))]
@@ -68,12 +89,12 @@ def test_a_sweep_of_the_wheel_becomes_a_sweep_of_strength() -> None:
         for reserved in (120, 121, 123, 127):
             send(out, [[0xB0, reserved, 0]])
         send(out, [[0xB0, 1, position] for position in sweep])
-        wait_until(lambda: len(turned) >= len(sweep))
+        wait_until(lambda: len(turned) >= len(sweep), seconds=ARRIVAL)
     assert turned == [("strength", position / 127) for position in sweep]
 
 
-@pytest.mark.usefixtures("jack")
-def test_fourteen_bits_through_a_port() -> None:
+@again_after_an_xrun
+def test_fourteen_bits_through_a_port(jack: Any) -> None:  # noqa: ARG001 - for the decorator
     knobs = CcMap(["1+33=strength"], LIVE_PARAMETERS)
     turned: list[float] = []
     positions = [0, 1, 127, 128, 8192, 16382, 16383]
@@ -83,7 +104,7 @@ def test_fourteen_bits_through_a_port() -> None:
 
     with controller() as out, listening(receive, "controller"):
         send(out, [[0xB0, *half] for p in positions for half in ((1, p >> 7), (33, p & 127))])
-        wait_until(lambda: len(turned) >= 2 * len(positions))
+        wait_until(lambda: len(turned) >= 2 * len(positions), seconds=ARRIVAL)
     assert turned[1::2] == [pytest.approx(position / 16383, abs=1e-9) for position in positions]
 
 
@@ -99,8 +120,8 @@ def test_the_virtual_port_is_called_gramophone_and_takes_connections(jack: Any) 
     assert heard == [[0xB0, 1, 64]]
 
 
-@pytest.mark.usefixtures("jack")
-def test_no_malformed_message_deafens_the_port() -> None:
+@again_after_an_xrun
+def test_no_malformed_message_deafens_the_port(jack: Any) -> None:  # noqa: ARG001 - for the decorator
     """RtMidi took all that followed an exclusive message without an end for a part of it, from JACK for ever."""
     broken: tuple[list[int], ...] = (
         [0xF0, 1, 2, 3],
@@ -122,7 +143,7 @@ def test_no_malformed_message_deafens_the_port() -> None:
         for before, message in zip(broken, zip(sent[::2], sent[1::2], strict=True), strict=True):
             send(out, [before] if before else [])
             send(out, list(message))
-        wait_until(lambda: len(heard) >= len(sent))
+        wait_until(lambda: len(heard) >= len(sent), seconds=ARRIVAL)
         assert listener.received == len(sent)
     assert heard == sent
 
@@ -179,8 +200,31 @@ def test_after_a_new_server_the_port_is_opened_anew(jack: Any) -> None:
     assert heard == [[0xB0, 1, 5]]
 
 
-@pytest.mark.usefixtures("jack")
-def test_a_busy_thread_in_the_same_process_loses_nothing() -> None:
+def test_a_port_that_has_heard_nothing_since_it_was_opened_is_deaf_until_it_is_opened_anew(
+    jack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that there is time to cut the port off before the first message of its own arrives.
+    monkeypatch.setattr(midi, "_END", 0.5)
+    monkeypatch.setattr(midi_stream, "_SILENCE", 2)
+    heard: list[list[int]] = []
+    with listening(heard.append, "virtual") as listener:
+        jack.disconnect("gramophone-eox:eox", "gramophone-midi:gramophone")
+        assert not listener.deaf
+        wait_until(lambda: listener.deaf)
+        listener.reopen()
+        assert not listener.deaf
+        with controller() as out:
+            jack.connect("controller:knobs", "gramophone-midi:gramophone")
+            send(out, [[0xB0, 1, 6]])
+            wait_until(lambda: heard)
+        # The next reopening finds that all is well.
+        listener.reopen()
+        assert not listener.deaf
+    assert heard == [[0xB0, 1, 6]]
+
+
+@again_after_an_xrun
+def test_a_busy_thread_in_the_same_process_loses_nothing(jack: Any) -> None:  # noqa: ARG001 - for the decorator
     heard: list[list[int]] = []
     busy = threading.Event()
 
@@ -194,7 +238,7 @@ def test_a_busy_thread_in_the_same_process_loses_nothing() -> None:
         thread.start()
         try:
             send(out, sent)
-            wait_until(lambda: len(heard) >= len(sent))
+            wait_until(lambda: len(heard) >= len(sent), seconds=ARRIVAL)
         finally:
             busy.set()
             thread.join()
