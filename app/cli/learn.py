@@ -165,6 +165,8 @@ class _Listener:
         self._learner.touch(target)
         console.say(f"{target}: move a control")
         while True:
+            if self._input.deaf:
+                self._input.reopen()
             # In pieces: on Windows nothing interrupts a wait.
             with suppress(queue.Empty):
                 made = self._made.get(timeout=_POLL_SECONDS)

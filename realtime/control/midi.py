@@ -125,7 +125,8 @@ class MidiInput:
     def deaf(self) -> bool:
         """Whether a port of JACK's has heard nothing since it was opened, not even what this object sends to it.
 
-        libjack 1.9.21 may leave a client so that was opened just while another one closed. To open it anew helps.
+        libjack 1.9.21 may leave a client so that was opened just while another one closed. To open it anew helps;
+        a port where that has not helped a few times in a row does not count as deaf, since others may be heard there.
         """
         end = self._end
         return end is not None and end.silent and not end.answers and self._cures < _MOST_CURES
